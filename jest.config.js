@@ -6,5 +6,6 @@ export default {
   testPathIgnorePatterns: ['/node_modules/', '/data/'],
   modulePathIgnorePatterns: ['<rootDir>/data/'],
   maxWorkers: 2,
+  globalSetup: './test/support/global-setup.ts',
   testTimeout: 20_000,
 }

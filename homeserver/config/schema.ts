@@ -1,0 +1,197 @@
+/**
+ * Every setting of the server: its name, its meaning, its default. This file is the manual: `config.sample.yaml` and
+ * `docs/config.md` are made from it by `sample.ts`.
+ *
+ * Keys keep the names they have in the file. Unknown keys are errors, so that a typo is told and not ignored.
+ */
+import { z } from 'zod'
+import type { Secret } from '../platform/secret.ts'
+import {
+  addresses,
+  choice,
+  duration,
+  flag,
+  lifetime,
+  list,
+  secret,
+  secretFile,
+  size,
+  text,
+  textOr,
+  whole,
+} from './fields.ts'
+
+const section = <const Shape extends z.core.$ZodLooseShape>(description: string, shape: Shape) =>
+  z
+    .strictObject(shape, { error: 'a section of settings' })
+    .prefault({} as never)
+    .meta({ description })
+
+/** What follows the colon in user ids. https://spec.matrix.org/v1.19/appendices/#server-name */
+const SERVER_NAME = /^(?:[0-9A-Za-z.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/
+const HOST_PORT = /^(?:[0-9A-Za-z.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]):\d{1,5}$/
+
+const serverName = z
+  .string({ error: 'a server name such as example.org' })
+  .regex(SERVER_NAME, { error: 'a server name such as example.org, without https:// or path' })
+const listenAddress = z
+  .string({ error: 'host:port' })
+  .regex(HOST_PORT, { error: 'host:port such as 127.0.0.1:9009' })
+  .optional()
+const httpUrl = z.url({ protocol: /^https?$/, error: 'an address that starts with https:// or http://' }).optional()
+
+export const schema = z.strictObject({
+  server_name: serverName.default('localhost').meta({
+    description:
+      'The part after the colon in @you:example.org. It is in every id the server makes: it cannot change once people talk.',
+  }),
+  public_url: httpUrl.meta({
+    description: 'How browsers and apps reach this server.',
+    example: 'https://chat.example.org',
+    otherwise: 'https://<server_name>; on localhost http://localhost:<listen.port>',
+  }),
+  profile: choice(
+    ['local', 'family', 'community'],
+    'local',
+    'Who the server is for; sets other defaults. local: one network, generous rate limits. family: over the internet, ' +
+      'without other servers. community: federation on, presence within this server.',
+  ),
+  data_dir: textOr('./data', 'Directory for the database, keys, secrets and media. Nobody but the server may read it.'),
+  listen: section('The address that browsers, apps and the reverse proxy connect to, by plain HTTP.', {
+    host: textOr('0.0.0.0', 'Address: 127.0.0.1 when a reverse proxy runs on the same machine, :: for IPv6 too.'),
+    port: whole(0, 65_535, 8008, 'TCP port.'),
+    trusted_proxies: addresses(
+      ['127.0.0.1', '::1'],
+      'Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto headers are believed.',
+    ),
+  }),
+  tls: section('Encryption of connections to this server.', {
+    mode: choice(
+      ['proxy', 'files'],
+      'proxy',
+      'proxy: a reverse proxy in front does it. files: the server also listens on tls.port with the certificate below.',
+    ),
+    port: whole(0, 65_535, 8448, 'TCP port for HTTPS. 8448 is where other servers look first.'),
+    cert: text('Certificate chain, PEM.', { example: '/etc/ssl/example.org/fullchain.pem' }),
+    key: text('Private key of the certificate, PEM.', { example: '/etc/ssl/example.org/privkey.pem' }),
+  }),
+  database: section('Where everything but media is kept.', {
+    url: z
+      .string({ error: 'sqlite:PATH or postgres://user@host/name' })
+      .regex(/^(?:sqlite:.+|postgres(?:ql)?:\/\/.+)$/, { error: 'sqlite:PATH or postgres://user@host/name' })
+      .optional()
+      .meta({
+        description: 'SQLite for up to some hundred people, Postgres (encoding UTF8, collation C) for more.',
+        example: 'postgres://domovoi@localhost/domovoi',
+        otherwise: 'sqlite:<data_dir>/domovoi.db',
+      }),
+    password: secret('Password for Postgres.'),
+    password_file: secretFile('the password for Postgres'),
+    pool: whole(2, 200, 10, 'Connections to Postgres.'),
+  }),
+  registration: section('Who may make an account.', {
+    mode: choice(
+      ['closed', 'invite', 'open'],
+      'invite',
+      'closed: only `npm run cli -- register-user`. invite: also who holds a code made by `npm run cli -- invite`. ' +
+        'open: anybody.',
+    ),
+    i_accept_abuse_risk: flag(
+      false,
+      'Must be true for mode open: open servers are found and used by spammers in days.',
+    ),
+    shared_secret: secret('Who knows this secret may make accounts, admins too, at /_synapse/admin/v1/register.'),
+    shared_secret_file: secretFile('the secret for making accounts at /_synapse/admin/v1/register', {
+      otherwise: '<data_dir>/secrets/registration_shared_secret, made at the first start',
+    }),
+  }),
+  auth: section('Logging in.', {
+    access_token_lifetime: duration('1h', 'Life of an access token for apps that can refresh it.'),
+    refresh_token_lifetime: lifetime('never', 'After how long without use a session of such an app ends.'),
+    session_lifetime: lifetime('never', 'After how long a session ends, however it is used.'),
+    lockout_failures: whole(1, 1000, 5, 'So many wrong passwords lock the account for the network they came from.'),
+    lockout_time: duration('15m', 'How long that lock lasts.'),
+    password_hash: choice(
+      ['default', 'fast'],
+      'default',
+      'default: argon2id with 19 MiB. fast: for test suites only, stolen hashes are easily broken.',
+    ),
+  }),
+  encryption: section('End-to-end encryption.', {
+    default: choice(['on', 'off'], 'on', 'on: new private rooms are encrypted unless their creator says otherwise.'),
+  }),
+  federation: section('Talking to other servers.', {
+    mode: choice(['off', 'open'], 'off', 'off: an island. open: with every Matrix server. Needs a public server_name.'),
+  }),
+  outgoing: section('Connections that the server makes to others.', {
+    allow_ranges: addresses([], 'Private or local ranges it may connect to; all others of that kind are refused.'),
+    ca_file: text('Further certificate authorities to believe, PEM.', { example: '/etc/ssl/my-ca.pem' }),
+  }),
+  presence: choice(
+    ['off', 'local', 'full'],
+    'full',
+    'Who sees who is online. off: nobody. local: people of this server. full: other servers too.',
+  ),
+  rooms: section('Rooms made on this server.', {
+    default_version: z
+      .preprocess((value) => (typeof value === 'number' ? String(value) : value), z.string())
+      .pipe(
+        z.enum(['1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12'], { error: 'a room version, 1 to 12' }),
+      )
+      .prefault(12)
+      .meta({ description: 'Room version of new rooms, unless their creator says otherwise.' }),
+  }),
+  media: section('Pictures, videos and files.', {
+    store: choice(['disk', 's3'], 'disk', 'Where files are kept.'),
+    path: text('Directory for files, also for those on their way to S3.', { otherwise: '<data_dir>/media' }),
+    max_upload: size('100MiB', 'Largest file somebody may upload. The reverse proxy must allow it too.'),
+    s3: section('An S3-compatible store, for store: s3.', {
+      endpoint: httpUrl.meta({ description: 'Address of the service.', example: 'https://s3.example.org' }),
+      region: textOr('us-east-1', 'Region used in signatures.'),
+      bucket: text('Name of the bucket. It must exist.', { example: 'domovoi-media' }),
+      access_key_id: secret('Access key.'),
+      access_key_id_file: secretFile('the access key'),
+      secret_access_key: secret('Secret key.'),
+      secret_access_key_file: secretFile('the secret key'),
+    }),
+  }),
+  limits: section('Rate limits.', {
+    preset: choice(
+      ['normal', 'strict', 'lan', 'off'],
+      'normal',
+      'strict: for servers under attack. lan: generous. off: none, for tests.',
+    ),
+  }),
+  metrics: section('Numbers for Prometheus.', {
+    listen: listenAddress.meta({
+      description: 'host:port where GET /metrics answers. Keep it off the internet.',
+      example: '127.0.0.1:9009',
+      otherwise: 'off',
+    }),
+  }),
+  log: section('What the server tells about its work, on standard output.', {
+    level: choice(['debug', 'info', 'warn', 'error'], 'info', 'The least important messages to show.'),
+    format: choice(['auto', 'human', 'json'], 'auto', 'auto: human on a terminal, one JSON object a line elsewhere.'),
+  }),
+  appservices: list(z.string(), [], 'Registration files (YAML) of bridges and bots, loaded in this order.'),
+})
+
+/** Defaults that follow from `profile`; the file and the environment win over them. */
+export const profiles: Readonly<Record<Parsed['profile'], z.input<typeof schema>>> = {
+  local: { limits: { preset: 'lan' } },
+  family: {},
+  community: { federation: { mode: 'open' }, presence: 'local' },
+}
+
+export type Parsed = z.output<typeof schema>
+
+/** Frozen, with everything filled in that follows from other settings. A service gets its section only. */
+export type Config = DeepReadonly<
+  Parsed & {
+    public_url: string
+    database: { url: string }
+    media: { path: string }
+  }
+>
+
+type DeepReadonly<T> = T extends Secret ? T : T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T

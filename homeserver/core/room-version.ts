@@ -16,6 +16,8 @@ export interface RoomVersion {
   readonly enforceKeyValidity: boolean
   /** Integers only, within ±(2^53-1), no exponents or fractions (v6). */
   readonly strictCanonicalJson: boolean
+  /** Sender, type and state key have at most 255 bytes; before, 255 code points (v11). The text never meant code points, but Synapse took such events. */
+  readonly strictByteLimits: boolean
   /** `m.room.aliases` is authorised by its state key alone (before v6). */
   readonly aliasesRule: boolean
   /** Changes of `notifications` in power levels are checked (v6). */
@@ -127,6 +129,7 @@ const v1: RoomVersion = {
   stateResolution: 'v1',
   enforceKeyValidity: false,
   strictCanonicalJson: false,
+  strictByteLimits: false,
   aliasesRule: true,
   checkNotificationLevels: false,
   knock: false,
@@ -154,7 +157,7 @@ const v7: RoomVersion = { ...v6, id: '7', knock: true }
 const v8: RoomVersion = { ...v7, id: '8', restricted: true, redaction: redactionV8 }
 const v9: RoomVersion = { ...v8, id: '9', redaction: redactionV9 }
 const v10: RoomVersion = { ...v9, id: '10', knockRestricted: true, integerPowerLevels: true }
-const v11: RoomVersion = { ...v10, id: '11', creatorFromSender: true, redaction: redactionV11 }
+const v11: RoomVersion = { ...v10, id: '11', strictByteLimits: true, creatorFromSender: true, redaction: redactionV11 }
 const v12: RoomVersion = {
   ...v11,
   id: '12',

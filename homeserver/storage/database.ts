@@ -1,0 +1,411 @@
+/**
+ * One database, two dialects. Everything that differs between SQLite and Postgres is in this file.
+ *
+ * Statements are written once, with `?` placeholders, in the SQL both understand: `insert … on conflict … do update`,
+ * `returning`, booleans as 0 and 1, structured values as JSON text.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import knexFactory, { type Knex } from 'knex'
+import pg from 'pg'
+import type sqlite3 from 'sqlite3'
+
+export type Dialect = 'sqlite' | 'postgres'
+export type Value = string | number | null | Buffer
+
+/** A place to read from: the database, or a transaction on it. Store functions take it as their first argument. */
+export interface Conn {
+  readonly dialect: Dialect
+  /** Runs a statement and gives its rows. */
+  rows<Row>(sql: string, bindings?: readonly Value[]): Promise<Row[]>
+  /** The first row, or undefined. */
+  row<Row>(sql: string, bindings?: readonly Value[]): Promise<Row | undefined>
+}
+
+/** A running transaction. Asking for it in a signature says: these writes must be atomic with the caller's. */
+export interface Tx extends Conn {
+  readonly name: string
+  /** Runs a writing statement and gives the number of rows it touched. */
+  run(sql: string, bindings?: readonly Value[]): Promise<number>
+  /** Runs synchronously after the commit, in order: caches first, then the bell. Must not throw. */
+  onCommit(fn: () => void): void
+  /** Runs synchronously if this try is rolled back. Must not throw. */
+  onRollback(fn: () => void): void
+}
+
+export interface DatabaseOptions {
+  /** `sqlite:PATH` or `postgres://…`. */
+  readonly url: string
+  readonly password?: string | undefined
+  /** Postgres: connections in the pool. */
+  readonly poolSize?: number | undefined
+  /** Postgres: schema to work in, made on open where missing. Tests give each file its own. */
+  readonly schema?: string | undefined
+}
+
+// Stream positions, sizes and timestamps stay below 2^53.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number)
+
+const MAX_TRIES = 5
+/** SQLite allows 32,766 bound values in a statement, Postgres 65,535. */
+const MAX_BINDINGS = 30_000
+
+export class Database implements Conn {
+  readonly dialect: Dialect
+  readonly #writers: Pool
+  readonly #readers: Pool
+  readonly #running = new AsyncLocalStorage<{ readonly name: string }>()
+  /** SQLite: the one writing connection is handed from transaction to transaction. */
+  #lastWrite: Promise<unknown> = Promise.resolve()
+  #waitingWriters = 0
+
+  private constructor(dialect: Dialect, writers: Pool, readers: Pool) {
+    this.dialect = dialect
+    this.#writers = writers
+    this.#readers = readers
+  }
+
+  /** Opens the database and refuses one we could not be safe on, such as a Postgres database sorted by a locale. */
+  static async open(options: DatabaseOptions): Promise<Database> {
+    if (options.url.startsWith('sqlite:')) {
+      const filename = options.url.slice('sqlite:'.length)
+      const writers = sqlitePool(filename, { size: 1, readOnly: false })
+      const opened = new Database('sqlite', writers, sqlitePool(filename, { size: 3, readOnly: true }))
+      await opened.transaction('make the file', () => Promise.resolve()) // a reader cannot make it
+      return opened
+    }
+    const pool = postgresPool(options)
+    const opened = new Database('postgres', pool, pool)
+    try {
+      await checkPostgres(opened, options.schema)
+    } catch (error) {
+      await opened.close()
+      throw error
+    }
+    return opened
+  }
+
+  /** For migrations alone. */
+  get knex(): Knex {
+    return this.#writers.knex
+  }
+
+  /** How many transactions wait for the writing connection (SQLite). */
+  get waitingWriters(): number {
+    return this.#waitingWriters
+  }
+
+  async rows<Row>(sql: string, bindings: readonly Value[] = []): Promise<Row[]> {
+    this.#refuseInsideTransaction('a read outside of it')
+    const connection = await this.#readers.acquire()
+    try {
+      return (await connection.query(sql, bindings)) as Row[]
+    } finally {
+      this.#readers.release(connection)
+    }
+  }
+
+  async row<Row>(sql: string, bindings: readonly Value[] = []): Promise<Row | undefined> {
+    return (await this.rows<Row>(sql, bindings))[0]
+  }
+
+  /**
+   * Runs `fn` in a transaction and gives its result after the commit. `fn` may run again after a serialization failure,
+   * a deadlock or a busy database, so its outside effects belong in `tx.onCommit`. Nested transactions throw.
+   */
+  async transaction<T>(name: string, fn: (tx: Tx) => Promise<T>): Promise<T> {
+    this.#refuseInsideTransaction(`transaction '${name}'`)
+    if (this.dialect === 'postgres') return await this.#attempt(name, fn)
+    const previous = this.#lastWrite
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#lastWrite = promise
+    this.#waitingWriters++
+    try {
+      await previous
+      return await this.#attempt(name, fn)
+    } finally {
+      this.#waitingWriters--
+      resolve()
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#lastWrite
+    await this.#readers.close()
+    if (this.#writers !== this.#readers) await this.#writers.close()
+  }
+
+  async #attempt<T>(name: string, fn: (tx: Tx) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      const connection = await this.#writers.acquire()
+      const tx = new Transaction(name, this.dialect, connection)
+      try {
+        await connection.run(
+          this.dialect === 'sqlite' ? 'begin immediate' : 'begin isolation level repeatable read',
+          [],
+        )
+        const result = await this.#running.run({ name }, () => fn(tx))
+        await connection.run('commit', [])
+        tx.end({ committed: true })
+        return result
+      } catch (error) {
+        await connection.run('rollback', []).catch(() => undefined) // the connection may be gone, and the transaction with it
+        tx.end({ committed: false })
+        if (tries >= MAX_TRIES || !isTransient(error)) throw error
+      } finally {
+        this.#writers.release(connection)
+      }
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * tries))
+    }
+  }
+
+  #refuseInsideTransaction(what: string): void {
+    const running = this.#running.getStore()
+    if (running) throw new Error(`${what} inside transaction '${running.name}': use its tx`)
+  }
+}
+
+class Transaction implements Tx {
+  readonly name: string
+  readonly dialect: Dialect
+  readonly #connection: Connection
+  readonly #onCommit: (() => void)[] = []
+  readonly #onRollback: (() => void)[] = []
+  #over = false
+
+  constructor(name: string, dialect: Dialect, connection: Connection) {
+    this.name = name
+    this.dialect = dialect
+    this.#connection = connection
+  }
+
+  async rows<Row>(sql: string, bindings: readonly Value[] = []): Promise<Row[]> {
+    this.#refuseWhenOver()
+    return (await this.#connection.query(sql, bindings)) as Row[]
+  }
+
+  async row<Row>(sql: string, bindings: readonly Value[] = []): Promise<Row | undefined> {
+    return (await this.rows<Row>(sql, bindings))[0]
+  }
+
+  async run(sql: string, bindings: readonly Value[] = []): Promise<number> {
+    this.#refuseWhenOver()
+    return await this.#connection.run(sql, bindings)
+  }
+
+  onCommit(fn: () => void): void {
+    this.#onCommit.push(fn)
+  }
+
+  onRollback(fn: () => void): void {
+    this.#onRollback.push(fn)
+  }
+
+  end({ committed }: { committed: boolean }): void {
+    this.#over = true
+    for (const fn of committed ? this.#onCommit : this.#onRollback) fn()
+  }
+
+  #refuseWhenOver(): void {
+    if (this.#over) throw new Error(`transaction '${this.name}' is over`)
+  }
+}
+
+/** Inserts many rows in as few statements as the dialects allow. `conflict` is the rest of the statement: `on conflict … do …`. */
+export async function insertMany(
+  tx: Tx,
+  table: string,
+  columns: readonly string[],
+  rows: readonly (readonly Value[])[],
+  conflict = '',
+): Promise<void> {
+  const perStatement = Math.floor(MAX_BINDINGS / columns.length)
+  const tuple = `(${columns.map(() => '?').join(', ')})`
+  for (let from = 0; from < rows.length; from += perStatement) {
+    const chunk = rows.slice(from, from + perStatement)
+    const tuples = chunk.map(() => tuple).join(', ')
+    await tx.run(`insert into ${table} (${columns.join(', ')}) values ${tuples} ${conflict}`, chunk.flat())
+  }
+}
+
+/** Reads by a list of any length: `sql` has one `(?)`, which becomes the list; `before` and `after` bind around it. */
+export async function rowsIn<Row>(
+  conn: Conn,
+  sql: string,
+  list: readonly Value[],
+  { before = [], after = [] }: { before?: readonly Value[]; after?: readonly Value[] } = {},
+): Promise<Row[]> {
+  const found: Row[] = []
+  for (let from = 0; from < list.length; from += MAX_BINDINGS) {
+    const chunk = list.slice(from, from + MAX_BINDINGS)
+    const text = sql.replace('(?)', `(${chunk.map(() => '?').join(',')})`)
+    const rows = await conn.rows<Row>(text, [...before, ...chunk, ...after])
+    for (const row of rows) found.push(row)
+  }
+  return found
+}
+
+/** Whether a write was refused because the row is there already. */
+export function isUniqueViolation(error: unknown): boolean {
+  const { code, message } = error as { code?: string; message?: string }
+  return code === '23505' || (code === 'SQLITE_CONSTRAINT' && /UNIQUE|PRIMARY KEY/.test(message ?? ''))
+}
+
+/** Escapes text for use within a `like` pattern that ends in `escape '\'`. */
+export function escapeLike(text: string): string {
+  return text.replace(/[\\%_]/g, '\\$&')
+}
+
+function isTransient(error: unknown): boolean {
+  const code = (error as { code?: string }).code
+  return code === '40001' || code === '40P01' || code === 'SQLITE_BUSY'
+}
+
+interface Connection {
+  query(sql: string, bindings: readonly Value[]): Promise<unknown[]>
+  run(sql: string, bindings: readonly Value[]): Promise<number>
+}
+
+/** A knex pool whose connections are spoken to directly: building a query through knex costs more than running it. */
+interface Pool {
+  readonly knex: Knex
+  acquire(): Promise<Connection>
+  release(connection: Connection): void
+  close(): Promise<void>
+}
+
+function poolOf<Raw extends object>(knex: Knex, wrap: (raw: Raw) => Connection): Pool {
+  const wrapped = new WeakMap<Raw, Connection>()
+  const raws = new WeakMap<Connection, Raw>()
+  return {
+    knex,
+    async acquire() {
+      const raw: Raw = await knex.client.acquireConnection()
+      const connection = wrapped.get(raw) ?? wrap(raw)
+      wrapped.set(raw, connection)
+      raws.set(connection, raw)
+      return connection
+    },
+    release: (connection) => void knex.client.releaseConnection(raws.get(connection)),
+    close: () => knex.destroy(),
+  }
+}
+
+function sqlitePool(filename: string, { size, readOnly }: { size: number; readOnly: boolean }): Pool {
+  const pragmas = [
+    'pragma busy_timeout = 5000',
+    'pragma journal_mode = wal',
+    'pragma synchronous = full',
+    'pragma foreign_keys = on',
+    'pragma journal_size_limit = 67108864',
+    'pragma cell_size_check = on',
+    'pragma trusted_schema = off',
+    'pragma temp_store = memory',
+    ...(readOnly ? ['pragma query_only = on'] : []),
+  ]
+  const knex = knexFactory({
+    client: 'sqlite3',
+    connection: { filename },
+    useNullAsDefault: true,
+    pool: {
+      min: readOnly ? 0 : 1,
+      max: size,
+      acquireTimeoutMillis: 60_000,
+      afterCreate: (raw: sqlite3.Database, done: (error: Error | null, raw: sqlite3.Database) => void) => {
+        raw.exec(pragmas.join(';'), (error) => done(error, raw))
+      },
+    },
+  })
+  return poolOf<sqlite3.Database>(knex, (raw) => new SqliteConnection(raw))
+}
+
+/** Keeps prepared statements: preparing costs more than most of them take to run. */
+class SqliteConnection implements Connection {
+  static readonly #MAX_STATEMENTS = 256
+  readonly #raw: sqlite3.Database
+  readonly #statements = new Map<string, sqlite3.Statement>()
+
+  constructor(raw: sqlite3.Database) {
+    this.#raw = raw
+  }
+
+  async query(sql: string, bindings: readonly Value[]): Promise<unknown[]> {
+    const statement = this.#statements.get(sql) ?? (await this.#prepare(sql))
+    return await new Promise((resolve, reject) => {
+      statement.all(bindings, (error: Error | null, rows: unknown[]) => (error ? reject(error) : resolve(rows)))
+    })
+  }
+
+  async run(sql: string, bindings: readonly Value[]): Promise<number> {
+    const statement = this.#statements.get(sql) ?? (await this.#prepare(sql))
+    return await new Promise((resolve, reject) => {
+      statement.run(bindings, function (this: { changes: number }, error: Error | null) {
+        return error ? reject(error) : resolve(this.changes)
+      })
+    })
+  }
+
+  async #prepare(sql: string): Promise<sqlite3.Statement> {
+    const statement = await new Promise<sqlite3.Statement>((resolve, reject) => {
+      const prepared = this.#raw.prepare(sql, (error: Error | null) => (error ? reject(error) : resolve(prepared)))
+    })
+    this.#statements.set(sql, statement)
+    if (this.#statements.size > SqliteConnection.#MAX_STATEMENTS) {
+      const [oldest, oldStatement] = this.#statements.entries().next().value ?? []
+      if (oldest !== undefined) this.#statements.delete(oldest)
+      oldStatement?.finalize()
+    }
+    return statement
+  }
+}
+
+function postgresPool({ url, password, poolSize = 10, schema }: DatabaseOptions): Pool {
+  const knex = knexFactory({
+    client: 'pg',
+    connection: {
+      connectionString: url,
+      ...(password === undefined ? {} : { password }),
+      keepAlive: true,
+      connectionTimeoutMillis: 5_000,
+      statement_timeout: 60_000,
+      idle_in_transaction_session_timeout: 60_000,
+    },
+    ...(schema === undefined ? {} : { searchPath: [schema] }),
+    pool: { min: 0, max: poolSize, acquireTimeoutMillis: 10_000 },
+  })
+  return poolOf<pg.Client>(knex, (raw) => new PostgresConnection(raw))
+}
+
+class PostgresConnection implements Connection {
+  readonly #raw: pg.Client
+
+  constructor(raw: pg.Client) {
+    this.#raw = raw
+  }
+
+  async query(sql: string, bindings: readonly Value[]): Promise<unknown[]> {
+    return (await this.#raw.query(numbered(sql), bindings as Value[])).rows
+  }
+
+  async run(sql: string, bindings: readonly Value[]): Promise<number> {
+    return (await this.#raw.query(numbered(sql), bindings as Value[])).rowCount ?? 0
+  }
+}
+
+/** `?` placeholders as Postgres wants them: `$1`, `$2`, … None of our statements has a question mark in a literal. */
+function numbered(sql: string): string {
+  let n = 0
+  return sql.replace(/\?/g, () => `$${++n}`)
+}
+
+async function checkPostgres(database: Database, schema: string | undefined): Promise<void> {
+  if (schema) await database.knex.raw('create schema if not exists ??', [schema])
+  const found = await database.row<{ encoding: string; collation: string }>(
+    `select pg_encoding_to_char(encoding) as encoding, datcollate as collation
+       from pg_database where datname = current_database()`,
+  )
+  if (found?.encoding === 'UTF8' && ['C', 'C.UTF-8', 'C.utf8', 'POSIX'].includes(found.collation)) return
+  throw new Error(
+    `The Postgres database must have encoding UTF8 and collation C, not ${found?.encoding} and ${found?.collation}. ` +
+      'Make it with: createdb --encoding=UTF8 --locale=C --template=template0 NAME',
+  )
+}

@@ -1,0 +1,163 @@
+/**
+ * The database is the log: every stream numbers its rows, and a reader that knows the positions can read what it missed.
+ *
+ * A writer reserves ids inside its transaction; commit or rollback completes them. The position of a stream is the
+ * greatest id with nothing unfinished at or below it, so rows at or below a position never change and never appear late.
+ */
+import type { Bell, Bus } from '../platform/bus.ts'
+import type { Database, Tx } from './database.ts'
+
+/** The streams and the tables that hold them; `typing` lives in memory alone. */
+export const streamTables = {
+  events: 'events',
+  receipts: 'receipts',
+  account_data: 'account_data_stream',
+  presence: 'presence',
+  to_device: 'to_device',
+  device_lists: 'device_list_changes',
+  typing: undefined,
+} as const
+
+export type StreamName = keyof typeof streamTables
+export const streamNames = Object.keys(streamTables) as readonly StreamName[] // Object.keys forgets the literal names
+/** One position for each stream. */
+export type Positions = Readonly<Record<StreamName, number>>
+/** Whom a change concerns: those that may have to wake up. */
+export interface Concerned {
+  readonly rooms?: readonly string[]
+  readonly users?: readonly string[]
+}
+
+interface Reservation {
+  readonly last: number
+  readonly keys: Concerned
+  done: boolean
+}
+
+interface Head {
+  /** The greatest id handed out here. */
+  allocated: number
+  position: number
+  /** Not yet completed, or completed behind one that is not; in order of their ids. */
+  readonly pending: Reservation[]
+}
+
+export class Streams {
+  readonly #bus: Bus
+  readonly #writer: string
+  readonly #heads: Record<StreamName, Head>
+  #waiters: { readonly wanted: Partial<Positions>; readonly resolve: () => void }[] = []
+
+  private constructor(bus: Bus, writer: string, heads: Record<StreamName, Head>) {
+    this.#bus = bus
+    this.#writer = writer
+    this.#heads = heads
+    bus.subscribe((bell) => this.#heard(bell))
+  }
+
+  /** Reads where every stream stands. Ids handed out are unique as long as one process writes a stream. */
+  static async open(database: Database, bus: Bus, { writer = 'main' }: { writer?: string } = {}): Promise<Streams> {
+    const entries = await Promise.all(
+      Object.entries(streamTables).map(async ([name, table]) => {
+        const last = table === undefined ? 0 : await lastId(database, table)
+        return [name, { allocated: last, position: last, pending: [] }] as const
+      }),
+    )
+    return new Streams(bus, writer, Object.fromEntries(entries) as unknown as Record<StreamName, Head>)
+  }
+
+  position(stream: StreamName): number {
+    return this.#heads[stream].position
+  }
+
+  positions(): Positions {
+    const heads = this.#heads
+    return {
+      events: heads.events.position,
+      receipts: heads.receipts.position,
+      account_data: heads.account_data.position,
+      presence: heads.presence.position,
+      to_device: heads.to_device.position,
+      device_lists: heads.device_lists.position,
+      typing: heads.typing.position,
+    }
+  }
+
+  /**
+   * Takes the next `count` ids and gives the first. The bell rings for `keys` when the transaction is committed and
+   * nothing before it is unfinished; hooks given to `tx.onCommit` earlier have run by then.
+   */
+  reserve(tx: Tx, stream: StreamName, count: number, keys: Concerned): number {
+    const head = this.#heads[stream]
+    const first = head.allocated + 1
+    head.allocated += count
+    const reservation: Reservation = { last: head.allocated, keys, done: false }
+    head.pending.push(reservation)
+    tx.onCommit(() => this.#complete(stream, reservation))
+    tx.onRollback(() => this.#complete(stream, { ...reservation, keys: {} }, reservation))
+    return first
+  }
+
+  /** Moves a stream that lives in memory alone. */
+  announce(stream: 'typing', keys: Concerned, payload?: unknown): number {
+    const head = this.#heads[stream]
+    head.position = ++head.allocated
+    this.#ring(stream, head.position, keys, payload)
+    return head.position
+  }
+
+  /** Resolves once every stream has reached the wanted position; rejects when the signal is aborted. */
+  async waitFor(wanted: Partial<Positions>, signal: AbortSignal): Promise<void> {
+    if (this.#reached(wanted)) return
+    signal.throwIfAborted()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const waiter = { wanted, resolve }
+    const abort = (): void => reject(signal.reason as Error)
+    this.#waiters.push(waiter)
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      await promise
+    } finally {
+      signal.removeEventListener('abort', abort)
+      this.#waiters = this.#waiters.filter((other) => other !== waiter)
+    }
+  }
+
+  #complete(stream: StreamName, outcome: Reservation, reservation = outcome): void {
+    reservation.done = true
+    const head = this.#heads[stream]
+    const rung: Reservation[] = []
+    for (let next = head.pending[0]; next?.done; next = head.pending[0]) {
+      head.pending.shift()
+      head.position = next.last
+      rung.push(next === reservation ? outcome : next)
+    }
+    for (const { last, keys } of rung) this.#ring(stream, last, keys)
+  }
+
+  #ring(stream: StreamName, position: number, keys: Concerned, payload?: unknown): void {
+    this.#bus.publish({ stream, writer: this.#writer, position, keys, ...(payload === undefined ? {} : { payload }) })
+    this.#resolveWaiters()
+  }
+
+  #heard(bell: Bell): void {
+    if (bell.writer === this.#writer || !(bell.stream in this.#heads)) return
+    const head = this.#heads[bell.stream as StreamName] // the line above looked
+    head.position = Math.max(head.position, bell.position)
+    head.allocated = Math.max(head.allocated, bell.position)
+    this.#resolveWaiters()
+  }
+
+  #resolveWaiters(): void {
+    for (const { wanted, resolve } of this.#waiters) if (this.#reached(wanted)) resolve()
+  }
+
+  #reached(wanted: Partial<Positions>): boolean {
+    return Object.entries(wanted).every(([stream, position]) => this.#heads[stream as StreamName].position >= position)
+  }
+}
+
+async function lastId(database: Database, table: string): Promise<number> {
+  const row = await database.row<{ last: number | null }>(`select max(stream_id) as last from ${table}`)
+  return row?.last ?? 0
+}

@@ -2,7 +2,7 @@
  * The persistent data unit and its format checks. https://spec.matrix.org/v1.19/rooms/v12/#event-format-1
  */
 import { isJsonObject } from './canonical-json.ts'
-import { fitsId, isEventId, isHashedRoomId, isServerRoomId, maxIdBytes, parseUserId } from './ids.ts'
+import { fitsId, isEventId, isHashedRoomId, isServerRoomId, parseUserId } from './ids.ts'
 import type { EventId, RoomId, UserId } from './ids.ts'
 import type { RoomVersion } from './room-version.ts'
 
@@ -86,7 +86,7 @@ export function checkPduFormat(value: JsonObject, version: RoomVersion): string 
 function isName(text: unknown, { strictByteLimits }: RoomVersion): text is string {
   if (typeof text !== 'string' || text.includes('\0')) return false
   if (fitsId(text)) return true
-  return !strictByteLimits && text.length <= 2 * maxIdBytes && [...text].length <= maxIdBytes
+  return !strictByteLimits && /^.{0,255}$/su.test(text)
 }
 
 function checkIds(value: JsonObject, version: RoomVersion): string | undefined {

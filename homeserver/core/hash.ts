@@ -2,7 +2,7 @@
  * The texts of an event that hashes and signatures cover, and the hashes.
  * https://spec.matrix.org/v1.19/server-server-api/#adding-hashes-and-signatures-to-outgoing-events
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { canonicalKeys, encodeCanonical } from './canonical-json.ts'
 import type { EventId, RoomId } from './ids.ts'
 import type { IdentifiedPdu, Pdu } from './event.ts'
@@ -56,7 +56,7 @@ function redactedContent(member: Member, { type, content }: Pdu, version: RoomVe
 }
 
 export function sha256(text: string, alphabet: 'base64' | 'base64url' = 'base64'): string {
-  const digest = createHash('sha256').update(text).digest(alphabet)
+  const digest = hash('sha256', text, alphabet)
   return digest.endsWith('=') ? digest.slice(0, -1) : digest
 }
 

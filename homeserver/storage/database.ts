@@ -45,6 +45,9 @@ export interface DatabaseOptions {
 // Stream positions, sizes and timestamps stay below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
 
+/** knex tells of aborted waits for a connection when a pool closes; whoever waited gets the error anyway. */
+const silent = { warn() {}, error() {}, debug() {}, deprecate() {} }
+
 const MAX_TRIES = 5
 /** SQLite allows 32,766 bound values in a statement, Postgres 65,535. */
 const MAX_BINDINGS = 30_000
@@ -304,6 +307,7 @@ function sqlitePool(filename: string, { size, readOnly }: { size: number; readOn
   ]
   const knex = knexFactory({
     client: 'sqlite3',
+    log: silent,
     connection: { filename },
     useNullAsDefault: true,
     pool: {
@@ -361,6 +365,7 @@ class SqliteConnection implements Connection {
 function postgresPool({ url, password, poolSize = 10, schema }: DatabaseOptions): Pool {
   const knex = knexFactory({
     client: 'pg',
+    log: silent,
     connection: {
       connectionString: url,
       ...(password === undefined ? {} : { password }),

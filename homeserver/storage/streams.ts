@@ -4,6 +4,7 @@
  * A writer reserves ids inside its transaction; commit or rollback completes them. The position of a stream is the
  * greatest id with nothing unfinished at or below it, so rows at or below a position never change and never appear late.
  */
+import type { StreamName } from '../core/token.ts'
 import type { Bell, Bus } from '../platform/bus.ts'
 import type { Database, Tx } from './database.ts'
 
@@ -11,15 +12,14 @@ import type { Database, Tx } from './database.ts'
 export const streamTables = {
   events: 'events',
   receipts: 'receipts',
-  account_data: 'account_data_stream',
+  account_data: 'account_data',
   presence: 'presence',
   to_device: 'to_device',
   device_lists: 'device_list_changes',
+  push_rules: 'push_rules',
   typing: undefined,
-} as const
+} as const satisfies Record<StreamName, string | undefined>
 
-export type StreamName = keyof typeof streamTables
-export const streamNames = Object.keys(streamTables) as readonly StreamName[] // Object.keys forgets the literal names
 /** One position for each stream. */
 export type Positions = Readonly<Record<StreamName, number>>
 /** Whom a change concerns: those that may have to wake up. */
@@ -59,7 +59,7 @@ export class Streams {
   static async open(database: Database, bus: Bus, { writer = 'main' }: { writer?: string } = {}): Promise<Streams> {
     const entries = await Promise.all(
       Object.entries(streamTables).map(async ([name, table]) => {
-        const last = table === undefined ? 0 : await lastId(database, table)
+        const last = table === undefined ? 0 : await lastId(database, name, table)
         return [name, { allocated: last, position: last, pending: [] }] as const
       }),
     )
@@ -79,6 +79,7 @@ export class Streams {
       presence: heads.presence.position,
       to_device: heads.to_device.position,
       device_lists: heads.device_lists.position,
+      push_rules: heads.push_rules.position,
       typing: heads.typing.position,
     }
   }
@@ -96,6 +97,15 @@ export class Streams {
     tx.onCommit(() => this.#complete(stream, reservation))
     tx.onRollback(() => this.#complete(stream, { ...reservation, keys: {} }, reservation))
     return first
+  }
+
+  /** To be called by whoever deletes rows of a stream: ids of deleted rows must never be given out again. */
+  async remember(tx: Tx, stream: StreamName): Promise<void> {
+    await tx.run(
+      `insert into stream_positions (stream, position) values (?, ?)
+         on conflict (stream) do update set position = excluded.position`,
+      [stream, this.#heads[stream].allocated],
+    )
   }
 
   /** Moves a stream that lives in memory alone. */
@@ -157,7 +167,11 @@ export class Streams {
   }
 }
 
-async function lastId(database: Database, table: string): Promise<number> {
-  const row = await database.row<{ last: number | null }>(`select max(stream_id) as last from ${table}`)
+async function lastId(database: Database, stream: string, table: string): Promise<number> {
+  const row = await database.row<{ last: number }>(
+    `select ${database.dialect === 'sqlite' ? 'max' : 'greatest'}(coalesce((select max(stream_id) from ${table}), 0),
+                coalesce((select position from stream_positions where stream = ?), 0)) as last`,
+    [stream],
+  )
   return row?.last ?? 0
 }

@@ -1,0 +1,18 @@
+import type { DeviceId, UserId } from '../../core/ids.ts'
+
+/** Who asks: the account behind a valid access token. */
+export interface Requester {
+  readonly userId: UserId
+  /** Absent for an application service that acts without a device. */
+  readonly deviceId: DeviceId | undefined
+  /** Names the session for good: it survives a refresh of the token. Transaction ids belong to it. */
+  readonly sessionId: string
+  readonly isGuest: boolean
+  readonly isAdmin: boolean
+  /** May read and leave, not write. https://spec.matrix.org/v1.19/client-server-api/#account-suspension */
+  readonly isSuspended: boolean
+  /** The application service that acts as this user. */
+  readonly appserviceId: string | undefined
+  /** An application service may give events a time of their own. */
+  readonly timestamp?: number
+}

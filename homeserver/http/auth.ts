@@ -1,0 +1,69 @@
+/** Finds out who asks. */
+import type { IncomingMessage } from 'node:http'
+import { forbidden, MatrixError, missingToken } from '../core/errors.ts'
+import type { Requester } from '../domain/accounts/requester.ts'
+import type { Endpoint } from './endpoint.ts'
+
+/** What the router asks of the accounts. */
+export interface Authenticator {
+  /**
+   * The requester behind an access token, a user's or an application service's. `asUser` and `asDevice` name whom an
+   * application service acts for. Throws `M_UNKNOWN_TOKEN`, `M_USER_LOCKED` or, outside the namespace, `M_EXCLUSIVE`.
+   */
+  authenticate(token: string, options: AuthenticateOptions): Promise<Requester>
+  /** The id of the application service that has this token. Throws `M_UNKNOWN_TOKEN`. */
+  authenticateAppservice(token: string): { readonly appserviceId: string }
+}
+
+export interface AuthenticateOptions {
+  readonly asUser?: string
+  readonly asDevice?: string
+  readonly timestamp?: number
+  readonly ip: string
+  readonly userAgent: string | undefined
+}
+
+export async function principalOf(
+  endpoint: Endpoint,
+  request: IncomingMessage,
+  query: URLSearchParams,
+  ip: string,
+  authenticator: Authenticator,
+): Promise<Requester | { readonly appserviceId: string } | undefined> {
+  if (endpoint.auth === 'none') return undefined
+  const token = tokenOf(request, query)
+  if (token === undefined) {
+    if (endpoint.auth === 'optional') return undefined
+    throw missingToken()
+  }
+  if (endpoint.auth === 'appservice') return authenticator.authenticateAppservice(token)
+  const who = await authenticator.authenticate(token, {
+    ...assertion(query),
+    ip,
+    userAgent: request.headers['user-agent'],
+  })
+  if (endpoint.auth === 'admin' && !who.isAdmin) throw forbidden('You are not a server admin')
+  if (who.isSuspended && !endpoint.whileSuspended) {
+    throw new MatrixError(403, 'M_USER_SUSPENDED', 'Your account is suspended: you can read and leave, not write')
+  }
+  return who
+}
+
+/** By header, or by the query as old clients do. https://spec.matrix.org/v1.19/client-server-api/#using-access-tokens */
+function tokenOf(request: IncomingMessage, query: URLSearchParams): string | undefined {
+  const header = request.headers.authorization
+  if (header !== undefined) return /^Bearer +(\S+)$/i.exec(header)?.[1]
+  return query.get('access_token') ?? undefined
+}
+
+/** Whom an application service acts for. https://spec.matrix.org/v1.19/application-service-api/#identity-assertion */
+function assertion(query: URLSearchParams): { asUser?: string; asDevice?: string; timestamp?: number } {
+  const asUser = query.get('user_id')
+  const asDevice = query.get('device_id') ?? query.get('org.matrix.msc3202.device_id')
+  const timestamp = Number(query.get('ts') ?? Number.NaN)
+  return {
+    ...(asUser === null ? {} : { asUser }),
+    ...(asDevice === null ? {} : { asDevice }),
+    ...(Number.isSafeInteger(timestamp) ? { timestamp } : {}),
+  }
+}

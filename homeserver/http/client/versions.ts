@@ -1,0 +1,22 @@
+import { endpoint } from '../endpoint.ts'
+
+const minorVersions = 19
+
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientversions */
+export const versions = endpoint({
+  method: 'GET',
+  path: '/_matrix/client/versions',
+  auth: 'none',
+  limit: 'none',
+  handle: () => answer,
+})
+
+/** Flags of proposals that clients look for, although what they name is part of the listed versions. */
+const unstableFeatures = {
+  'org.matrix.e2e_cross_signing': true,
+}
+
+const answer = {
+  versions: Array.from({ length: minorVersions }, (_, index) => `v1.${index + 1}`),
+  unstable_features: unstableFeatures,
+}

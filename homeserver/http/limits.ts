@@ -1,0 +1,36 @@
+/** The rate limits of each preset, all in one place. */
+import type { Limit, LimitName } from './rate-limit.ts'
+
+type Limits = Readonly<Partial<Record<LimitName, Limit>>>
+
+/** Below what a person with several devices does on a busy day, well below what a script in a hurry does. */
+const normal: Limits = {
+  read: { perSecond: 50, burst: 500 },
+  write: { perSecond: 5, burst: 50 },
+  message: { perSecond: 2, burst: 50 },
+  join: { perSecond: 0.5, burst: 20 },
+  invite: { perSecond: 0.5, burst: 30 },
+  createRoom: { perSecond: 0.2, burst: 20 },
+  login: { perSecond: 0.2, burst: 10 },
+  register: { perSecond: 0.1, burst: 5 },
+  ephemeral: { perSecond: 10, burst: 100 },
+  media: { perSecond: 20, burst: 200 },
+  search: { perSecond: 2, burst: 20 },
+  keys: { perSecond: 20, burst: 200 },
+  sync: { perSecond: 20, burst: 200 },
+  admin: { perSecond: 20, burst: 100 },
+}
+
+const scaled = (factor: number): Limits =>
+  Object.fromEntries(
+    Object.entries(normal).map(([name, { perSecond, burst }]) => [
+      name,
+      { perSecond: perSecond * factor, burst: Math.max(1, burst * factor) },
+    ]),
+  )
+
+const presets = { strict: scaled(0.3), normal, lan: scaled(10), off: {} } as const
+
+export function limitsOf(preset: keyof typeof presets): Limits {
+  return presets[preset]
+}

@@ -1,0 +1,45 @@
+/** Sockets: how long a client may take, and how connections end. */
+import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+
+export interface ListenOptions {
+  readonly host: string
+  /** 0 for a free one. */
+  readonly port: number
+  /** PEM; without it the listener speaks plain HTTP. */
+  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
+}
+
+export interface Listening {
+  readonly port: number
+  /** Ends idle connections at once, busy ones when they have answered or `graceMs` have passed. */
+  close(graceMs: number): Promise<void>
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+/** Against slow and silent clients (T47): headers within 15 s, a whole request within 75 s. */
+const timeouts = { headersTimeout: 15_000, requestTimeout: 75_000, keepAliveTimeout: 65_000 }
+
+export async function listen(handler: Handler, { host, port, tls }: ListenOptions): Promise<Listening> {
+  const server = tls ? createTlsServer({ ...timeouts, ...tls }, handler) : createServer(timeouts, handler)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port, backlog: 1024 }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  // listen() by host and port gives an address of this form
+  const { port: bound } = server.address() as AddressInfo
+  return { port: bound, close: (graceMs) => close(server, graceMs) }
+}
+
+async function close(server: HttpServer, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => void server.close(() => resolve()))
+  server.closeIdleConnections()
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+  await closed
+  clearTimeout(timer)
+}

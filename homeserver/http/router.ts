@@ -1,0 +1,207 @@
+/**
+ * Mounts endpoint declarations on Koa. Every request takes the same way:
+ * request id → CORS → route → who asks → rate limit → query and body → handler → answer.
+ */
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import findMyWay from 'find-my-way'
+import Koa from 'koa'
+import { badJson, MatrixError, missingParam, unrecognized } from '../core/errors.ts'
+import { logger, withRequest } from '../platform/log.ts'
+import type { Metrics } from '../platform/metrics.ts'
+import type { Requester } from '../domain/accounts/requester.ts'
+import { type Authenticator, principalOf } from './auth.ts'
+import { readJson } from './body.ts'
+import { clientAddress, type TrustedProxies } from './client-address.ts'
+import { type Answer, type Endpoint, JsonText, type Method, Reply } from './endpoint.ts'
+import { answerError, refusalOf } from './errors.ts'
+import type { RateLimiter } from './rate-limit.ts'
+import type { Services } from './services.ts'
+
+const log = logger('http')
+
+const methods: readonly Method[] = ['GET', 'PUT', 'POST', 'DELETE']
+
+/** https://spec.matrix.org/v1.19/client-server-api/#web-browser-clients */
+const corsHeaders = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Allow-Methods': 'GET, POST, PUT, DELETE, OPTIONS',
+  'Access-Control-Allow-Headers': 'X-Requested-With, Content-Type, Authorization, Date, If-Match, If-None-Match',
+  'Access-Control-Expose-Headers': 'Server, ETag, Retry-After, Content-Disposition',
+} as const
+
+export interface RouterParts {
+  readonly endpoints: readonly Endpoint[]
+  readonly services: Services
+  readonly authenticator: Authenticator
+  readonly limiter: RateLimiter
+  readonly metrics: Metrics
+  readonly trustedProxies: TrustedProxies
+  /** Aborted when the server stops: long polls answer at once. */
+  readonly stopping: AbortSignal
+}
+
+interface Routed {
+  readonly endpoint: Endpoint
+  /** The declared path, for logs and metrics. */
+  readonly route: string
+}
+
+type Routes = ReturnType<typeof findMyWay>
+
+export function createApp(parts: RouterParts): Koa {
+  const routes = mount(parts.endpoints)
+  const durations = parts.metrics.histogram('http_request_seconds', 'Time to answer a request', ['method', 'route'])
+  const answers = parts.metrics.counter('http_requests_total', 'Answers by status', ['method', 'route', 'status'])
+  const app = new Koa()
+  app.use(async (ctx) => {
+    ctx.respond = false // the answer is written by `send`, without Koa's second look at the body
+    const started = performance.now()
+    const requestId = randomBytes(8).toString('hex')
+    const { req: request, res: response } = ctx
+    await withRequest(requestId, async () => {
+      const url = splitUrl(request.url ?? '/')
+      const found = routes.find(request.method as Method, url.path)
+      const routed = found?.store as Routed | undefined // what `mount` stored there
+      const route = routed?.route ?? 'unknown'
+      try {
+        if (request.method === 'OPTIONS') return send(response, requestId, new Reply(204))
+        if (!found || !routed) throw unknownPath(routes, request, url.path)
+        const answer = await serve(parts, routed.endpoint, found.params, request, response, url)
+        await send(response, requestId, answer)
+      } catch (error) {
+        if (response.destroyed) return
+        const { status, headers, body } = answerError(error, { requestId, route })
+        await send(response, requestId, new Reply(status, body, headers))
+        if (!request.complete) request.resume() // a refused upload is read to its end, so that the client sees the answer
+      } finally {
+        const seconds = (performance.now() - started) / 1000
+        const method = request.method ?? ''
+        durations.observe(seconds, { method, route })
+        answers.inc({ method, route, status: String(response.statusCode) })
+        if (log.enabled('debug')) log.debug({ method, route, status: response.statusCode, seconds }, 'request')
+      }
+    })
+  })
+  return app
+}
+
+/** Every path may be asked with and without a trailing slash where its last part may be empty (`stateKey`). */
+function mount(endpoints: readonly Endpoint[]): Routes {
+  const routes = findMyWay({ maxParamLength: 2048, caseSensitive: true })
+  for (const endpoint of endpoints) {
+    for (const path of endpoint.paths) {
+      const routed: Routed = { endpoint, route: path }
+      routes.on(endpoint.method, path, () => undefined, routed)
+      if (endpoint.method === 'GET') routes.on('HEAD', path, () => undefined, routed)
+    }
+  }
+  return routes
+}
+
+async function serve(
+  { services, authenticator, limiter, trustedProxies, stopping }: RouterParts,
+  endpoint: Endpoint,
+  params: Record<string, string | undefined>,
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: Url,
+): Promise<Answer> {
+  const ip = clientAddress(request, trustedProxies)
+  const who = await principalOf(endpoint, request, url.query, ip, authenticator)
+  limiter.spend(endpoint.limit, limitKey(who, ip))
+  for (const [name, value] of Object.entries(params)) {
+    if (value === '' && name !== 'stateKey') throw missingParam(`The path has an empty ${name}`)
+    if (value?.includes('\0') || value?.isWellFormed() === false) throw badJson(`The path has a malformed ${name}`)
+  }
+  const query = endpoint.query && parse(endpoint.query, Object.fromEntries(url.query), 'query')
+  const body = await bodyOf(endpoint, request)
+  return await endpoint.handle(
+    { params, who, query, body, ip, signal: signalOf(response, stopping), request, path: url.path },
+    services,
+  )
+}
+
+function limitKey(who: Requester | { appserviceId: string } | undefined, ip: string): string {
+  return who && 'userId' in who ? who.userId : (who?.appserviceId ?? ip)
+}
+
+async function bodyOf({ body: schema, maxBody, exactNumbers }: Endpoint, request: IncomingMessage): Promise<unknown> {
+  if (schema === 'stream') return undefined
+  if (!schema) {
+    request.resume()
+    return undefined
+  }
+  return parse(
+    schema,
+    await readJson(request, { maxBytes: maxBody, numbers: exactNumbers ? 'exact' : 'plain' }),
+    'body',
+  )
+}
+
+function parse(schema: NonNullable<Endpoint['query']>, value: unknown, part: 'body' | 'query'): unknown {
+  const result = schema.safeParse(value, { reportInput: true })
+  if (!result.success) throw refusalOf(result.error, part)
+  return result.data
+}
+
+/** Made only when a handler looks at it would be cheaper still, but handlers destructure. One listener a request. */
+function signalOf(response: ServerResponse, stopping: AbortSignal): AbortSignal {
+  const gone = new AbortController()
+  const abort = (): void => gone.abort(stopping.aborted ? stopping.reason : clientGone)
+  if (stopping.aborted) abort()
+  else {
+    stopping.addEventListener('abort', abort, { once: true })
+    response.once('close', () => {
+      stopping.removeEventListener('abort', abort)
+      if (!response.writableFinished) abort()
+    })
+  }
+  return gone.signal
+}
+
+const clientGone = new MatrixError(499, 'M_UNKNOWN', 'The client went away')
+
+function unknownPath(routes: Routes, request: IncomingMessage, path: string): MatrixError {
+  const other = methods.some((method) => method !== request.method && routes.find(method, path))
+  return other ? new MatrixError(405, 'M_UNRECOGNIZED', `${request.method} is not possible here`) : unrecognized()
+}
+
+interface Url {
+  readonly path: string
+  readonly query: URLSearchParams
+}
+
+const noQuery = new URLSearchParams()
+
+function splitUrl(url: string): Url {
+  const at = url.indexOf('?')
+  if (at < 0) return { path: url, query: noQuery }
+  return { path: url.slice(0, at), query: new URLSearchParams(url.slice(at + 1)) }
+}
+
+async function send(response: ServerResponse, requestId: string, answer: Answer): Promise<void> {
+  const reply = answer instanceof Reply ? answer : undefined
+  const body = reply ? reply.body : answer instanceof JsonText ? answer.text : answer
+  const headers: Record<string, string | number> = { ...corsHeaders, 'X-Request-Id': requestId }
+  const payload = typeof body === 'object' && isPlain(body) ? JSON.stringify(body) : body
+  if (typeof payload === 'string' && !(reply && typeof body === 'string')) headers['Content-Type'] = 'application/json'
+  if (typeof payload === 'string') headers['Content-Length'] = Buffer.byteLength(payload)
+  else if (payload instanceof Buffer) headers['Content-Length'] = payload.length
+  response.writeHead(reply?.status ?? 200, { ...headers, ...reply?.headers })
+  if (
+    payload === undefined ||
+    typeof payload === 'string' ||
+    payload instanceof Buffer ||
+    response.req.method === 'HEAD'
+  ) {
+    response.end(response.req.method === 'HEAD' ? undefined : payload)
+    return
+  }
+  const { pipeline } = await import('node:stream/promises')
+  await pipeline(payload as NodeJS.ReadableStream, response)
+}
+
+function isPlain(body: object): boolean {
+  return !(body instanceof Buffer) && !('pipe' in body)
+}

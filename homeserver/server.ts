@@ -1,0 +1,150 @@
+/**
+ * The composition root: builds storage, services and listeners in order, and takes them down in reverse.
+ */
+import { readFile } from 'node:fs/promises'
+import type { Config } from './config/schema.ts'
+import type { Signer, SigningKey } from './core/signing.ts'
+import { compose } from './compose.ts'
+import { limitsOf } from './http/limits.ts'
+import { trustedProxies } from './http/client-address.ts'
+import { endpoints } from './http/endpoints.ts'
+import { listen, type Listening, type ListenOptions } from './http/listener.ts'
+import { RateLimiter } from './http/rate-limit.ts'
+import { createApp } from './http/router.ts'
+import type { Services } from './http/services.ts'
+import { type Bus, MemoryBus } from './platform/bus.ts'
+import { type Clock, systemClock } from './platform/clock.ts'
+import { Background, Supervisor } from './platform/lifecycle.ts'
+import { logger } from './platform/log.ts'
+import { Metrics } from './platform/metrics.ts'
+import { collectProcessMetrics } from './platform/process-metrics.ts'
+import { Database } from './storage/database.ts'
+import { migrate, type MigrationReport } from './storage/migrate.ts'
+import { Streams } from './storage/streams.ts'
+
+const log = logger('server')
+
+/** How long requests at work may go on when the server stops. */
+const GRACE_MS = 10_000
+
+export interface ServerParts {
+  /** The first signs; the others did before it. */
+  readonly signingKeys: readonly [SigningKey, ...SigningKey[]]
+  readonly clock?: Clock
+  readonly bus?: Bus
+}
+
+/** What every service may be built from. */
+export interface Foundation {
+  readonly config: Config
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly background: Background
+  readonly database: Database
+  readonly bus: Bus
+  readonly streams: Streams
+  readonly signer: Signer
+  readonly signingKeys: readonly [SigningKey, ...SigningKey[]]
+}
+
+export class Server implements AsyncDisposable {
+  readonly schema: MigrationReport
+  readonly services: Services
+  readonly background: Background
+  readonly #listeners: readonly Listening[]
+  readonly #stopping: AbortController
+  readonly #resources: AsyncDisposableStack
+  readonly #config: Config
+
+  private constructor(parts: {
+    config: Config
+    schema: MigrationReport
+    services: Services
+    background: Background
+    listeners: readonly Listening[]
+    stopping: AbortController
+    resources: AsyncDisposableStack
+  }) {
+    this.#config = parts.config
+    this.schema = parts.schema
+    this.services = parts.services
+    this.background = parts.background
+    this.#listeners = parts.listeners
+    this.#stopping = parts.stopping
+    this.#resources = parts.resources
+  }
+
+  /** Migrates, starts every service, listens. On failure everything opened so far is closed again. */
+  static async start(
+    config: Config,
+    { signingKeys, clock = systemClock, bus = new MemoryBus() }: ServerParts,
+  ): Promise<Server> {
+    await using opening = new AsyncDisposableStack()
+    const metrics = new Metrics()
+    opening.defer(collectProcessMetrics(metrics))
+    const database = await Database.open({
+      url: config.database.url,
+      password: config.database.password?.reveal(),
+      poolSize: config.database.pool,
+    })
+    opening.defer(() => database.close())
+    const schema = await migrate(database)
+    const streams = await Streams.open(database, bus)
+    const background = new Background({ clock })
+    const signer = { serverName: config.server_name, key: signingKeys[0] }
+    const foundation = { config, clock, metrics, background, database, bus, streams, signer, signingKeys }
+    const { services, authenticator, runnable } = await compose(foundation)
+    const supervisor = new Supervisor({ clock })
+    opening.defer(() => supervisor.stop())
+    await supervisor.start([background, ...runnable])
+
+    const stopping = new AbortController()
+    const limiter = new RateLimiter({ clock, limits: limitsOf(config.limits.preset) })
+    const app = createApp({
+      endpoints,
+      services,
+      authenticator,
+      limiter,
+      metrics,
+      trustedProxies: trustedProxies(config.listen.trusted_proxies),
+      stopping: stopping.signal,
+    })
+    const handle = app.callback()
+    const listeners: Listening[] = []
+    for (const options of await listenersOf(config)) {
+      const listening = await listen((request, response) => void handle(request, response), options)
+      opening.defer(() => listening.close(GRACE_MS))
+      listeners.push(listening)
+    }
+    const resources = opening.move()
+    log.info({ ports: listeners.map(({ port }) => port) }, 'listening')
+    return new Server({ config, schema, services, background, listeners, stopping, resources })
+  }
+
+  /** The port of the plain HTTP listener. */
+  get port(): number {
+    return this.#listeners[0]?.port ?? this.#config.listen.port
+  }
+
+  /** Resolves when no background work is left: what tests call instead of sleeping. */
+  async settle(): Promise<void> {
+    await this.background.settle()
+  }
+
+  /** Long polls answer at once, requests at work are finished, then everything is closed. May be called twice. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('The server stops'))
+    await this.#resources.disposeAsync()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
+
+async function listenersOf({ listen: { host, port }, tls }: Config): Promise<ListenOptions[]> {
+  const plain = { host, port }
+  if (tls.mode !== 'files' || tls.cert === undefined || tls.key === undefined) return [plain]
+  const [cert, key] = await Promise.all([readFile(tls.cert), readFile(tls.key)])
+  return [plain, { host, port: tls.port, tls: { cert, key } }]
+}

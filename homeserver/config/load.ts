@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import { type Config, type Parsed, profiles, schema } from './schema.ts'
 import { findSetting, type Setting, settings } from './settings.ts'
 import { fromEnvironment } from './environment.ts'
+import { Secret } from '../platform/secret.ts'
 import { suggest } from './suggest.ts'
 import { type ConfigFile, ConfigText } from './text.ts'
 
@@ -58,7 +59,7 @@ export function readConfig({ files, env, readFile }: ConfigSources): LoadedConfi
       problems.push(`${origins.get(key) ?? 'config'}  ${key}: ${problem}`)
   }
   if (!result.success || problems.length > 0) throw new ConfigError(problems.toSorted(byPlace))
-  return { config: deepFreeze(derive(result.data)), origins }
+  return { config: deepFreeze(derive(result.data, readFile)), origins }
 }
 
 const byPlace = (a: string, b: string): number => a.localeCompare(b, 'en', { numeric: true })
@@ -201,17 +202,27 @@ function* contradictions(config: Parsed): Generator<[key: string, problem: strin
 
 const hostOf = (serverName: string): string => serverName.replace(/:\d+$/, '')
 
-function derive(config: Parsed): Config {
-  const { server_name, listen, data_dir, database, media } = config
+/** Where the first start puts the secret that `registration.shared_secret` stands for. */
+export const sharedSecretFile = (dataDir: string): string => `${dataDir}/secrets/registration_shared_secret`
+
+function derive(config: Parsed, readFile: ConfigSources['readFile']): Config {
+  const { server_name, listen, data_dir, database, media, registration } = config
   const local = hostOf(server_name) === 'localhost'
+  const publicUrl = config.public_url ?? (local ? `http://localhost:${listen.port}` : `https://${server_name}`)
   return {
     ...config,
-    public_url: (config.public_url ?? (local ? `http://localhost:${listen.port}` : `https://${server_name}`)).replace(
-      /\/+$/,
-      '',
-    ),
+    public_url: publicUrl.replace(/\/+$/, ''),
     database: { ...database, url: database.url ?? `sqlite:${data_dir}/domovoi.db` },
     media: { ...media, path: media.path ?? `${data_dir}/media` },
+    registration: { ...registration, shared_secret: registration.shared_secret ?? generatedSecret(data_dir, readFile) },
+  }
+}
+
+function generatedSecret(dataDir: string, readFile: ConfigSources['readFile']): Secret | undefined {
+  try {
+    return new Secret(readFile(sharedSecretFile(dataDir)).trim())
+  } catch {
+    return undefined // before the first start there is none
   }
 }
 

@@ -1,0 +1,142 @@
+/** What the person at the terminal reads when the server has started. Nothing here promises what is not there. */
+import { networkInterfaces } from 'node:os'
+import { styleText } from 'node:util'
+import type { Config } from './config/schema.ts'
+import { logger } from './platform/log.ts'
+
+export interface StartReport {
+  readonly version: string
+  readonly config: Config
+  /** The files the settings came from; none if there was none. */
+  readonly configFiles: readonly string[]
+  /** Where the first start wrote the settings. */
+  readonly wroteConfig: string | undefined
+  readonly wroteKey: boolean
+  readonly wroteSecrets: boolean
+  readonly keyId: string
+  readonly schema: { readonly from: number; readonly to: number }
+  readonly ms: number
+}
+
+export interface Line {
+  readonly name: string
+  readonly on: boolean
+  readonly text: string
+  /** The command or setting that changes it. */
+  readonly hint?: string
+}
+
+/** Everything on a first start; on later ones what is on. */
+export function describeStart(report: StartReport): Line[] {
+  const { config, wroteConfig } = report
+  const first = wroteConfig !== undefined || report.wroteKey
+  const lines: Line[] = [
+    {
+      name: 'config',
+      on: true,
+      text: `${report.configFiles.join(', ') || 'defaults'} (profile: ${config.profile})`,
+      ...(wroteConfig === undefined ? {} : { hint: `${wroteConfig} written` }),
+    },
+    { name: 'database', on: true, text: `${nameOf(config.database.url)}, ${schemaText(report)}` },
+    {
+      name: 'signing key',
+      on: true,
+      text: `${report.keyId}${report.wroteKey ? ' created, mode 0600' : ''}`,
+      ...(report.wroteKey ? { hint: `KEEP A COPY: ${config.data_dir}/signing.key` } : {}),
+    },
+    ...(report.wroteSecrets ? [{ name: 'secrets', on: true, text: `1 made in ${config.data_dir}/secrets/` }] : []),
+    { name: 'listening', on: true, text: addresses(config).join('  ') },
+    registrationLine(config),
+    federationLine(config),
+  ]
+  return first ? lines : lines.filter((line) => line.on)
+}
+
+export function nextSteps({ config }: StartReport): string[] {
+  return [
+    'Make yourself the admin:   npm run cli -- register-user --admin NAME',
+    ...(config.registration.mode === 'invite' ? ['Invite somebody:           npm run cli -- invite'] : []),
+    `Then log in with any Matrix client; its homeserver is ${config.public_url}`,
+    'Stop: Ctrl-C   Settings: docs/config.md',
+  ]
+}
+
+/** On a terminal a page for people. */
+export function printBanner(report: StartReport, write: (text: string) => void): void {
+  const { version, config, wroteConfig, wroteKey } = report
+  const first = wroteConfig !== undefined || wroteKey
+  write(
+    `  ${styleText('bold', `Domovoi ${version}`)}   ${config.server_name}   data: ${config.data_dir}${first ? ' (new)' : ''}\n`,
+  )
+  if (first) write('\n')
+  for (const { name, on, text, hint } of describeStart(report)) {
+    const mark = on ? styleText('green', '[ok]') : styleText('yellow', '[--]')
+    write(`  ${mark} ${name.padEnd(13)} ${text}${hint === undefined ? '' : `   ${hint}`}\n`)
+  }
+  if (first)
+    write(
+      `\n${nextSteps(report)
+        .map((step) => `  ${step}\n`)
+        .join('')}\n`,
+    )
+}
+
+/** Elsewhere one log line for each fact, so that it is JSON where the log is. */
+export function logBanner(report: StartReport): void {
+  const log = logger('start')
+  for (const { name, on, text, hint } of describeStart(report)) log.info({ name, on, text, hint }, 'state')
+  log.info({ version: report.version, serverName: report.config.server_name, ms: report.ms }, 'ready')
+}
+
+const nameOf = (url: string): string =>
+  url.startsWith('sqlite:')
+    ? `SQLite ${url.slice('sqlite:'.length)}`
+    : `Postgres ${url.replace(/^\w+:\/\/(?:[^/]*@)?|\?.*$/g, '')}` // not every Postgres address is a URL
+
+const schemaText = ({ schema, ms }: StartReport): string =>
+  schema.from === schema.to
+    ? `schema ${schema.to}, ready in ${ms} ms`
+    : `schema ${schema.from} → ${schema.to}, ready in ${ms} ms`
+
+function registrationLine({ registration }: Config): Line {
+  const texts = {
+    closed: 'closed: accounts are made by  npm run cli -- register-user',
+    invite: 'by invite',
+    open: 'OPEN to everybody',
+  }
+  const { mode } = registration
+  return {
+    name: 'registration',
+    on: mode !== 'closed',
+    text: texts[mode],
+    ...(mode === 'invite' ? { hint: 'npm run cli -- invite' } : {}),
+  }
+}
+
+function federationLine({ federation, server_name }: Config): Line {
+  if (federation.mode === 'open') return { name: 'federation', on: true, text: `open, as ${server_name}` }
+  return {
+    name: 'federation',
+    on: false,
+    text: 'off: nobody on other servers can be reached',
+    hint: 'Turn on: a public server_name and federation.mode: open',
+  }
+}
+
+/** How to reach a server that listens on all addresses, or on one. */
+function addresses({ listen, tls }: Config): string[] {
+  const hosts =
+    listen.host === '0.0.0.0' || listen.host === '::' ? ['localhost', ...lanAddresses()] : [inUrl(listen.host)]
+  const plain = hosts.map((host) => `http://${host}:${listen.port}`)
+  return tls.mode === 'files' ? [...plain, `https://${hosts[0]}:${tls.port}`] : plain
+}
+
+function lanAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses = []) => addresses)
+    .filter(({ family, internal }) => family === 'IPv4' && !internal)
+    .map(({ address }) => address)
+    .slice(0, 2)
+}
+
+const inUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host)

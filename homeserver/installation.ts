@@ -1,0 +1,127 @@
+/**
+ * What the server keeps on disk beside its database: the data directory, the signing key, the generated secrets.
+ * `survey` looks and refuses; only then does `furnish` write.
+ */
+import { randomBytes, randomInt } from 'node:crypto'
+import { constants } from 'node:fs'
+import { access, mkdir, open, readFile, stat } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { sharedSecretFile } from './config/load.ts'
+import type { Config } from './config/schema.ts'
+import { formatSigningKey, parseSigningKeys, type SigningKey } from './core/signing.ts'
+import { Database } from './storage/database.ts'
+import { schemaVersion } from './storage/migrate.ts'
+
+/** The server does not start: one sentence for the person who started it. Nothing has been written. */
+export class StartRefused extends Error {
+  override name = 'StartRefused'
+}
+
+export interface Missing {
+  readonly dataDir: boolean
+  readonly signingKey: boolean
+  readonly sharedSecret: boolean
+}
+
+export const signingKeyFile = (config: Config): string => `${config.data_dir}/signing.key`
+
+/** Tells what `furnish` will have to make. Throws `StartRefused` where the server could not work or could do harm. */
+export async function survey(config: Config): Promise<Missing> {
+  const dataDir = await checkDirectory(config.data_dir)
+  const signingKey = await checkSigningKey(signingKeyFile(config))
+  if (signingKey && (await hasHistory(config))) {
+    throw new StartRefused(
+      `${signingKeyFile(config)} is missing, but the database is in use: put the key back from a backup. ` +
+        'With a new key other servers would take this one for an impostor.',
+    )
+  }
+  if (!signingKey) await readSigningKeys(config)
+  return { dataDir, signingKey, sharedSecret: config.registration.shared_secret === undefined }
+}
+
+/** Makes what is missing, readable by the server's user alone. */
+export async function furnish(config: Config, missing: Missing): Promise<void> {
+  await mkdir(config.data_dir, { recursive: true, mode: 0o700 })
+  if (missing.signingKey) await createFile(signingKeyFile(config), formatSigningKey(keyVersion(), randomBytes(32)))
+  if (!missing.sharedSecret) return
+  const file = sharedSecretFile(config.data_dir)
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  await createFile(file, `${randomBytes(32).toString('base64url')}\n`)
+}
+
+/** The key that signs, and those that did before it. */
+export async function readSigningKeys(config: Config): Promise<[SigningKey, ...SigningKey[]]> {
+  const file = signingKeyFile(config)
+  try {
+    return parseSigningKeys(await readFile(file, 'utf8'))
+  } catch (error) {
+    throw new StartRefused(`cannot use ${file}: ${reason(error)}`, { cause: error })
+  }
+}
+
+/** Writes a new file for the server's user alone, and returns when it is on the disk. */
+export async function createFile(path: string, content: string): Promise<void> {
+  await using file = await open(path, 'wx', 0o600)
+  await file.writeFile(content)
+  await file.sync()
+}
+
+/** Versions of signing keys need only differ from those before. https://spec.matrix.org/v1.19/appendices/#signing-details */
+function keyVersion(): string {
+  const alphabet = 'ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789'
+  return `a_${Array.from({ length: 4 }, () => alphabet[randomInt(alphabet.length)]).join('')}`
+}
+
+/** Whether it is missing. */
+async function checkDirectory(path: string): Promise<boolean> {
+  const found = await statOrUndefined(path)
+  if (found && !found.isDirectory()) throw new StartRefused(`data_dir ${path} is not a directory`)
+  const nearest = found ? path : await nearestDirectory(resolve(path))
+  try {
+    await access(nearest, constants.W_OK | constants.X_OK)
+  } catch {
+    throw new StartRefused(`cannot write to ${nearest}: give it to the user that runs the server, or set data_dir`)
+  }
+  return found === undefined
+}
+
+async function nearestDirectory(path: string): Promise<string> {
+  const parent = dirname(path)
+  const found = await statOrUndefined(parent)
+  if (found === undefined) return await nearestDirectory(parent)
+  if (!found.isDirectory()) throw new StartRefused(`cannot make ${path}: ${parent} is not a directory`)
+  return parent
+}
+
+/** Whether it is missing. */
+async function checkSigningKey(path: string): Promise<boolean> {
+  const found = await statOrUndefined(path)
+  if (found && (found.mode & 0o007) !== 0) {
+    throw new StartRefused(`${path} is open to every user of this machine: chmod 600 ${path}`)
+  }
+  return found === undefined
+}
+
+/** Whether the database has been used before, without making it. */
+async function hasHistory({ database }: Config): Promise<boolean> {
+  const file = database.url.startsWith('sqlite:') ? database.url.slice('sqlite:'.length) : undefined
+  if (file !== undefined) return ((await statOrUndefined(file))?.size ?? 0) > 0
+  const opened = await Database.open({ url: database.url, password: database.password?.reveal(), poolSize: 2 })
+  try {
+    return (await schemaVersion(opened)) > 0
+  } finally {
+    await opened.close()
+  }
+}
+
+async function statOrUndefined(path: string) {
+  try {
+    return await stat(path)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
+      return undefined
+    throw new StartRefused(`cannot look at ${path}: ${reason(error)}`, { cause: error })
+  }
+}
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,120 @@
+/** From settings to a running server, and to its end. */
+import { readFileSync } from 'node:fs'
+import { logBanner, printBanner } from './banner.ts'
+import { configFiles, DEFAULT_FILE, readConfigFiles } from './config/files.ts'
+import { ConfigError } from './config/load.ts'
+import { sampleYaml } from './config/sample.ts'
+import type { Config } from './config/schema.ts'
+import { createFile, furnish, readSigningKeys, StartRefused, survey } from './installation.ts'
+import { configureLogging, logger } from './platform/log.ts'
+import { explainListenProblem, listenProblem } from './port.ts'
+import { Server } from './server.ts'
+
+/** What a service manager lets pass before it kills: our own stop must be quicker. */
+const STOP_MS = 15_000
+
+export interface RunOptions {
+  /** Undefined for `config.yaml`, which the first start makes. */
+  readonly files: readonly string[] | undefined
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Turns the cache of compiled code on, once there is a place for it. */
+  readonly cacheIn: (dataDir: string) => void
+}
+
+/** Never rejects: a server that cannot start says why in one line, and sets the exit code. */
+export async function run(options: RunOptions): Promise<void> {
+  exitOnFault()
+  try {
+    stopOnSignals(await start(options))
+  } catch (error) {
+    process.stderr.write(`${messageOf(error)}\n`)
+    process.exitCode = error instanceof ConfigError ? 78 : 1
+  }
+}
+
+async function start({ files: named, env, cacheIn }: RunOptions): Promise<Server> {
+  const files = configFiles(named)
+  let { config } = readConfigFiles(files, env)
+  const human = process.stdout.isTTY && config.log.format !== 'json'
+  configureLogging({ level: config.log.level, format: human || config.log.format === 'human' ? 'human' : 'json' })
+  await checkPorts(config)
+  const missing = await survey(config)
+  await furnish(config, missing)
+  if (missing.dataDir) cacheIn(config.data_dir)
+  if (missing.sharedSecret) config = readConfigFiles(files, env).config
+  const signingKeys = await readSigningKeys(config)
+
+  const server = await Server.start(config, { signingKeys })
+  const wroteConfig = files.length === 0 ? DEFAULT_FILE : undefined
+  if (wroteConfig !== undefined) {
+    await createFile(wroteConfig, sampleYaml({ chosen: { server_name: config.server_name } }))
+  }
+  const report = {
+    version: versionOf(),
+    config,
+    configFiles: files,
+    wroteConfig,
+    wroteKey: missing.signingKey,
+    wroteSecrets: missing.sharedSecret,
+    keyId: signingKeys[0].keyId,
+    schema: server.schema,
+    ms: Math.round(performance.now()), // since the process began
+  }
+  if (human) printBanner(report, (text) => process.stdout.write(text))
+  else logBanner(report)
+  return server
+}
+
+async function checkPorts({ listen: { host, port }, tls }: Config): Promise<void> {
+  const places = [{ host, port, key: 'listen.port' }]
+  if (tls.mode === 'files') places.push({ host, port: tls.port, key: 'tls.port' })
+  for (const { key, ...place } of places) {
+    const problem = await listenProblem(place)
+    if (problem !== undefined) throw new StartRefused(await explainListenProblem(problem, place, key))
+  }
+}
+
+/** The first signal stops in order; the loop is then empty and the process ends. A second one does not wait. */
+function stopOnSignals(server: Server): void {
+  const log = logger('start')
+  const stop = (signal: NodeJS.Signals): void => {
+    process.once(signal, () => process.exit(130))
+    log.info({ signal }, 'stopping')
+    setTimeout(() => {
+      log.error({ ms: STOP_MS }, 'did not stop in time')
+      process.exit(1)
+    }, STOP_MS).unref()
+    void server.stop().then(
+      () => log.info({}, 'stopped'),
+      (error: unknown) => {
+        log.error({ error }, 'failed to stop')
+        process.exitCode = 1
+      },
+    )
+  }
+  process.once('SIGTERM', stop)
+  process.once('SIGINT', stop)
+}
+
+/** After a fault that nobody foresaw the state in memory cannot be trusted: what was acknowledged is on the disk. */
+function exitOnFault(): void {
+  process.on('uncaughtException', (error) => {
+    logger('start').error({ error }, 'uncaught exception')
+    process.exit(70)
+  })
+}
+
+/** One line: of an error that wraps another, both say something. */
+function messageOf(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof StartRefused || !(error instanceof Error))
+    return String(error instanceof Error ? error.message : error)
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : ''
+  return `${error.message || error.name}${cause}`.replaceAll('\n', ' ')
+}
+
+function versionOf(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return version
+}

@@ -1,5 +1,5 @@
 /** Random histories of rooms that fork, for property tests. */
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { isJsonObject } from '../../homeserver/core/canonical-json.ts'
 import type { JsonObject } from '../../homeserver/core/event.ts'
 import type { UserId } from '../../homeserver/core/ids.ts'

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { checkAuthEvents } from '../../homeserver/core/auth/auth-events.ts'
 import { checkAuth } from '../../homeserver/core/auth/rules.ts'
 import { authStateOf, type Verdict } from '../../homeserver/core/auth/verdict.ts'
-import type { EventId, RoomId } from '../../homeserver/core/ids.ts'
+import type { EventId } from '../../homeserver/core/ids.ts'
 import { referenceIds, stateKeyOf, type IdentifiedPdu, type Pdu } from '../../homeserver/core/event.ts'
 import { roomVersions, type RoomVersionId } from '../../homeserver/core/room-version.ts'
 import { readCases } from './read.ts'
@@ -32,7 +32,7 @@ function verdictOn({ room_version, event: pdu, auth_events }: Case): Verdict {
 }
 
 function identified(pdu: Pdu, eventId: EventId = '$unknown'): IdentifiedPdu {
-  return { eventId, roomId: pdu.room_id ?? (`!${eventId.slice(1)}` as RoomId), pdu }
+  return { eventId, roomId: pdu.room_id ?? `!${eventId.slice(1)}`, pdu }
 }
 
 const cases = readCases<Case>('auth')

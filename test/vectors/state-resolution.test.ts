@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import type { IdentifiedPdu, Pdu, StateKey } from '../../homeserver/core/event.ts'
-import type { EventId, RoomId } from '../../homeserver/core/ids.ts'
+import type { EventId } from '../../homeserver/core/ids.ts'
 import { roomVersions, type RoomVersionId } from '../../homeserver/core/room-version.ts'
 import { resolveState } from '../../homeserver/core/state/resolve.ts'
 import { readCases } from './read.ts'
@@ -17,7 +17,7 @@ interface Case {
 function resolve({ room_version, events, state_sets }: Case): Record<StateKey, EventId> {
   const fetch = (eventId: EventId): IdentifiedPdu | undefined => {
     const pdu = events[eventId]
-    return pdu && { eventId, roomId: pdu.room_id ?? (`!${eventId.slice(1)}` as RoomId), pdu }
+    return pdu && { eventId, roomId: pdu.room_id ?? `!${eventId.slice(1)}`, pdu }
   }
   const stateSets = state_sets.map((each) => new Map(Object.entries(each) as [StateKey, EventId][]))
   return Object.fromEntries(resolveState(roomVersions[room_version], stateSets, fetch))

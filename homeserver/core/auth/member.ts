@@ -31,10 +31,13 @@ export function checkMember(
     case 'ban':
       return checkBan(change)
     case 'knock':
-      if (levels.version.knock) return checkKnock(change)
+      return levels.version.knock ? checkKnock(change) : unknownMembership
+    default:
+      return unknownMembership
   }
-  return deny('v12/5.8', 'The membership is unknown')
 }
+
+const unknownMembership = deny('v12/5.8', 'The membership is unknown')
 
 interface MembershipChange {
   readonly event: IdentifiedPdu

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { anyDraft, anyHistory, anyVersion, completed, users } from '../../../test/support/room-history.ts'
 import { membership } from '../../../test/support/room-model.ts'
 import { authStateKeys } from './auth-events.ts'

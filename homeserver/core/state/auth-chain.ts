@@ -12,7 +12,7 @@ export type StateMap = ReadonlyMap<StateKey, EventId>
 export interface EventSource {
   readonly version: RoomVersion
   readonly fetch: (id: EventId) => IdentifiedPdu | undefined
-  /** Whether an event was rejected: such events authorise nothing. */
+  /** Whether an event was rejected: such events authorise nothing and do not get into the state. */
   readonly isRejected: (id: EventId) => boolean
 }
 
@@ -100,9 +100,10 @@ function authDifference(
 
 /** Memberships are many and lead to little that power levels do not lead to. */
 function membersLast(state: StateMap): EventId[] {
-  const isMember = ([key]: [StateKey, EventId]): boolean => key.startsWith('m.room.member\0')
-  const entries = [...state]
-  return [...entries.filter((entry) => !isMember(entry)), ...entries.filter(isMember)].map(([, id]) => id)
+  const { members = [], others = [] } = Object.groupBy(state, ([key]) =>
+    key.startsWith('m.room.member\0') ? 'members' : 'others',
+  )
+  return [...others, ...members].map(([, id]) => id)
 }
 
 /** All that lies on a way from one conflicted event to another, both ends included. */

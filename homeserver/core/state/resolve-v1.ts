@@ -66,7 +66,7 @@ function divide(
 function inOrder(events: readonly IdentifiedPdu[]): IdentifiedPdu[] {
   return events
     .map((event) => ({ event, hash: createHash('sha1').update(event.eventId).digest('hex') }))
-    .sort((a, b) => {
+    .toSorted((a, b) => {
       if (a.event.pdu.depth !== b.event.pdu.depth) return a.event.pdu.depth < b.event.pdu.depth ? -1 : 1
       return a.hash > b.hash ? -1 : 1
     })

@@ -73,7 +73,9 @@ function applyAllowed(
 ): void {
   for (const event of events) {
     const { type, state_key: stateKey } = event.pdu
-    if (stateKey === undefined) continue
+    // The text lets events in that were rejected by the state they met. Here rejected events stay out of every state,
+    // as on most servers.
+    if (stateKey === undefined || source.isRejected(event.eventId)) continue
     const cited = citedState(event, (id) => links(id).filter((each) => !source.isRejected(each)), source)
     const current: AuthState = {
       get(askedType, askedKey) {

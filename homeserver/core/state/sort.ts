@@ -72,7 +72,7 @@ export function byMainline(
 
   return events
     .map((event) => ({ event, position: positionOf(event.eventId) }))
-    .sort((a, b) => {
+    .toSorted((a, b) => {
       if (a.position !== b.position) return a.position > b.position ? -1 : 1
       return comesFirst(a.event, b.event) ? -1 : 1
     })

@@ -82,7 +82,7 @@ function stopOnSignals(server: Server): void {
     log.info({ signal }, 'stopping')
     setTimeout(() => {
       log.error({ ms: STOP_MS }, 'did not stop in time')
-      process.exit(1)
+      process.kill(process.pid, 'SIGKILL') // nothing acknowledged is lost by it
     }, STOP_MS).unref()
     void server.stop().then(
       () => log.info({}, 'stopped'),

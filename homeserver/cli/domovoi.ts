@@ -70,7 +70,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
       print(usage)
       return 0
     }
-    const named = values['config'] as string[] | undefined // by its declaration above
+    const named = values['config']
     const loaded = () => readConfigFiles(configFiles(named), process.env)
     await command.run({ values, positionals, loaded, config: () => loaded().config, print })
     return 0

@@ -35,7 +35,7 @@ describe('the sample', () => {
       .map((line) => line.replace(/^( *)#(?=[a-z])/, '$1'))
       .join('\n')
     // the default of the profile is not the default of the schema
-    const sample = load(`${uncommented.replace('preset: normal', 'preset: lan')}`)
+    const sample = load(uncommented.replace('preset: normal', 'preset: lan'))
     expect(sample).toEqual(load(sampleYaml()))
   })
 

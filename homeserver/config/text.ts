@@ -1,5 +1,5 @@
 /** A configuration file as YAML that remembers where everything stands. */
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, type YAMLError, type YAMLMap } from 'yaml'
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, type YAMLError } from 'yaml'
 
 export interface ConfigFile {
   /** Shown in messages. */
@@ -45,7 +45,7 @@ export class ConfigText {
       const item: unknown = this.#document.getIn(path, true)
       return isNode(item) ? item.range?.[0] : undefined
     }
-    const key = (parent as YAMLMap).items.find((pair) => isScalar(pair.key) && String(pair.key.value) === name)?.key
+    const key = parent.items.find((pair) => isScalar(pair.key) && String(pair.key.value) === name)?.key
     return isNode(key) ? key.range?.[0] : undefined
   }
 

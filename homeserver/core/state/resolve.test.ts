@@ -1,6 +1,6 @@
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { admin, creator, mod, peopledRoom } from '../../../test/support/room-history.ts'
-import { membership, powerLevels, type Draft } from '../../../test/support/room-model.ts'
+import { joinRules, membership, powerLevels, type Draft } from '../../../test/support/room-model.ts'
 import type { IdentifiedPdu, Pdu } from '../event.ts'
 import type { EventId, UserId } from '../ids.ts'
 import { roomVersions } from '../room-version.ts'
@@ -43,6 +43,38 @@ test.each(since2)('a rejected event authorises nothing in room version $id', (ve
     resolveState(version, [state, fork], room.fetch, { isRejected }).get('m.room.topic\0')
   expect(resolve(() => false)).toBe(eventId)
   expect(resolve((id) => id === join)).toBe(undefined)
+})
+
+/** The two kinds of state resets that led to state resolution 2.1 (MSC4297). */
+describe.each([
+  ['11', 'resets'],
+  ['12', 'keeps'],
+] as const)('room version %s', (id, habit) => {
+  const version = roomVersions[id]
+  const resets = habit === 'resets'
+  const late: UserId = '@late:c.example'
+
+  test(`${habit} a membership that later join rules would forbid`, () => {
+    const { room, state } = peopledRoom(version)
+    const join = room.add(state, membership(late, 'join'))
+    room.add(state, joinRules(creator, 'invite'))
+    const forgetful = new Map(state)
+    forgetful.delete(`m.room.member\0${late}`)
+    const resolved = resolveState(version, [state, forgetful], room.fetch)
+    expect(resolved.get(`m.room.member\0${late}`)).toBe(resets ? undefined : join.eventId)
+  })
+
+  test(`${habit} power levels that rest on others which all forks know`, () => {
+    const { room, state } = peopledRoom(version)
+    const old = state.get('m.room.power_levels\0')
+    const users = { [admin]: 100, [mod]: 100, ...(version.privilegedCreators ? {} : { [creator]: 100 }) }
+    room.add(state, powerLevels(creator, { users }))
+    const latest = room.add(state, powerLevels(mod, { users: { ...users, [late]: 50 } }))
+    room.add(state, topic(mod, 'cites the latest levels'))
+    const outdated = new Map(state).set('m.room.power_levels\0', old ?? '$none')
+    const resolved = resolveState(version, [state, outdated], room.fetch)
+    expect(resolved.get('m.room.power_levels\0')).toBe(resets ? old : latest.eventId)
+  })
 })
 
 test('version 1 resolves a ban and a rejoining in favour of the ban', () => {

@@ -38,7 +38,7 @@ test.each([
   'é.org',
   'a\0',
   'a\n',
-  `${'a'.repeat(256)}`,
+  'a'.repeat(256),
 ])('%j is no server name', (name) => expect(isServerName(name)).toBe(false))
 
 describe('user ids', () => {

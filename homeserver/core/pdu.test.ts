@@ -26,7 +26,7 @@ function draft(version: RoomVersion, changes: JsonObject = {}): Pdu {
     prev_events: [],
     auth_events: [],
     ...changes,
-  } as Pdu
+  }
 }
 
 function received(value: JsonObject, version: RoomVersion): ReceivedEvent {
@@ -120,7 +120,7 @@ describe.each(Object.values(roomVersions))('in room version $id', (version) => {
 
 test('a create event of room version 12 names its room', () => {
   const { room_id: _roomId, ...create } = draft(roomVersions[12], { type: 'm.room.create', state_key: '' })
-  const { eventId, roomId, json } = finishEvent(create as Pdu, roomVersions[12], signer)
+  const { eventId, roomId, json } = finishEvent(create, roomVersions[12], signer)
   expect(roomId).toBe(`!${eventId.slice(1)}`)
   expect(json).not.toContain('room_id')
 })

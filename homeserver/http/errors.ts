@@ -1,5 +1,5 @@
 /** The one place where anything thrown becomes an answer. */
-import { z } from 'zod'
+import type { z } from 'zod'
 import { LimitExceeded, MatrixError, notJson } from '../core/errors.ts'
 import { logger } from '../platform/log.ts'
 

@@ -65,7 +65,7 @@ export function createApp(parts: RouterParts): Koa {
       const routed = found?.store as Routed | undefined // what `mount` stored there
       const route = routed?.route ?? 'unknown'
       try {
-        if (request.method === 'OPTIONS') return send(response, requestId, new Reply(204))
+        if (request.method === 'OPTIONS') return await send(response, requestId, new Reply(204))
         if (!found || !routed) throw unknownPath(routes, request, url.path)
         const answer = await serve(parts, routed.endpoint, found.params, request, response, url)
         await send(response, requestId, answer)

@@ -5,6 +5,7 @@
  * `returning`, booleans as 0 and 1, structured values as JSON text.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { randomInt } from 'node:crypto'
 import knexFactory, { type Knex } from 'knex'
 import pg from 'pg'
 import type sqlite3 from 'sqlite3'
@@ -157,7 +158,7 @@ export class Database implements Conn {
       } finally {
         this.#writers.release(connection)
       }
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * tries))
+      await new Promise((resolve) => setTimeout(resolve, randomInt(20 * tries)))
     }
   }
 

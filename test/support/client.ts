@@ -98,7 +98,7 @@ export class Client {
     const parameters = new URLSearchParams(
       Object.entries(query).map(([key, value]): [string, string] => [key, String(value)]),
     )
-    return await this.get(`/sync?${parameters}`)
+    return await this.get(`/sync?${parameters.toString()}`)
   }
 
   #use(session: Json): this {

@@ -14,13 +14,13 @@ export default async function offerPostgres(): Promise<void> {
   const bin = findPostgres()
   if (!bin) return
   let started: Promise<string> | undefined
-  const server = createServer(async (_request, response) => {
+  const server = createServer((_request, response) => {
     response.setHeader('connection', 'close') // or Jest waits for it
-    try {
-      response.end(await (started ??= startPostgres(bin)))
-    } catch (error) {
-      response.writeHead(500).end(String(error))
-    }
+    started ??= startPostgres(bin)
+    started.then(
+      (url) => response.end(url),
+      (error: unknown) => response.writeHead(500).end(String(error)),
+    )
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   server.unref()

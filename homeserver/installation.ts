@@ -118,8 +118,8 @@ async function statOrUndefined(path: string) {
   try {
     return await stat(path)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return undefined
+    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     throw new StartRefused(`cannot look at ${path}: ${reason(error)}`, { cause: error })
   }
 }

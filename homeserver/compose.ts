@@ -1,4 +1,8 @@
 /** Which services there are, and what each is built from, in the order of their dependencies. */
+import { EventCache } from './domain/rooms/event-cache.ts'
+import { Members } from './domain/rooms/members.ts'
+import { Transactions } from './domain/rooms/transactions.ts'
+import { LocalRoomWriter } from './domain/rooms/writer.ts'
 import type { Authenticator } from './http/auth.ts'
 import type { Services } from './http/services.ts'
 import type { Service } from './platform/lifecycle.ts'
@@ -11,6 +15,16 @@ export interface Composition {
   readonly runnable: readonly Service[]
 }
 
-export async function compose({ config, clock, metrics }: Foundation): Promise<Composition> {
-  return { services: { config, clock, metrics }, authenticator: undefined as never, runnable: [] }
+export async function compose(foundation: Foundation): Promise<Composition> {
+  const { config, clock, metrics, database, bus } = foundation
+  const events = new EventCache({ database, bus })
+  const members = new Members({ database, bus, serverName: config.server_name })
+  const transactions = new Transactions({ database, clock })
+  const push = { evaluate: (_: unknown, built: readonly unknown[]) => Promise.resolve(built.map(() => null)) }
+  const writer = await LocalRoomWriter.open({ ...foundation, events, push })
+  return {
+    services: { config, clock, metrics, events, members, transactions, writer },
+    authenticator: undefined as never,
+    runnable: [],
+  }
 }

@@ -1,5 +1,9 @@
-/** What endpoints may use: one name for each service of the domain. `server.ts` builds them. */
+/** What endpoints may use: one name for each service of the domain. `compose.ts` builds them. */
 import type { Config } from '../config/schema.ts'
+import type { EventCache } from '../domain/rooms/event-cache.ts'
+import type { Members } from '../domain/rooms/members.ts'
+import type { Transactions } from '../domain/rooms/transactions.ts'
+import type { RoomWriter } from '../domain/rooms/writer.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
 
@@ -7,4 +11,8 @@ export interface Services {
   readonly config: Config
   readonly clock: Clock
   readonly metrics: Metrics
+  readonly events: EventCache
+  readonly members: Members
+  readonly transactions: Transactions
+  readonly writer: RoomWriter
 }

@@ -31,6 +31,7 @@ export interface Concerned {
 interface Reservation {
   readonly last: number
   readonly keys: Concerned
+  readonly payload: unknown
   done: boolean
 }
 
@@ -86,16 +87,17 @@ export class Streams {
 
   /**
    * Takes the next `count` ids and gives the first. The bell rings for `keys` when the transaction is committed and
-   * nothing before it is unfinished; hooks given to `tx.onCommit` earlier have run by then.
+   * nothing before it is unfinished; hooks given to `tx.onCommit` earlier have run by then. `payload` spares caches in
+   * this process a look at the table.
    */
-  reserve(tx: Tx, stream: StreamName, count: number, keys: Concerned): number {
+  reserve(tx: Tx, stream: StreamName, count: number, keys: Concerned, payload?: unknown): number {
     const head = this.#heads[stream]
     const first = head.allocated + 1
     head.allocated += count
-    const reservation: Reservation = { last: head.allocated, keys, done: false }
+    const reservation: Reservation = { last: head.allocated, keys, payload, done: false }
     head.pending.push(reservation)
     tx.onCommit(() => this.#complete(stream, reservation))
-    tx.onRollback(() => this.#complete(stream, { ...reservation, keys: {} }, reservation))
+    tx.onRollback(() => this.#complete(stream, { ...reservation, keys: {}, payload: undefined }, reservation))
     return first
   }
 
@@ -142,7 +144,7 @@ export class Streams {
       head.position = next.last
       rung.push(next === reservation ? outcome : next)
     }
-    for (const { last, keys } of rung) this.#ring(stream, last, keys)
+    for (const { last, keys, payload } of rung) this.#ring(stream, last, keys, payload)
   }
 
   #ring(stream: StreamName, position: number, keys: Concerned, payload?: unknown): void {

@@ -1,0 +1,57 @@
+/** Events by id, in memory as far as they fit. An event changes only when it is redacted, which the events stream tells. */
+import type { EventId } from '../../core/ids.ts'
+import type { Bus } from '../../platform/bus.ts'
+import { Lru } from '../../platform/lru.ts'
+import type { Conn, Database } from '../../storage/database.ts'
+import { listEvents, listEventsByNid, type StoredEvent } from '../../storage/events.ts'
+import { newsOf } from './news.ts'
+
+const MAX_BYTES = 32 * 1024 * 1024
+
+export class EventCache {
+  readonly #database: Database
+  readonly #byId = new Lru<EventId, StoredEvent>(MAX_BYTES, (event) => event.weight)
+
+  constructor({ database, bus }: { database: Database; bus: Bus }) {
+    this.#database = database
+    bus.subscribe((bell) => {
+      for (const id of newsOf(bell)?.redacted ?? []) this.#byId.delete(id)
+    })
+  }
+
+  /** The event if it is in memory. */
+  peek(eventId: EventId): StoredEvent | undefined {
+    return this.#byId.get(eventId)
+  }
+
+  put(event: StoredEvent): void {
+    this.#byId.set(event.eventId, event)
+  }
+
+  async find(eventId: EventId, conn: Conn = this.#database): Promise<StoredEvent | undefined> {
+    return (await this.list([eventId], conn)).get(eventId)
+  }
+
+  /** Those of the events that we have. */
+  async list(eventIds: Iterable<EventId>, conn: Conn = this.#database): Promise<Map<EventId, StoredEvent>> {
+    const found = new Map<EventId, StoredEvent>()
+    const missing: EventId[] = []
+    for (const id of eventIds) {
+      const cached = this.#byId.get(id)
+      if (cached) found.set(id, cached)
+      else missing.push(id)
+    }
+    if (missing.length === 0) return found
+    for (const event of await listEvents(conn, missing)) {
+      this.put(event)
+      found.set(event.eventId, event)
+    }
+    return found
+  }
+
+  /** By interned id. These are read from the database, so ask by event id where both are known. */
+  async listByNid(nids: readonly number[], conn: Conn = this.#database): Promise<Map<number, StoredEvent>> {
+    const events = await listEventsByNid(conn, nids)
+    return new Map(events.map((event) => [event.row.nid, event]))
+  }
+}

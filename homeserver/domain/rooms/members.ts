@@ -1,0 +1,104 @@
+/**
+ * Who is in which room, in memory for the rooms and users at work. Filled from the table, kept by the events stream.
+ */
+import type { RoomId, ServerName, UserId } from '../../core/ids.ts'
+import type { Bell, Bus } from '../../platform/bus.ts'
+import { Lru } from '../../platform/lru.ts'
+import type { Database } from '../../storage/database.ts'
+import { listMembers, listMembershipsOf, type MembershipRow } from '../../storage/memberships.ts'
+import { newsOf } from './news.ts'
+
+/** Rows in memory, counted by room and by user apart. */
+const MAX_ROWS = 200_000
+
+type ByUser = ReadonlyMap<UserId, MembershipRow>
+type ByRoom = ReadonlyMap<RoomId, MembershipRow>
+
+export class Members {
+  readonly #database: Database
+  readonly #serverName: ServerName
+  /** Joined members of a room. */
+  readonly #joined = new Lru<RoomId, Map<UserId, MembershipRow>>(MAX_ROWS, (rows) => rows.size + 1)
+  /** Everything a user has to do with. */
+  readonly #rooms = new Lru<UserId, Map<RoomId, MembershipRow>>(MAX_ROWS, (rows) => rows.size + 1)
+  /** Counts news, so that a read that was overtaken by some is not kept. */
+  #version = 0
+
+  constructor({ database, bus, serverName }: { database: Database; bus: Bus; serverName: ServerName }) {
+    this.#database = database
+    this.#serverName = serverName
+    bus.subscribe((bell) => this.#heard(bell))
+  }
+
+  isLocal(userId: string): boolean {
+    return userId.endsWith(`:${this.#serverName}`)
+  }
+
+  /** The joined members of a room, those of other servers included. */
+  async joined(roomId: RoomId): Promise<ByUser> {
+    const cached = this.#joined.get(roomId)
+    if (cached) return cached
+    const version = this.#version
+    const rows = new Map((await listMembers(this.#database, roomId, 'join')).map((row) => [row.user_id, row]))
+    if (version === this.#version) this.#joined.set(roomId, rows)
+    return rows
+  }
+
+  /** As `joined`, if it is in memory. */
+  peekJoined(roomId: RoomId): ByUser | undefined {
+    return this.#joined.get(roomId)
+  }
+
+  /** Every room the user is or was in, is invited to or banned from; forgotten ones too. */
+  async roomsOf(userId: UserId): Promise<ByRoom> {
+    const cached = this.#rooms.get(userId)
+    if (cached) return cached
+    const version = this.#version
+    const rows = new Map((await listMembershipsOf(this.#database, userId)).map((row) => [row.room_id, row]))
+    if (version === this.#version) this.#rooms.set(userId, rows)
+    return rows
+  }
+
+  /** As `roomsOf`, if it is in memory. */
+  peekRooms(userId: UserId): ByRoom | undefined {
+    return this.#rooms.get(userId)
+  }
+
+  async find(roomId: RoomId, userId: UserId): Promise<MembershipRow | undefined> {
+    return (await this.roomsOf(userId)).get(roomId)
+  }
+
+  async isJoined(roomId: RoomId, userId: UserId): Promise<boolean> {
+    return (await this.find(roomId, userId))?.membership === 'join'
+  }
+
+  /** The rooms the user is joined to. */
+  async joinedRooms(userId: UserId): Promise<RoomId[]> {
+    const rooms = await this.roomsOf(userId)
+    return [...rooms.values()].filter((row) => row.membership === 'join').map((row) => row.room_id)
+  }
+
+  /** Takes up what another way than an event changed, such as forgetting a room. */
+  drop(userId: UserId): void {
+    this.#version++
+    this.#rooms.delete(userId)
+  }
+
+  #heard(bell: Bell): void {
+    if (bell.stream !== 'events') return
+    const news = newsOf(bell)
+    if (news && news.memberships.length === 0) return
+    this.#version++
+    if (!news) {
+      for (const room of bell.keys.rooms ?? []) this.#joined.delete(room as RoomId) // keys of this stream are ids
+      for (const user of bell.keys.users ?? []) this.#rooms.delete(user as UserId)
+      return
+    }
+    for (const row of news.memberships) {
+      this.#rooms.get(row.user_id)?.set(row.room_id, row)
+      const joined = this.#joined.get(row.room_id)
+      if (row.membership === 'join') joined?.set(row.user_id, row)
+      else joined?.delete(row.user_id)
+    }
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * The only door through which this server's own events get into a room. Arguments and results are plain data, so that
+ * the room's owner may be another process.
+ */
+import { randomBytes } from 'node:crypto'
+import { notFound } from '../../core/errors.ts'
+import type { JsonObject } from '../../core/event.ts'
+import type { EventId, RoomId, UserId } from '../../core/ids.ts'
+import { findRoomVersion, type RoomVersion } from '../../core/room-version.ts'
+import type { Signer } from '../../core/signing.ts'
+import type { Bus } from '../../platform/bus.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { Lru } from '../../platform/lru.ts'
+import type { Database } from '../../storage/database.ts'
+import { lastNid } from '../../storage/events.ts'
+import { currentState, findRoom, findRoomStats } from '../../storage/rooms.ts'
+import { StateGroups } from '../../storage/state-groups.ts'
+import type { Streams } from '../../storage/streams.ts'
+import { build, type BuildParts, type BuiltEvent, type EventDraft, missingFor } from './build.ts'
+import { Committer, type Companion, type PushEvaluation } from './commit.ts'
+import type { EventCache } from './event-cache.ts'
+import { emptyStats, HeadView, RoomHead } from './head.ts'
+
+export interface SentEvent {
+  readonly eventId: EventId
+  /** The position of the events stream at which readers see it. */
+  readonly streamId: number
+}
+
+export interface RoomCreation {
+  readonly version: RoomVersion
+  readonly creator: UserId
+  /** The content of the create event. */
+  readonly content: JsonObject
+  readonly timestamp?: number
+  /** The state the room begins with, in order. */
+  readonly drafts: readonly EventDraft[]
+}
+
+export interface RoomWriter {
+  /** Builds on the room's head and commits: all of the events or none. Resolves when they are on disk. */
+  send(roomId: RoomId, drafts: readonly EventDraft[]): Promise<readonly SentEvent[]>
+  create(creation: RoomCreation): Promise<{ readonly roomId: RoomId; readonly events: readonly SentEvent[] }>
+}
+
+export interface WriterParts {
+  readonly database: Database
+  readonly bus: Bus
+  readonly streams: Streams
+  readonly signer: Signer
+  readonly clock: Clock
+  readonly events: EventCache
+  readonly push: PushEvaluation
+  readonly companions?: readonly Companion[]
+}
+
+/** Bytes of heads in memory. */
+const MAX_HEADS = 64 * 1024 * 1024
+
+export class LocalRoomWriter implements RoomWriter {
+  readonly #parts: WriterParts
+  readonly #build: BuildParts
+  readonly #groups = new StateGroups()
+  readonly #committer: Committer
+  readonly #heads = new Lru<RoomId, RoomHead>(MAX_HEADS, (head) => Math.min(head.weight, MAX_HEADS / 2))
+  readonly #loading = new Map<RoomId, Promise<RoomHead>>()
+
+  private constructor(parts: WriterParts, nid: number) {
+    this.#parts = parts
+    let last = nid
+    this.#build = {
+      signer: parts.signer,
+      events: parts.events,
+      groups: this.#groups,
+      nextNid: () => ++last,
+      now: () => parts.clock.now(),
+    }
+    this.#committer = new Committer(parts, (rooms) => {
+      for (const roomId of rooms) this.#heads.delete(roomId)
+    })
+  }
+
+  static async open(parts: WriterParts): Promise<LocalRoomWriter> {
+    return new LocalRoomWriter(parts, await lastNid(parts.database))
+  }
+
+  async send(roomId: RoomId, drafts: readonly EventDraft[]): Promise<readonly SentEvent[]> {
+    for (;;) {
+      const head = this.#heads.get(roomId) ?? (await this.#load(roomId))
+      await this.#warm(head, drafts)
+      // Between the last await and the commit nothing else runs, so head and memory are as they were looked at.
+      const view = new HeadView(head)
+      if (this.#heads.get(roomId) !== head || !this.#isWarm(view, drafts)) continue
+      return await this.#commit(
+        view,
+        drafts.map((draft) => build(draft, view, this.#build)),
+      )
+    }
+  }
+
+  async create({ version, creator, content, timestamp, drafts }: RoomCreation): Promise<{
+    readonly roomId: RoomId
+    readonly events: readonly SentEvent[]
+  }> {
+    const createdTs = timestamp ?? this.#parts.clock.now()
+    const createDraft: EventDraft = {
+      type: 'm.room.create',
+      stateKey: '',
+      sender: creator,
+      content,
+      timestamp: createdTs,
+    }
+    const head = this.#emptyHead(version, creator, createdTs, createDraft)
+    const view = new HeadView(head)
+    const built = [createDraft, ...drafts].map((draft) => build(draft, view, this.#build))
+    return { roomId: head.roomId, events: await this.#commit(view, built) }
+  }
+
+  /** In room version 12 the room id is only known when the create event is. */
+  #emptyHead(version: RoomVersion, creator: UserId, createdTs: number, create: EventDraft): RoomHead {
+    const headOf = (roomId: RoomId): RoomHead =>
+      new RoomHead(
+        { roomId, creator, createdTs, extremities: [], stateGroup: undefined },
+        version,
+        new Map(),
+        emptyStats(roomId),
+      )
+    if (!version.roomIdIsCreateHash)
+      return headOf(`!${randomBytes(14).toString('base64url')}:${this.#parts.signer.serverName}`)
+    const trial = build(create, new HeadView(headOf('!')), {
+      ...this.#build,
+      nextNid: () => 0,
+      groups: new StateGroups(),
+    })
+    return headOf(trial.roomId)
+  }
+
+  async #commit(view: HeadView, built: readonly BuiltEvent[]): Promise<readonly SentEvent[]> {
+    const { head } = view
+    view.keep()
+    this.#heads.set(head.roomId, head)
+    const unit = { roomId: head.roomId, events: built, room: head.toRow(), stats: head.stats }
+    const stored = await this.#committer.commit(unit)
+    for (const { eventId } of built) head.uncommitted.delete(eventId)
+    return stored.map(({ eventId, row }) => ({ eventId, streamId: row.stream_id ?? 0 }))
+  }
+
+  async #load(roomId: RoomId): Promise<RoomHead> {
+    const running = this.#loading.get(roomId)
+    if (running) return await running
+    const loading = this.#read(roomId)
+    this.#loading.set(roomId, loading)
+    try {
+      const head = await loading
+      this.#heads.set(roomId, head)
+      return head
+    } finally {
+      this.#loading.delete(roomId)
+    }
+  }
+
+  async #read(roomId: RoomId): Promise<RoomHead> {
+    await this.#committer.settled(roomId) // else the database would be behind a head that has just left memory
+    const { database } = this.#parts
+    const [room, state, stats] = await Promise.all([
+      findRoom(database, roomId),
+      currentState(database, roomId),
+      findRoomStats(database, roomId),
+    ])
+    const version = room && findRoomVersion(room.version)
+    if (!room || !version) throw notFound('There is no such room here')
+    return new RoomHead(room, version, state, stats ?? emptyStats(roomId))
+  }
+
+  async #warm(head: RoomHead, drafts: readonly EventDraft[]): Promise<void> {
+    const view = new HeadView(head)
+    const missing = missingFor(drafts, view, this.#parts.events)
+    if (missing.length > 0) await this.#parts.events.list(missing)
+    if (head.stateGroup !== undefined && drafts.some(({ stateKey }) => stateKey !== undefined)) {
+      await this.#groups.warm(this.#parts.database, head.stateGroup)
+    }
+  }
+
+  /** Redaction and relation targets may not exist; the events of the state must be there. */
+  #isWarm(view: HeadView, drafts: readonly EventDraft[]): boolean {
+    return missingFor(drafts, view, this.#parts.events).every((id) => drafts.some((draft) => refersTo(draft, id)))
+  }
+}
+
+function refersTo({ redacts, content }: EventDraft, id: EventId): boolean {
+  const relation = content['m.relates_to'] as { event_id?: unknown } | undefined // looked at, not trusted
+  return redacts === id || relation?.event_id === id
+}

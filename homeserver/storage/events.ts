@@ -1,0 +1,203 @@
+/** Events as they are stored: the canonical JSON once, and beside it what statements look for. */
+import { parseJson } from '../core/canonical-json.ts'
+import type { IdentifiedPdu, Pdu } from '../core/event.ts'
+import type { EventId, RoomId, UserId } from '../core/ids.ts'
+import { type Conn, insertMany, rowsIn, type Tx } from './database.ts'
+
+/** What became of an event at its reception. Only accepted ones are shown to clients. */
+export const eventStatus = { accepted: 0, softFailed: 1, rejected: 2 } as const
+export type EventStatus = (typeof eventStatus)[keyof typeof eventStatus]
+
+export interface EventRow {
+  readonly nid: number
+  readonly event_id: EventId
+  readonly room_id: RoomId
+  /** Null for outliers, negative for events from before we were there. */
+  readonly stream_id: number | null
+  readonly depth: number
+  readonly type: string
+  readonly state_key: string | null
+  readonly sender: UserId
+  readonly origin_server_ts: number
+  /** The group of the state after the event; null for outliers. */
+  readonly state_group: number | null
+  /** The state event this one replaced. */
+  readonly replaces_nid: number | null
+  readonly status: EventStatus
+  /** The redaction that emptied the event. */
+  readonly redacted_by: EventId | null
+  readonly thread_root: EventId | null
+  /** Whom push rules notify, in the form of domain/push. */
+  readonly push: string | null
+  readonly txn_device: string | null
+  readonly txn_id: string | null
+  /** The PDU in canonical JSON. */
+  readonly json: string
+  /** Where in `json` the text of `content` is, in UTF-16 units. */
+  readonly content_at: number
+  readonly content_length: number
+}
+
+const columns = [
+  'nid',
+  'event_id',
+  'room_id',
+  'stream_id',
+  'depth',
+  'type',
+  'state_key',
+  'sender',
+  'origin_server_ts',
+  'state_group',
+  'replaces_nid',
+  'status',
+  'redacted_by',
+  'thread_root',
+  'push',
+  'txn_device',
+  'txn_id',
+  'json',
+  'content_at',
+  'content_length',
+] as const satisfies readonly (keyof EventRow)[]
+
+/** For statements that read whole events: `select ${eventColumns('e')} from events e …`. */
+export function eventColumns(alias: string): string {
+  return columns.map((column) => `${alias}.${column}`).join(', ')
+}
+
+/** An event with its PDU, which is parsed when somebody first asks for it. */
+export class StoredEvent implements IdentifiedPdu {
+  readonly row: EventRow
+  #pdu: Pdu | undefined
+
+  constructor(row: EventRow, pdu?: Pdu) {
+    this.row = row
+    this.#pdu = pdu
+  }
+
+  get eventId(): EventId {
+    return this.row.event_id
+  }
+
+  get roomId(): RoomId {
+    return this.row.room_id
+  }
+
+  get pdu(): Pdu {
+    // What is stored was a PDU when it was checked.
+    this.#pdu ??= parseJson(this.row.json) as Pdu
+    return this.#pdu
+  }
+
+  /** The canonical text of `content`. */
+  get contentText(): string {
+    return this.row.json.substr(this.row.content_at, this.row.content_length)
+  }
+
+  /** Roughly what it takes in memory, in bytes. */
+  get weight(): number {
+    return this.row.json.length * 2 + 800
+  }
+}
+
+export async function insertEvents(tx: Tx, rows: readonly EventRow[]): Promise<void> {
+  await insertMany(
+    tx,
+    'events',
+    columns,
+    rows.map((row) => columns.map((column) => row[column])),
+  )
+}
+
+/** Those of the events that we have, outliers and rejected ones included, in no order. */
+export async function listEvents(conn: Conn, eventIds: readonly EventId[]): Promise<StoredEvent[]> {
+  const rows = await rowsIn<EventRow>(
+    conn,
+    `select ${eventColumns('e')} from events e where e.event_id in (?)`,
+    eventIds,
+  )
+  return rows.map((row) => new StoredEvent(row))
+}
+
+export async function findEvent(conn: Conn, eventId: EventId): Promise<StoredEvent | undefined> {
+  return (await listEvents(conn, [eventId]))[0]
+}
+
+/** By their interned ids, in no order. */
+export async function listEventsByNid(conn: Conn, nids: readonly number[]): Promise<StoredEvent[]> {
+  const rows = await rowsIn<EventRow>(conn, `select ${eventColumns('e')} from events e where e.nid in (?)`, nids)
+  return rows.map((row) => new StoredEvent(row))
+}
+
+export interface Redaction {
+  readonly eventId: EventId
+  readonly redactedBy: EventId
+  readonly json: string
+  readonly contentAt: number
+  readonly contentLength: number
+}
+
+/** Replaces an event by what its redaction leaves, also where it was derived from (T39). */
+export async function redactEvent(
+  tx: Tx,
+  { eventId, redactedBy, json, contentAt, contentLength }: Redaction,
+): Promise<void> {
+  await tx.run(
+    `update events set json = ?, content_at = ?, content_length = ?, redacted_by = ?, push = null where event_id = ?`,
+    [json, contentAt, contentLength, redactedBy, eventId],
+  )
+  await tx.run('delete from relations where event_nid = (select nid from events where event_id = ?)', [eventId])
+}
+
+/** The transaction ids a device has used since `sinceTs`, with the events they made. */
+export async function listTransactions(
+  conn: Conn,
+  sender: UserId,
+  device: string,
+  sinceTs: number,
+): Promise<{ room_id: RoomId; txn_id: string; event_id: EventId }[]> {
+  return await conn.rows(
+    `select room_id, txn_id, event_id from events
+      where sender = ? and txn_device = ? and txn_id is not null and origin_server_ts >= ?`,
+    [sender, device, sinceTs],
+  )
+}
+
+export interface RelationRow {
+  readonly event_nid: number
+  readonly room_id: RoomId
+  readonly target_id: EventId
+  readonly rel_type: string
+  readonly type: string
+  readonly sender: UserId
+  readonly aggregation_key: string | null
+  readonly stream_id: number
+}
+
+export async function insertRelations(tx: Tx, rows: readonly RelationRow[]): Promise<void> {
+  if (rows.length === 0) return
+  await insertMany(
+    tx,
+    'relations',
+    ['event_nid', 'room_id', 'target_id', 'rel_type', 'type', 'sender', 'aggregation_key', 'stream_id'],
+    rows.map((row) => [
+      row.event_nid,
+      row.room_id,
+      row.target_id,
+      row.rel_type,
+      row.type,
+      row.sender,
+      row.aggregation_key,
+      row.stream_id,
+    ]),
+  )
+}
+
+/** The greatest interned id of an event or state group. */
+export async function lastNid(conn: Conn): Promise<number> {
+  const row = await conn.row<{ nid: number | null }>(
+    'select max(nid) as nid from (select max(nid) as nid from events union all select max(id) as nid from state_groups) as ids',
+  )
+  return row?.nid ?? 0
+}

@@ -1,0 +1,85 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { expect, test } from '@jest/globals'
+
+const root = dirname(import.meta.dirname)
+
+/** What each layer may import besides itself. The files beside the layers put them together, and may import all. */
+const layers: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  platform: [],
+  config: ['core', 'platform'],
+  storage: ['core', 'platform', 'config', 'migrations'],
+  domain: ['core', 'platform', 'config', 'storage'],
+  http: ['core', 'platform', 'config', 'domain'],
+  bridges: ['core', 'platform'],
+}
+
+/** A later one may use an earlier one. Back it goes by a stream, or by an interface that the asker declares. */
+const domains = [
+  'accounts',
+  'devices',
+  'rooms',
+  'ephemeral',
+  'media',
+  'sync',
+  'federation',
+  'push',
+  'appservice',
+  'rtc',
+  'admin',
+]
+
+interface Place {
+  readonly layer: string
+  /** The domain it belongs to, by its rank. */
+  readonly rank: number
+}
+
+function placeOf(file: string): Place {
+  const [top = '', layer = '', domain = ''] = file.split('/')
+  return { layer: top === 'homeserver' ? layer : top, rank: layer === 'domain' ? domains.indexOf(domain) : 0 }
+}
+
+function mayImport(file: string, imported: string): boolean {
+  const [from, to] = [placeOf(file), placeOf(imported)]
+  const allowed = layers[from.layer]
+  if (!allowed) return true
+  if (from.layer === to.layer) return to.rank !== -1 && to.rank <= from.rank
+  return allowed.includes(to.layer) || (to.layer === 'test' && file.endsWith('.test.ts'))
+}
+
+const importPattern = /^(?:import|export|\}) [^'\n]*?from '(\.[^']+)'|\bimport\('(\.[^']+)'\)/gm
+
+function importsOf(file: string): string[] {
+  const found = readFileSync(join(root, file), 'utf8').matchAll(importPattern)
+  return [...found].map(([, fixed, dynamic]) => relative(root, join(root, dirname(file), fixed ?? dynamic ?? '')))
+}
+
+const files = globSync(['homeserver/**/*.ts', 'bridges/**/*.ts'], { cwd: root, exclude: ['**/node_modules/**'] })
+
+test('imports go one way through the layers', () => {
+  const pairs = files.flatMap((file) => importsOf(file).map((imported) => ({ file, imported })))
+  expect(pairs.length).toBeGreaterThan(100)
+  expect(pairs.filter(({ file, imported }) => !mayImport(file, imported))).toEqual([])
+})
+
+test('core needs nothing from outside but hashes, signatures and schemas', () => {
+  const packages = files
+    .filter((file) => file.startsWith('homeserver/core/') && !file.endsWith('.test.ts'))
+    .flatMap((file) =>
+      [...readFileSync(join(root, file), 'utf8').matchAll(/ from '([^.'][^']*)'/g)].map(([, name]) => name),
+    )
+  expect([...new Set(packages)].filter((name) => name !== 'node:crypto' && name !== 'zod')).toEqual([])
+})
+
+test.each([
+  ['homeserver/core/event.ts', 'homeserver/platform/clock.ts', false],
+  ['homeserver/domain/rooms/send.ts', 'homeserver/domain/accounts/sessions.ts', true],
+  ['homeserver/domain/rooms/send.ts', 'homeserver/domain/sync/notifier.ts', false],
+  ['homeserver/domain/rooms/send.ts', 'homeserver/domain/unknown/x.ts', false],
+  ['homeserver/http/client/sync.ts', 'homeserver/storage/database.ts', false],
+  ['homeserver/storage/database.test.ts', 'test/support/databases.ts', true],
+  ['homeserver/server.ts', 'homeserver/http/router.ts', true],
+  ['bridges/telegram/main.ts', 'homeserver/domain/rooms/send.ts', false],
+])('%s may import %s: %s', (file, imported, expected) => expect(mayImport(file, imported)).toBe(expected))

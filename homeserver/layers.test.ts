@@ -32,20 +32,21 @@ const domains = [
 
 interface Place {
   readonly layer: string
-  /** The domain it belongs to, by its rank. */
+  /** Of its domain, from 1; files beside the domains come before all, and an unknown domain has none (NaN). */
   readonly rank: number
 }
 
 function placeOf(file: string): Place {
-  const [top = '', layer = '', domain = ''] = file.split('/')
-  return { layer: top === 'homeserver' ? layer : top, rank: layer === 'domain' ? domains.indexOf(domain) : 0 }
+  const [top = '', layer = '', domain = '', inside] = file.split('/')
+  const rank = layer === 'domain' && inside !== undefined ? domains.indexOf(domain) + 1 || NaN : 0
+  return { layer: top === 'homeserver' ? layer : top, rank }
 }
 
 function mayImport(file: string, imported: string): boolean {
   const [from, to] = [placeOf(file), placeOf(imported)]
   const allowed = layers[from.layer]
   if (!allowed) return true
-  if (from.layer === to.layer) return to.rank !== -1 && to.rank <= from.rank
+  if (from.layer === to.layer) return to.rank <= from.rank
   return allowed.includes(to.layer) || (to.layer === 'test' && file.endsWith('.test.ts'))
 }
 
@@ -78,6 +79,8 @@ test.each([
   ['homeserver/domain/rooms/send.ts', 'homeserver/domain/accounts/sessions.ts', true],
   ['homeserver/domain/rooms/send.ts', 'homeserver/domain/sync/notifier.ts', false],
   ['homeserver/domain/rooms/send.ts', 'homeserver/domain/unknown/x.ts', false],
+  ['homeserver/domain/rooms/send.ts', 'homeserver/domain/limits.ts', true],
+  ['homeserver/domain/limits.ts', 'homeserver/domain/rooms/send.ts', false],
   ['homeserver/http/client/sync.ts', 'homeserver/storage/database.ts', false],
   ['homeserver/storage/database.test.ts', 'test/support/databases.ts', true],
   ['homeserver/server.ts', 'homeserver/http/router.ts', true],

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from '@jest/globals'
 import { forEachDatabase } from '../test/support/databases.ts'
 import { loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
-import { furnish, readSigningKeys, survey } from './installation.ts'
+import { furnish, makeDataDir, readSigningKeys, survey } from './installation.ts'
 import { Database } from './storage/database.ts'
 import { migrate } from './storage/migrate.ts'
 
@@ -25,6 +25,7 @@ test('what is missing is made once, for the user alone', async () => {
   const config = await configured()
   const missing = await survey(config)
   expect(missing).toEqual({ dataDir: true, signingKey: true, sharedSecret: true })
+  await makeDataDir(config)
   await furnish(config, missing)
   const [key] = await readSigningKeys(config)
   expect(key.keyId).toMatch(/^ed25519:a_\w{4}$/)
@@ -41,6 +42,7 @@ test('what is missing is made once, for the user alone', async () => {
 test('two servers do not get the same key', async () => {
   const keys = await Promise.all(
     [await configured(), await configured()].map(async (config) => {
+      await makeDataDir(config)
       await furnish(config, await survey(config))
       return (await readSigningKeys(config))[0].publicKey
     }),
@@ -50,6 +52,7 @@ test('two servers do not get the same key', async () => {
 
 test('a signing key that others may read is refused', async () => {
   const config = await configured()
+  await makeDataDir(config)
   await furnish(config, await survey(config))
   await chmod(`${config.data_dir}/signing.key`, 0o604)
   await expect(survey(config)).rejects.toThrow('is open to every user of this machine')

@@ -6,6 +6,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, mkdir, open, readFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { sharedSecretFile } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import { formatSigningKey, parseSigningKeys, type SigningKey } from './core/signing.ts'
@@ -39,14 +40,34 @@ export async function survey(config: Config): Promise<Missing> {
   return { dataDir, signingKey, sharedSecret: config.registration.shared_secret === undefined }
 }
 
-/** Makes what is missing, readable by the server's user alone. */
-export async function furnish(config: Config, missing: Missing): Promise<void> {
+export async function makeDataDir(config: Config): Promise<void> {
   await mkdir(config.data_dir, { recursive: true, mode: 0o700 })
+}
+
+/** Makes the files that are missing, readable by the server's user alone. */
+export async function furnish(config: Config, missing: Missing): Promise<void> {
   if (missing.signingKey) await createFile(signingKeyFile(config), formatSigningKey(keyVersion(), randomBytes(32)))
   if (!missing.sharedSecret) return
   const file = sharedSecretFile(config.data_dir)
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   await createFile(file, `${randomBytes(32).toString('base64url')}\n`)
+}
+
+/**
+ * Keeps every other server and command that writes out of the data directory, until it is disposed of or the process
+ * ends, however it ends. Throws `StartRefused`. The caller must hold on to what it gets.
+ */
+export function lockDataDir(config: Config): Disposable {
+  const lock = new DatabaseSync(`${config.data_dir}/lock`) // an empty file: SQLite knows how to lock on every system
+  try {
+    lock.exec('begin exclusive')
+  } catch (error) {
+    lock.close()
+    throw new StartRefused(`another server works in ${config.data_dir}: stop it first, or set data_dir`, {
+      cause: error,
+    })
+  }
+  return { [Symbol.dispose]: () => lock.close() }
 }
 
 /** The key that signs, and those that did before it. */

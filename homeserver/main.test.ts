@@ -1,6 +1,7 @@
+import { once } from 'node:events'
 import { chmod, mkdir, readFile, stat, symlink, unlink, writeFile } from 'node:fs/promises'
 import { describe, expect, jest, test } from '@jest/globals'
-import { main, occupy, Place, type RunOptions, stop } from '../test/support/program.ts'
+import { cli, main, occupy, Place, type RunOptions, stop } from '../test/support/program.ts'
 import { Database } from './storage/database.ts'
 
 jest.setTimeout(60_000) // every test starts whole processes
@@ -75,6 +76,17 @@ describe('a server that cannot start says why in one line and writes nothing:', 
     const advice = `port ${place.port} is in use( by [^\\n]+)?: set listen\\.port, or start with DOMOVOI_LISTEN__PORT=\\d+`
     await refused(place, 1, new RegExp(`^${advice}\\n$`))
     other.close()
+  })
+
+  test('1 for a data directory where another server works, until that one ends', async () => {
+    await using place = await Place.make()
+    const { child } = await place.start()
+    const env = { DOMOVOI_LISTEN__PORT: '0' }
+    await refused(place, 1, /^another server works in \.\/data: stop it first, or set data_dir\n$/, { env })
+    expect(await place.run(cli, { args: ['migrate'] })).toMatchObject({ code: 1 })
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect(await stop((await place.start({ env })).child)).toBe(0)
   })
 
   test('1 for a data directory that is a file, or below one', async () => {

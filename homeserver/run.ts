@@ -1,11 +1,11 @@
 /** From settings to a running server, and to its end. */
 import { readFileSync } from 'node:fs'
-import { logBanner, printBanner } from './banner.ts'
+import { logBanner, printBanner, type StartReport } from './banner.ts'
 import { configFiles, DEFAULT_FILE, readConfigFiles } from './config/files.ts'
 import { ConfigError } from './config/load.ts'
 import { sampleYaml } from './config/sample.ts'
 import type { Config } from './config/schema.ts'
-import { createFile, furnish, readSigningKeys, StartRefused, survey } from './installation.ts'
+import { createFile, furnish, lockDataDir, makeDataDir, readSigningKeys, StartRefused, survey } from './installation.ts'
 import { configureLogging, logger } from './platform/log.ts'
 import { explainListenProblem, listenProblem } from './port.ts'
 import { Server } from './server.ts'
@@ -21,24 +21,34 @@ export interface RunOptions {
   readonly cacheIn: (dataDir: string) => void
 }
 
+interface Running {
+  readonly server: Server
+  readonly lock: Disposable
+  readonly report: StartReport
+}
+
 /** Never rejects: a server that cannot start says why in one line, and sets the exit code. */
 export async function run(options: RunOptions): Promise<void> {
   exitOnFault()
   try {
-    stopOnSignals(await start(options))
+    const running = await start(options)
+    stopOnSignals(running)
+    tell(running)
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`)
     process.exitCode = error instanceof ConfigError ? 78 : 1
   }
 }
 
-async function start({ files: named, env, cacheIn }: RunOptions): Promise<Server> {
+async function start({ files: named, env, cacheIn }: RunOptions): Promise<Running> {
   const files = configFiles(named)
   let { config } = readConfigFiles(files, env)
-  const human = process.stdout.isTTY && config.log.format !== 'json'
-  configureLogging({ level: config.log.level, format: human || config.log.format === 'human' ? 'human' : 'json' })
+  const { level, format } = config.log
+  configureLogging({ level, format: format === 'human' || showsBanner(config) ? 'human' : 'json' })
   await checkPorts(config)
   const missing = await survey(config)
+  await makeDataDir(config)
+  const lock = lockDataDir(config)
   await furnish(config, missing)
   if (missing.dataDir) cacheIn(config.data_dir)
   if (missing.sharedSecret) config = readConfigFiles(files, env).config
@@ -60,9 +70,14 @@ async function start({ files: named, env, cacheIn }: RunOptions): Promise<Server
     schema: server.schema,
     ms: Math.round(performance.now()), // since the process began
   }
-  if (human) printBanner(report, (text) => process.stdout.write(text))
+  return { server, lock, report }
+}
+
+const showsBanner = ({ log }: Config): boolean => process.stdout.isTTY && log.format !== 'json'
+
+function tell({ report }: Running): void {
+  if (showsBanner(report.config)) printBanner(report, (text) => process.stdout.write(text))
   else logBanner(report)
-  return server
 }
 
 async function checkPorts({ listen: { host, port }, tls }: Config): Promise<void> {
@@ -75,7 +90,7 @@ async function checkPorts({ listen: { host, port }, tls }: Config): Promise<void
 }
 
 /** The first signal stops in order; the loop is then empty and the process ends. A second one does not wait. */
-function stopOnSignals(server: Server): void {
+function stopOnSignals({ server, lock }: Running): void {
   const log = logger('start')
   const stop = (signal: NodeJS.Signals): void => {
     process.once(signal, () => process.exit(130))
@@ -85,7 +100,10 @@ function stopOnSignals(server: Server): void {
       process.kill(process.pid, 'SIGKILL') // nothing acknowledged is lost by it
     }, STOP_MS).unref()
     void server.stop().then(
-      () => log.info({}, 'stopped'),
+      () => {
+        lock[Symbol.dispose]()
+        log.info({}, 'stopped')
+      },
       (error: unknown) => {
         log.error({ error }, 'failed to stop')
         process.exitCode = 1

@@ -1,3 +1,4 @@
+import { lockDataDir, makeDataDir } from '../installation.ts'
 import { Database } from '../storage/database.ts'
 import { migrate, pendingStatements } from '../storage/migrate.ts'
 import type { Command } from './command.ts'
@@ -6,13 +7,16 @@ export const migrateCommand: Command = {
   usage: '[--dry-run]',
   help: `Brings the database to the schema of this release, which the server also does when it starts.
 --dry-run prints the statements that would be run, and changes nothing.
-Stop the server first.`,
+Refuses while a server works in the data directory.`,
   options: { 'dry-run': { type: 'boolean' } },
   async run({ values, config, print }) {
-    const { url, password, pool } = config().database
+    const settings = config()
+    const dryRun = values['dry-run'] === true
+    if (!dryRun) await makeDataDir(settings)
+    using _lock = dryRun ? undefined : lockDataDir(settings)
+    const { url, password, pool } = settings.database
     const database = await Database.open({ url, password: password?.reveal(), poolSize: pool })
     try {
-      const dryRun = values['dry-run'] === true
       if (dryRun) for (const statement of await pendingStatements(database)) print(`${statement.trim()};\n`)
       const { from, to, applied } = await migrate(database, { dryRun })
       if (applied.length === 0) print(`Nothing to do: the database has schema ${to}`)

@@ -1,6 +1,6 @@
 /** For commands that ask the server itself: the one that runs, or one for the moment. */
 import type { Config } from '../config/schema.ts'
-import { readSigningKeys, survey } from '../installation.ts'
+import { lockDataDir, readSigningKeys, survey } from '../installation.ts'
 import { configureLogging } from '../platform/log.ts'
 import { Server } from '../server.ts'
 import { CommandError } from './command.ts'
@@ -17,6 +17,7 @@ export async function withServer<T>(config: Config, use: Use<T>): Promise<T> {
 
   configureLogging({ level: 'error' })
   await survey(config)
+  using _lock = lockDataDir(config)
   await using server = await Server.start(onLoopback(config), { signingKeys: await readSigningKeys(config) })
   return await use(`http://127.0.0.1:${server.port}`, secret)
 }

@@ -10,7 +10,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { sharedSecretFile } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import { formatSigningKey, parseSigningKeys, type SigningKey } from './core/signing.ts'
-import { Database } from './storage/database.ts'
+import { openDatabase } from './open-database.ts'
 import { schemaVersion } from './storage/migrate.ts'
 
 /** The server does not start: one sentence for the person who started it. Nothing has been written. */
@@ -124,14 +124,15 @@ async function checkSigningKey(path: string): Promise<boolean> {
 }
 
 /** Whether the database has been used before, without making it. */
-async function hasHistory({ database }: Config): Promise<boolean> {
-  const file = database.url.startsWith('sqlite:') ? database.url.slice('sqlite:'.length) : undefined
+async function hasHistory(config: Config): Promise<boolean> {
+  const { url } = config.database
+  const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined
   if (file !== undefined) return ((await statOrUndefined(file))?.size ?? 0) > 0
-  const opened = await Database.open({ url: database.url, password: database.password?.reveal(), poolSize: 2 })
+  const database = await openDatabase(config)
   try {
-    return (await schemaVersion(opened)) > 0
+    return (await schemaVersion(database)) > 0
   } finally {
-    await opened.close()
+    await database.close()
   }
 }
 

@@ -103,6 +103,22 @@ describe('a server that cannot start says why in one line and writes nothing:', 
     await refused(place, 1, /^cannot look at \.\/data: ELOOP[^\n]*\n$/)
   })
 
+  test('1 for a database that cannot be opened', async () => {
+    await using place = await Place.make()
+    const env = { DOMOVOI_DATABASE__URL: 'postgres://me:secret@127.0.0.1:1/chat' }
+    await refused(
+      place,
+      1,
+      /^cannot open the database "postgres:\/\/me:…@127\.0\.0\.1:1\/chat": [^\n]*REFUSED[^\n]*\n$/,
+      { env },
+    )
+    const elsewhere = { DOMOVOI_DATABASE__URL: 'sqlite:nowhere/domovoi.db' }
+    await place.run(main, { env: elsewhere })
+    await refused(place, 1, /^cannot open the database "sqlite:nowhere\/domovoi\.db": SQLITE_CANTOPEN[^\n]*\n$/, {
+      env: elsewhere,
+    })
+  })
+
   test('1 for a signing key that everybody can read, or nobody can use', async () => {
     await using place = await Place.make()
     await mkdir(place.path('data'))

@@ -122,12 +122,12 @@ function exitOnFault(): void {
   })
 }
 
-/** One line: of an error that wraps another, both say something. */
+/** One line, or one for each problem of the settings. An error that wraps another says what both say. */
 function messageOf(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof StartRefused || !(error instanceof Error))
-    return String(error instanceof Error ? error.message : error)
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : ''
-  return `${error.message || error.name}${cause}`.replaceAll('\n', ' ')
+  if (error instanceof ConfigError || error instanceof StartRefused) return error.message
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause instanceof Error ? error.cause.message : ''
+  return (error.message.includes(cause) ? error.message : `${error.message}: ${cause}`).replaceAll('\n', ' ')
 }
 
 function versionOf(): string {

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import type { Config } from './config/schema.ts'
 import type { Signer, SigningKey } from './core/signing.ts'
 import { compose } from './compose.ts'
+import { openDatabase } from './open-database.ts'
 import { limitsOf } from './http/limits.ts'
 import { trustedProxies } from './http/client-address.ts'
 import { endpoints } from './http/endpoints.ts'
@@ -18,7 +19,7 @@ import { Background, Supervisor } from './platform/lifecycle.ts'
 import { logger } from './platform/log.ts'
 import { Metrics } from './platform/metrics.ts'
 import { collectProcessMetrics } from './platform/process-metrics.ts'
-import { Database } from './storage/database.ts'
+import type { Database } from './storage/database.ts'
 import { migrate, type MigrationReport } from './storage/migrate.ts'
 import { Streams } from './storage/streams.ts'
 
@@ -82,11 +83,7 @@ export class Server implements AsyncDisposable {
     await using opening = new AsyncDisposableStack()
     const metrics = new Metrics()
     opening.defer(collectProcessMetrics(metrics))
-    const database = await Database.open({
-      url: config.database.url,
-      password: config.database.password?.reveal(),
-      poolSize: config.database.pool,
-    })
+    const database = await openDatabase(config)
     opening.defer(() => database.close())
     const schema = await migrate(database)
     const streams = await Streams.open(database, bus)

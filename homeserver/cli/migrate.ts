@@ -1,5 +1,5 @@
 import { lockDataDir, makeDataDir } from '../installation.ts'
-import { Database } from '../storage/database.ts'
+import { openDatabase } from '../open-database.ts'
 import { migrate, pendingStatements } from '../storage/migrate.ts'
 import type { Command } from './command.ts'
 
@@ -14,8 +14,7 @@ Refuses while a server works in the data directory.`,
     const dryRun = values['dry-run'] === true
     if (!dryRun) await makeDataDir(settings)
     using _lock = dryRun ? undefined : lockDataDir(settings)
-    const { url, password, pool } = settings.database
-    const database = await Database.open({ url, password: password?.reveal(), poolSize: pool })
+    const database = await openDatabase(settings)
     try {
       if (dryRun) for (const statement of await pendingStatements(database)) print(`${statement.trim()};\n`)
       const { from, to, applied } = await migrate(database, { dryRun })

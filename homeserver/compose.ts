@@ -1,4 +1,5 @@
 /** Which services there are, and what each is built from, in the order of their dependencies. */
+import { openMedia } from './domain/media/open-media.ts'
 import { EventCache } from './domain/rooms/event-cache.ts'
 import { Members } from './domain/rooms/members.ts'
 import { Transactions } from './domain/rooms/transactions.ts'
@@ -22,9 +23,10 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const transactions = new Transactions({ database, clock })
   const push = { evaluate: (_: unknown, built: readonly unknown[]) => Promise.resolve(built.map(() => null)) }
   const writer = await LocalRoomWriter.open({ ...foundation, events, push })
+  const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
   return {
-    services: { config, clock, metrics, events, members, transactions, writer },
+    services: { config, clock, metrics, events, members, transactions, writer, ...mediaServices },
     authenticator: undefined as never,
-    runnable: [],
+    runnable: [...mediaRunnable],
   }
 }

@@ -1,5 +1,8 @@
 /** What endpoints may use: one name for each service of the domain. `compose.ts` builds them. */
 import type { Config } from '../config/schema.ts'
+import type { Media } from '../domain/media/media.ts'
+import type { MediaReader } from '../domain/media/reader.ts'
+import type { Thumbnails } from '../domain/media/thumbnails.ts'
 import type { EventCache } from '../domain/rooms/event-cache.ts'
 import type { Members } from '../domain/rooms/members.ts'
 import type { Transactions } from '../domain/rooms/transactions.ts'
@@ -15,4 +18,7 @@ export interface Services {
   readonly members: Members
   readonly transactions: Transactions
   readonly writer: RoomWriter
+  readonly media: Media
+  readonly mediaReader: MediaReader
+  readonly thumbnails: Thumbnails
 }

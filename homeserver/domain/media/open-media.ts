@@ -1,0 +1,66 @@
+/** Builds what serves files, as the configuration has it. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Config } from '../../config/schema.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { createFetcher } from '../../platform/fetch.ts'
+import type { Service } from '../../platform/lifecycle.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import type { Database } from '../../storage/database.ts'
+import { DiskStore } from './disk-store.ts'
+import type { MediaStore } from './media-store.ts'
+import { Media, type RemoteMedia } from './media.ts'
+import { MediaReader } from './reader.ts'
+import { S3Store } from './s3-store.ts'
+import { Spool } from './spool.ts'
+import { MediaSweeper } from './sweeper.ts'
+import { Thumbnails } from './thumbnails.ts'
+
+export interface OpenMediaParts {
+  readonly config: Config
+  readonly database: Database
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly remote?: RemoteMedia
+}
+
+export interface MediaServices {
+  readonly media: Media
+  readonly mediaReader: MediaReader
+  readonly thumbnails: Thumbnails
+  readonly runnable: readonly Service[]
+}
+
+export async function openMedia({ config, database, clock, metrics, remote }: OpenMediaParts): Promise<MediaServices> {
+  const store = await openStore(config, clock)
+  const spool = await Spool.open(join(config.media.path, 'incoming'), { store, clock })
+  const mediaReader = new MediaReader({ store, spool, metrics })
+  const { server_name: serverName, media } = config
+  return {
+    media: new Media({ serverName, maxBytes: media.max_upload, database, spool, clock, remote }),
+    mediaReader,
+    thumbnails: new Thumbnails({ database, reader: mediaReader, spool, clock, metrics }),
+    runnable: [
+      { name: 'media store', stop: () => Promise.resolve(store.close?.()) },
+      new MediaSweeper({ database, spool, clock }),
+    ],
+  }
+}
+
+async function openStore({ media, outgoing }: Config, clock: Clock): Promise<MediaStore> {
+  if (media.store === 'disk') return new DiskStore(media.path)
+  const { endpoint = '', region, bucket = '', access_key_id, secret_access_key } = media.s3 // the configuration was checked for them
+  const ca = outgoing.ca_file === undefined ? [] : [await readFile(outgoing.ca_file, 'utf8')]
+  // The administrator named this one address, so it may be a private one.
+  const fetcher = createFetcher({ deny: [], clock, ...(ca.length > 0 ? { ca } : {}) })
+  return await S3Store.open(
+    {
+      endpoint,
+      region,
+      bucket,
+      accessKeyId: access_key_id?.reveal() ?? '',
+      secretAccessKey: secret_access_key?.reveal() ?? '',
+    },
+    fetcher,
+  )
+}

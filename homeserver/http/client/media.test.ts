@@ -1,0 +1,270 @@
+import { readdir } from 'node:fs/promises'
+import { type IncomingMessage, request as httpRequest } from 'node:http'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { notFound } from '../../core/errors.ts'
+import type { MediaContent, Mxc } from '../../domain/media/media.ts'
+import { FakeClock } from '../../platform/fake-clock.ts'
+import type { Client, Response } from '../../../test/support/client.ts'
+import { forEachDatabase } from '../../../test/support/databases.ts'
+import { startMediaServer } from '../../../test/support/media-server.ts'
+
+const v1 = '/_matrix/client/v1/media'
+const v3 = '/_matrix/media/v3'
+
+interface Download {
+  readonly status: number
+  readonly headers: Headers
+  readonly bytes: Buffer
+}
+
+/** Answers that are not JSON, byte by byte. */
+async function get(client: Client, path: string, headers: Record<string, string> = {}): Promise<Download> {
+  const authorization: Record<string, string> = client.token === '' ? {} : { Authorization: `Bearer ${client.token}` }
+  const response = await fetch(client.url + path, { headers: { ...authorization, ...headers } })
+  return { status: response.status, headers: response.headers, bytes: Buffer.from(await response.arrayBuffer()) }
+}
+
+/** Gives `server/id`. */
+async function upload(client: Client, body: string | Buffer, type?: string, query = ''): Promise<string> {
+  const answer: Response = await client.request(
+    'POST',
+    `${v3}/upload${query}`,
+    body,
+    type ? { 'Content-Type': type } : {},
+  )
+  expect(answer.status).toBe(200)
+  return String(answer.body['content_uri']).replace(/^mxc:\/\//, '')
+}
+
+async function create(client: Client): Promise<string> {
+  return String((await client.post('/_matrix/media/v1/create'))['content_uri']).replace(/^mxc:\/\//, '')
+}
+
+forEachDatabase(({ freshUrl }) => {
+  test('what one user uploads another downloads, with its type and name', async () => {
+    await using server = await startMediaServer(await freshUrl())
+    const mxc = await upload(server.client('alice'), Buffer.from([0, 255, 10]), 'img/png', '?filename=a%20%22b%22.png')
+    expect(mxc).toMatch(/^hs\.test\/[\w-]+$/)
+    const { status, headers, bytes } = await get(server.client('bob'), `${v1}/download/${mxc}`)
+    expect({ status, bytes: [...bytes] }).toEqual({ status: 200, bytes: [0, 255, 10] })
+    expect(headers.get('content-type')).toBe('img/png')
+    expect(headers.get('content-length')).toBe('3')
+    expect(headers.get('content-disposition')).toBe('attachment; filename="a \\"b\\".png"')
+    expect(headers.get('cross-origin-resource-policy')).toBe('cross-origin')
+    expect(headers.get('cache-control')).toContain('immutable')
+  })
+
+  test('an empty file without type or name is a file', async () => {
+    await using server = await startMediaServer(await freshUrl())
+    const alice = server.client('alice')
+    const { status, headers, bytes } = await get(alice, `${v1}/download/${await upload(alice, '')}`)
+    expect({ status, size: bytes.length }).toEqual({ status: 200, size: 0 })
+    expect(headers.get('content-disposition')).toMatch(/^(inline|attachment)$/)
+  })
+
+  test('the name in the path wins over the name of the upload', async () => {
+    await using server = await startMediaServer(await freshUrl())
+    const alice = server.client('alice')
+    const mxc = await upload(alice, 'x', 'image/png', '?filename=%F0%9F%90%94')
+    const name = async (path: string) => (await get(alice, path)).headers.get('content-disposition')
+    expect(await name(`${v1}/download/${mxc}`)).toBe("inline; filename*=UTF-8''%F0%9F%90%94")
+    expect(await name(`${v1}/download/${mxc}/%E2%98%95`)).toBe("inline; filename*=UTF-8''%E2%98%95")
+    expect(await name(`${v1}/download/${mxc}/name;with;semicolons`)).toBe('inline; filename="name;with;semicolons"')
+    expect(await name(`${v1}/download/${mxc}/a%2Fb%0D%0Ac%E2%80%AEd`)).toBe('inline; filename="a_bcd"')
+  })
+
+  test('a browser is served parts of a file, and nothing that it has', async () => {
+    await using server = await startMediaServer(await freshUrl())
+    const alice = server.client('alice')
+    const path = `${v1}/download/${await upload(alice, '0123456789', 'video/mp4')}`
+    const part = async (range: string, headers = {}) => {
+      const answer = await get(alice, path, { Range: range, ...headers })
+      return [answer.status, answer.bytes.toString(), answer.headers.get('content-range')]
+    }
+    expect(await part('bytes=2-4')).toEqual([206, '234', 'bytes 2-4/10'])
+    expect(await part('bytes=7-')).toEqual([206, '789', 'bytes 7-9/10'])
+    expect(await part('bytes=-3')).toEqual([206, '789', 'bytes 7-9/10'])
+    expect(await part('bytes=5-500')).toEqual([206, '56789', 'bytes 5-9/10'])
+    expect(await part('bytes=10-')).toEqual([416, '', 'bytes */10'])
+    expect(await part('bytes=4-2')).toEqual([200, '0123456789', null])
+    expect(await part('bytes=0-1,4-5')).toEqual([200, '0123456789', null])
+    expect(await part('bytes=0-1', { 'If-Range': '"other"' })).toEqual([200, '0123456789', null])
+    const etag = (await get(alice, path)).headers.get('etag') ?? ''
+    expect(await part('bytes=0-1', { 'If-Range': etag })).toEqual([206, '01', 'bytes 0-1/10'])
+    expect((await get(alice, path, { 'If-None-Match': etag })).status).toBe(304)
+    const head = await fetch(alice.url + path, { method: 'HEAD', headers: { Authorization: 'Bearer alice' } })
+    expect([head.status, head.headers.get('content-length')]).toEqual([200, '10'])
+  })
+
+  test('an id waits for its file, and then keeps it', async () => {
+    await using server = await startMediaServer(await freshUrl())
+    const [alice, bob] = [server.client('alice'), server.client('bob')]
+    const mxc = await create(alice)
+    const early = `${v1}/download/${mxc}?timeout_ms=0`
+    expect(await bob.refusal('GET', early)).toEqual({ status: 504, errcode: 'M_NOT_YET_UPLOADED' })
+    expect(await bob.refusal('PUT', `${v3}/upload/${mxc}`, 'x')).toEqual({ status: 403, errcode: 'M_FORBIDDEN' })
+
+    const waiting = get(bob, `${v1}/download/${mxc}`)
+    expect(
+      (await alice.request('PUT', `${v3}/upload/${mxc}`, 'content', { 'Content-Type': 'text/plain' })).status,
+    ).toBe(200)
+    expect((await waiting).bytes.toString()).toBe('content')
+    expect(await alice.refusal('PUT', `${v3}/upload/${mxc}`, 'other')).toEqual({
+      status: 409,
+      errcode: 'M_CANNOT_OVERWRITE_MEDIA',
+    })
+    expect(await alice.refusal('PUT', `${v3}/upload/hs.test/nobody-made-this`, 'x')).toEqual({
+      status: 404,
+      errcode: 'M_NOT_FOUND',
+    })
+  })
+
+  test('of two uploads to one id at the same time one wins, and the other leaves nothing', async () => {
+    await using server = await startMediaServer(await freshUrl())
+    const alice = server.client('alice')
+    const mxc = await create(alice)
+    const put = async (body: string) => (await alice.request('PUT', `${v3}/upload/${mxc}`, body)).status
+    expect((await Promise.all([put('one'), put('two')])).toSorted()).toEqual([200, 409])
+    expect(await filesIn(server.directory)).toHaveLength(1)
+  })
+
+  test('T80: a user may owe five files, and what is not uploaded in a day is forgotten', async () => {
+    const clock = new FakeClock(Date.now())
+    await using server = await startMediaServer(await freshUrl(), { clock })
+    const alice = server.client('alice')
+    const owed: string[] = []
+    for (let n = 0; n < 5; n++) owed.push(await create(alice))
+    const refusal = await alice.request('POST', '/_matrix/media/v1/create', {})
+    expect([refusal.status, refusal.body['errcode']]).toEqual([429, 'M_LIMIT_EXCEEDED'])
+    expect(refusal.body['retry_after_ms']).toBeGreaterThan(86_000_000)
+    await create(server.client('bob'))
+    await alice.request('PUT', `${v3}/upload/${owed[0]}`, 'x')
+    owed.push(await create(alice))
+
+    await clock.advance(24 * 60 * 60_000)
+    expect(await alice.refusal('PUT', `${v3}/upload/${owed[1]}`, 'x')).toEqual({ status: 404, errcode: 'M_NOT_FOUND' })
+    expect((await get(alice, `${v1}/download/${owed[0]}`)).status).toBe(200)
+    await create(alice)
+  })
+
+  test('T80: a file over the limit is refused by its length or on the way, and leaves nothing', async () => {
+    await using server = await startMediaServer(await freshUrl(), { config: 'media: { max_upload: 1MiB }' })
+    const alice = server.client('alice')
+    expect((await alice.get(`${v1}/config`))['m.upload.size']).toBe(1_048_576)
+    await upload(alice, Buffer.alloc(1_048_576))
+    const tooLarge = { status: 413, errcode: 'M_TOO_LARGE' }
+    expect(await alice.refusal('POST', `${v3}/upload`, Buffer.alloc(1_048_577))).toEqual(tooLarge)
+    const chunked = new ReadableStream({
+      pull(controller) {
+        controller.enqueue(Buffer.alloc(65_536))
+        if (++chunks === 40) controller.close()
+      },
+    })
+    let chunks = 0
+    const response = await fetch(`${alice.url}${v3}/upload`, {
+      method: 'POST',
+      headers: { Authorization: 'Bearer alice' },
+      body: chunked,
+      duplex: 'half',
+    })
+    expect(response.status).toBe(413)
+    expect(await filesIn(server.directory)).toHaveLength(1)
+  })
+
+  test('T80: an upload that breaks off leaves nothing', async () => {
+    await using server = await startMediaServer(await freshUrl())
+    const options = { method: 'POST', headers: { Authorization: 'Bearer alice', 'Content-Length': '1000000' } }
+    const request = httpRequest(`${server.url}${v3}/upload`, options)
+    request.on('error', () => undefined)
+    request.write(Buffer.alloc(100_000))
+    await until(async () => (await filesIn(server.directory)).length === 1)
+    request.destroy()
+    await until(async () => (await filesIn(server.directory)).length === 0)
+  })
+
+  test('T79: files are given to users alone, on the old paths too', async () => {
+    await using server = await startMediaServer(await freshUrl())
+    const alice = server.client('alice')
+    const stranger = Object.assign(server.client(''), { token: '' })
+    const mxc = await upload(alice, 'secret', 'text/plain')
+    expect(await stranger.refusal('GET', `${v1}/download/${mxc}`)).toEqual({ status: 401, errcode: 'M_MISSING_TOKEN' })
+    for (const version of ['r0', 'v1', 'v3']) {
+      const path = `/_matrix/media/${version}/download/${mxc}`
+      expect(await stranger.refusal('GET', path)).toEqual({ status: 404, errcode: 'M_NOT_FOUND' })
+      expect((await get(alice, path)).bytes.toString()).toBe('secret')
+      expect((await get(alice, `${path}/name`)).headers.get('content-disposition')).toBe('inline; filename="name"')
+    }
+    expect(await stranger.refusal('POST', `${v3}/upload`, 'x')).toEqual({ status: 401, errcode: 'M_MISSING_TOKEN' })
+  })
+
+  test('a file of another server is asked of the federation, unless the client says not to', async () => {
+    const asked: string[] = []
+    const remote = {
+      find: async ({ server: origin, mediaId }: Mxc): Promise<MediaContent> => {
+        await Promise.resolve(asked.push(`${origin}/${mediaId}`))
+        throw notFound('It has no such file')
+      },
+    }
+    await using server = await startMediaServer(await freshUrl(), { remote })
+    const alice = server.client('alice')
+    const notFound = { status: 404, errcode: 'M_NOT_FOUND' }
+    expect(await alice.refusal('GET', `${v1}/download/other.test/id?allow_remote=false`)).toEqual(notFound)
+    expect(asked).toEqual([])
+    await alice.refusal('GET', `${v1}/download/other.test/id`)
+    expect(asked).toEqual(['other.test/id'])
+    await using island = await startMediaServer(await freshUrl())
+    expect(await island.client('alice').refusal('GET', `${v1}/download/other.test/id`)).toEqual(notFound)
+  })
+
+  test('T77: no media id or server name leads out of the store, and none is a fault of ours', async () => {
+    await using server = await startMediaServer(await freshUrl())
+    const odd = [
+      '..',
+      '%2e%2e',
+      '..%2f..%2f..%2fetc%2fpasswd',
+      '%2e%2e%5cboot.ini',
+      'a%00b',
+      'a%5cb',
+      'CON',
+      '%FF',
+      '%',
+    ]
+    const ids = [...odd, 'a%3ab', '%F0%9F%90%94', 'a'.repeat(300), 'a'.repeat(10_240)]
+    for (const mxc of ids.flatMap((id) => [`hs.test/${id}`, `${id}/x`])) {
+      for (const [method, path] of [
+        ['GET', `${v1}/download/${mxc}`],
+        ['GET', `${v1}/thumbnail/${mxc}?width=10&height=10`],
+        ['GET', `${v3}/download/${mxc}/name`],
+        ['PUT', `${v3}/upload/${mxc}`],
+      ] as const) {
+        const { status, errcode } = await rawRequest(server.url, method, path)
+        expect({ method, path, verdict: status >= 400 && status < 500 && /^M_[A-Z_]+$/.test(errcode) }).toEqual({
+          method,
+          path,
+          verdict: true,
+        })
+      }
+    }
+  })
+})
+
+/** `fetch` would tidy the path. */
+async function rawRequest(url: string, method: string, path: string): Promise<{ status: number; errcode: string }> {
+  const { hostname, port } = new URL(url)
+  const options = { hostname, port, method, path, headers: { Authorization: 'Bearer alice' }, agent: false }
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    httpRequest(options, resolve).on('error', reject).end()
+  })
+  const body = Buffer.concat((await response.toArray()) as Buffer[]).toString()
+  return { status: response.statusCode ?? 0, errcode: (JSON.parse(body) as { errcode: string }).errcode }
+}
+
+async function filesIn(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve))
+}

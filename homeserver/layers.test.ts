@@ -18,6 +18,7 @@ const layers: Readonly<Record<string, readonly string[]>> = {
 /** A later one may use an earlier one. Back it goes by a stream, or by an interface that the asker declares. */
 const domains = [
   'accounts',
+  'account-data',
   'devices',
   'rooms',
   'ephemeral',

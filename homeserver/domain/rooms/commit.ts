@@ -3,7 +3,7 @@
  * transaction has few statements, whatever the number of its events.
  */
 import { isJsonObject, topLevelSpan } from '../../core/canonical-json.ts'
-import type { EventId, RoomId, UserId } from '../../core/ids.ts'
+import type { RoomId, UserId } from '../../core/ids.ts'
 import type { Conn, Database, Tx } from '../../storage/database.ts'
 import {
   eventStatus,
@@ -153,10 +153,17 @@ export class Committer {
       for (const event of stored) cache.put(event)
     })
     const users = built.flatMap(({ pdu }) => (pdu.type === 'm.room.member' ? (pdu.state_key ?? []) : []))
-    const news: { memberships: MembershipRow[]; redacted: EventId[] } = { memberships: [], redacted: [] }
+    const news: { [Part in keyof EventNews]: EventNews[Part][number][] } = {
+      events: [],
+      changes: [],
+      memberships: [],
+      redacted: [],
+    }
     const keys = { rooms: [...rooms.keys()], users }
     const first = streams.reserve(tx, 'events', built.length, keys, news satisfies EventNews)
     stored = built.map((event, index) => storedEvent(event, first + index, notified[index] ?? null))
+    news.events.push(...stored)
+    news.changes.push(...stored.flatMap((event) => stateChange(event) ?? []))
     const memberships = stored.flatMap((event) => membershipOf(event) ?? [])
     news.memberships.push(...new Map(memberships.map((row) => [`${row.room_id} ${row.user_id}`, row])).values())
 
@@ -172,10 +179,7 @@ export class Committer {
       tx,
       stored.flatMap((event) => relationRow(event) ?? []),
     )
-    await applyStateChanges(
-      tx,
-      stored.flatMap((event) => stateChange(event) ?? []),
-    )
+    await applyStateChanges(tx, news.changes)
     await setMemberships(tx, news.memberships)
     await setRooms(
       tx,

@@ -208,13 +208,13 @@ forEachDatabase(({ freshUrl }) => {
     }
     await using server = await startMediaServer(await freshUrl(), { remote })
     const alice = server.client('alice')
-    const notFound = { status: 404, errcode: 'M_NOT_FOUND' }
-    expect(await alice.refusal('GET', `${v1}/download/other.test/id?allow_remote=false`)).toEqual(notFound)
+    const missing = { status: 404, errcode: 'M_NOT_FOUND' }
+    expect(await alice.refusal('GET', `${v1}/download/other.test/id?allow_remote=false`)).toEqual(missing)
     expect(asked).toEqual([])
     await alice.refusal('GET', `${v1}/download/other.test/id`)
     expect(asked).toEqual(['other.test/id'])
     await using island = await startMediaServer(await freshUrl())
-    expect(await island.client('alice').refusal('GET', `${v1}/download/other.test/id`)).toEqual(notFound)
+    expect(await island.client('alice').refusal('GET', `${v1}/download/other.test/id`)).toEqual(missing)
   })
 
   test('T77: no media id or server name leads out of the store, and none is a fault of ours', async () => {

@@ -1,4 +1,6 @@
 /** Which services there are, and what each is built from, in the order of their dependencies. */
+import type { AccountHooks } from './domain/accounts/hooks.ts'
+import { openAccounts } from './domain/accounts/open-accounts.ts'
 import { openMedia } from './domain/media/open-media.ts'
 import { EventCache } from './domain/rooms/event-cache.ts'
 import { Members } from './domain/rooms/members.ts'
@@ -18,6 +20,8 @@ export interface Composition {
 
 export async function compose(foundation: Foundation): Promise<Composition> {
   const { config, clock, metrics, database, bus } = foundation
+  const hooks: AccountHooks = { devices: [], departures: [], profiles: [] }
+  const { authenticator, runnable: accountsRunnable, ...accounts } = await openAccounts({ ...foundation, hooks })
   const events = new EventCache({ database, bus })
   const members = new Members({ database, bus, serverName: config.server_name })
   const transactions = new Transactions({ database, clock })
@@ -25,8 +29,8 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const writer = await LocalRoomWriter.open({ ...foundation, events, push })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
   return {
-    services: { config, clock, metrics, events, members, transactions, writer, ...mediaServices },
-    authenticator: undefined as never,
-    runnable: [...mediaRunnable],
+    services: { config, clock, metrics, ...accounts, events, members, transactions, writer, ...mediaServices },
+    authenticator,
+    runnable: [...accountsRunnable, ...mediaRunnable],
   }
 }

@@ -8,7 +8,8 @@ import type { Endpoint } from './endpoint.ts'
 export interface Authenticator {
   /**
    * The requester behind an access token, a user's or an application service's. `asUser` and `asDevice` name whom an
-   * application service acts for. Throws `M_UNKNOWN_TOKEN`, `M_USER_LOCKED` or, outside the namespace, `M_EXCLUSIVE`.
+   * application service acts for. Throws `M_UNKNOWN_TOKEN`, `M_USER_LOCKED`, and for application services `M_FORBIDDEN`
+   * outside of the namespace and `M_UNKNOWN_DEVICE`.
    */
   authenticate(token: string, options: AuthenticateOptions): Promise<Requester>
   /** The id of the application service that has this token. Throws `M_UNKNOWN_TOKEN`. */
@@ -21,6 +22,8 @@ export interface AuthenticateOptions {
   readonly timestamp?: number
   readonly ip: string
   readonly userAgent: string | undefined
+  /** Whether the call works for a locked account. */
+  readonly whileLocked: boolean
 }
 
 export async function principalOf(
@@ -41,6 +44,7 @@ export async function principalOf(
     ...assertion(query),
     ip,
     userAgent: request.headers['user-agent'],
+    whileLocked: endpoint.whileLocked,
   })
   if (endpoint.auth === 'admin' && !who.isAdmin) throw forbidden('You are not a server admin')
   if (who.isSuspended && !endpoint.whileSuspended) {
@@ -50,7 +54,7 @@ export async function principalOf(
 }
 
 /** By header, or by the query as old clients do. https://spec.matrix.org/v1.19/client-server-api/#using-access-tokens */
-function tokenOf(request: IncomingMessage, query: URLSearchParams): string | undefined {
+export function tokenOf(request: IncomingMessage, query: URLSearchParams): string | undefined {
   const header = request.headers.authorization
   if (header !== undefined) return /^Bearer +(\S+)$/i.exec(header)?.[1]
   return query.get('access_token') ?? undefined

@@ -77,6 +77,8 @@ interface Declaration<Path extends string, Auth extends AuthKind, Query extends 
   readonly limit: LimitName
   /** Whether the call works for a suspended account. Reading always does. */
   readonly whileSuspended?: boolean
+  /** Whether the call works for a locked account, as logging out does. */
+  readonly whileLocked?: boolean
   readonly query?: Query
   /** The schema of a JSON body; `stream` leaves the body to the handler, `none` is for methods that have none. */
   readonly body?: Body | 'stream'
@@ -97,6 +99,7 @@ export interface Endpoint {
   readonly auth: AuthKind
   readonly limit: LimitName
   readonly whileSuspended: boolean
+  readonly whileLocked: boolean
   readonly query: z.ZodType | undefined
   readonly body: z.ZodType | 'stream' | undefined
   readonly exactNumbers: boolean
@@ -120,6 +123,7 @@ export function endpoint<
     auth,
     limit,
     whileSuspended: declaration.whileSuspended ?? method === 'GET',
+    whileLocked: declaration.whileLocked ?? false,
     query,
     body,
     exactNumbers: declaration.exactNumbers ?? false,

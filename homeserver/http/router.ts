@@ -109,7 +109,7 @@ async function serve(
 ): Promise<Answer> {
   const ip = clientAddress(request, trustedProxies)
   const who = await principalOf(endpoint, request, url.query, ip, authenticator)
-  limiter.spend(endpoint.limit, limitKey(who, ip))
+  if (!isUnlimited(who)) limiter.spend(endpoint.limit, limitKey(who, ip))
   for (const [name, value] of Object.entries(params)) {
     if (value === '' && name !== 'stateKey') throw missingParam(`The path has an empty ${name}`)
     if (value?.includes('\0') || value?.isWellFormed() === false) throw badJson(`The path has a malformed ${name}`)
@@ -124,6 +124,10 @@ async function serve(
 
 function limitKey(who: Requester | { appserviceId: string } | undefined, ip: string): string {
   return who && 'userId' in who ? who.userId : (who?.appserviceId ?? ip)
+}
+
+function isUnlimited(who: Requester | { appserviceId: string } | undefined): boolean {
+  return who !== undefined && 'isUnlimited' in who && who.isUnlimited === true
 }
 
 async function bodyOf({ body: schema, maxBody, exactNumbers }: Endpoint, request: IncomingMessage): Promise<unknown> {

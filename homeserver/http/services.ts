@@ -1,5 +1,6 @@
 /** What endpoints may use: one name for each service of the domain. `compose.ts` builds them. */
 import type { Config } from '../config/schema.ts'
+import type { AccountServices } from '../domain/accounts/open-accounts.ts'
 import type { Media } from '../domain/media/media.ts'
 import type { MediaReader } from '../domain/media/reader.ts'
 import type { Thumbnails } from '../domain/media/thumbnails.ts'
@@ -10,7 +11,7 @@ import type { RoomWriter } from '../domain/rooms/writer.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
 
-export interface Services {
+export interface Services extends AccountServices {
   readonly config: Config
   readonly clock: Clock
   readonly metrics: Metrics

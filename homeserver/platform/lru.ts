@@ -53,6 +53,11 @@ export class Lru<K, V> {
     return this.#entries.delete(key)
   }
 
+  /** Looks at every entry, and takes away those that `test` finds. Does not count as use. */
+  deleteWhere(test: (value: V, key: K) => boolean): void {
+    for (const [key, { value }] of this.#entries) if (test(value, key)) this.delete(key)
+  }
+
   clear(): void {
     this.#entries.clear()
     this.#weight = 0

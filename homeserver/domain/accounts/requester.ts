@@ -15,4 +15,6 @@ export interface Requester {
   readonly appserviceId: string | undefined
   /** An application service may give events a time of their own. */
   readonly timestamp?: number
+  /** Rate limits do not count for it. */
+  readonly isUnlimited?: boolean
 }

@@ -1,0 +1,140 @@
+/** Application services, from their registration files. https://spec.matrix.org/v1.19/application-service-api/#registration */
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { refuse, unknownToken } from '../../core/errors.ts'
+import { isUserLocalpart, localpartOf, type ServerName, serverNameOf, type UserId } from '../../core/ids.ts'
+import { hashToken } from './session-token.ts'
+
+const namespace = z.object({ regex: z.string(), exclusive: z.boolean() })
+const namespaces = z.array(namespace).nullish()
+
+const registration = z.object({
+  id: z.string().min(1),
+  /** Null: the service wants no transactions. */
+  url: z.string().nullish(),
+  as_token: z.string().min(1),
+  hs_token: z.string().min(1),
+  sender_localpart: z.string().refine(isUserLocalpart, 'must be a localpart of lower case letters'),
+  namespaces: z.object({ users: namespaces, aliases: namespaces, rooms: namespaces }),
+  rate_limited: z.boolean().nullish(),
+  protocols: z.array(z.string()).nullish(),
+  receive_ephemeral: z.boolean().nullish(),
+  'de.sorunome.msc2409.push_ephemeral': z.boolean().nullish(),
+  'org.matrix.msc3202': z.boolean().nullish(),
+})
+
+export interface Namespace {
+  /** Whether an id is in it. */
+  readonly matches: (id: string) => boolean
+  readonly exclusive: boolean
+}
+
+export interface Appservice {
+  readonly id: string
+  readonly url: string | undefined
+  readonly hsToken: string
+  readonly sender: UserId
+  readonly users: readonly Namespace[]
+  readonly aliases: readonly Namespace[]
+  readonly rooms: readonly Namespace[]
+  /** Whether rate limits count for its users; for its sender they never do. */
+  readonly isRateLimited: boolean
+  readonly protocols: readonly string[]
+  readonly receivesEphemeral: boolean
+  /** Whether it is told of device lists and one-time keys. */
+  readonly receivesEncryption: boolean
+}
+
+export interface RegistrationFile {
+  readonly path: string
+  readonly text: string
+}
+
+export class Appservices {
+  /** In the order of the configuration. */
+  readonly all: readonly Appservice[]
+  readonly #byToken: ReadonlyMap<string, Appservice>
+  readonly #byId: ReadonlyMap<string, Appservice>
+
+  /** Throws with the file's path for a registration that cannot be used, or an id or token that another one has. */
+  constructor({ files, serverName }: { files: readonly RegistrationFile[]; serverName: ServerName }) {
+    const loaded = files.map((file) => load(file, serverName))
+    this.all = loaded.map(({ appservice }) => appservice)
+    this.#byToken = uniqueBy('as_token', loaded, ({ token }) => hashToken(token))
+    this.#byId = uniqueBy('id', loaded, ({ appservice }) => appservice.id)
+  }
+
+  find(id: string): Appservice | undefined {
+    return this.#byId.get(id)
+  }
+
+  /** By its `as_token`. Throws `M_UNKNOWN_TOKEN`. */
+  getByToken(token: string): Appservice {
+    const appservice = this.#byToken.get(hashToken(token))
+    if (!appservice) throw unknownToken({ soft: false })
+    return appservice
+  }
+
+  /** Throws `M_EXCLUSIVE` if another application service than `asker` has the user to itself. */
+  refuseForeignUser(userId: UserId, asker?: Appservice): void {
+    const owner = this.all.find(
+      (appservice) =>
+        appservice !== asker && appservice.users.some((users) => users.exclusive && users.matches(userId)),
+    )
+    if (owner) throw refuse(400, 'M_EXCLUSIVE', 'The user id is reserved for an application service')
+  }
+}
+
+/** Whether an application service may act as the user: its own sender, or one of its namespace on this server. */
+export function mayActAs(appservice: Appservice, userId: UserId): boolean {
+  if (userId === appservice.sender) return true
+  const isLocal = serverNameOf(userId) === serverNameOf(appservice.sender)
+  return isLocal && localpartOf(userId) !== '' && appservice.users.some(({ matches }) => matches(userId))
+}
+
+function load({ path, text }: RegistrationFile, serverName: ServerName): { appservice: Appservice; token: string } {
+  try {
+    const parsed = registration.parse(parse(text))
+    const { users, aliases, rooms } = parsed.namespaces
+    const appservice: Appservice = {
+      id: parsed.id,
+      url: parsed.url ?? undefined,
+      hsToken: parsed.hs_token,
+      sender: `@${parsed.sender_localpart}:${serverName}`,
+      users: compile(users),
+      aliases: compile(aliases),
+      rooms: compile(rooms),
+      isRateLimited: parsed.rate_limited ?? true,
+      protocols: parsed.protocols ?? [],
+      receivesEphemeral: parsed.receive_ephemeral ?? parsed['de.sorunome.msc2409.push_ephemeral'] ?? false,
+      receivesEncryption: parsed['org.matrix.msc3202'] ?? false,
+    }
+    return { appservice, token: parsed.as_token }
+  } catch (error) {
+    const reason = error instanceof z.ZodError ? z.prettifyError(error) : (error as Error).message
+    throw new Error(`${path} is not a registration of an application service: ${reason}`, { cause: error })
+  }
+}
+
+/** Bridges write expressions that need not match to the end, such as `@_irc_.*`. */
+function compile(list: z.output<typeof namespaces>): Namespace[] {
+  return (list ?? []).map(({ regex, exclusive }) => {
+    const expression = new RegExp(`^(?:${regex})`)
+    return { exclusive, matches: (id) => expression.test(id) }
+  })
+}
+
+function uniqueBy<T extends { appservice: Appservice }>(
+  what: string,
+  loaded: readonly T[],
+  keyOf: (one: T) => string,
+): Map<string, Appservice> {
+  const map = new Map<string, Appservice>()
+  for (const one of loaded) {
+    const key = keyOf(one)
+    const other = map.get(key)
+    if (other) throw new Error(`The application services ${other.id} and ${one.appservice.id} have the same ${what}`)
+    map.set(key, one.appservice)
+  }
+  return map
+}

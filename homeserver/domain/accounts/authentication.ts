@@ -1,0 +1,125 @@
+/** Finds out who asks, from memory where it can. */
+import { forbidden, refuse, unknownToken } from '../../core/errors.ts'
+import { isUserId } from '../../core/ids.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { Lru } from '../../platform/lru.ts'
+import { findAccount } from '../../storage/accounts.ts'
+import type { Database } from '../../storage/database.ts'
+import { findSession, hasDevice, markUsed } from '../../storage/sessions.ts'
+import { type Appservice, type Appservices, mayActAs } from './appservices.ts'
+import type { LastSeen } from './last-seen.ts'
+import type { Requester } from './requester.ts'
+import type { SessionNews } from './session-news.ts'
+import { tokenHash } from './session-token.ts'
+import { userLocked } from './sessions.ts'
+
+export interface AuthenticationOptions {
+  readonly asUser?: string
+  readonly asDevice?: string
+  readonly timestamp?: number
+  readonly ip: string
+  readonly userAgent: string | undefined
+  /** Whether the call is open to a locked account, as logging out is. */
+  readonly whileLocked?: boolean
+}
+
+interface Known {
+  readonly who: Requester
+  readonly expiresTs: number
+  readonly isLocked: boolean
+}
+
+const MAX_CACHED = 20_000
+
+export class Authentication {
+  readonly #database: Database
+  readonly #clock: Clock
+  readonly #appservices: Appservices
+  readonly #lastSeen: LastSeen
+  /** By the hash of the token; of an application service, also by whom it acts as. */
+  readonly #cache = new Lru<string, Known>(MAX_CACHED)
+  /** Counts the changes, so that an answer read before one is not kept after it. */
+  #changes = 0
+
+  constructor(parts: {
+    database: Database
+    clock: Clock
+    appservices: Appservices
+    lastSeen: LastSeen
+    news: SessionNews
+  }) {
+    this.#database = parts.database
+    this.#clock = parts.clock
+    this.#appservices = parts.appservices
+    this.#lastSeen = parts.lastSeen
+    parts.news.subscribe(({ userId }) => this.#forget(userId))
+  }
+
+  /** Throws `M_UNKNOWN_TOKEN`, `M_USER_LOCKED`, and for an application service `M_FORBIDDEN` and `M_UNKNOWN_DEVICE`. */
+  async authenticate(token: string, options: AuthenticationOptions): Promise<Requester> {
+    const hash = tokenHash('access', token)
+    if (hash === undefined) return await this.#actingFor(this.#appservices.getByToken(token), options)
+    const known = this.#cache.get(hash) ?? (await this.#loadSession(hash))
+    if (known.expiresTs <= this.#clock.now()) throw unknownToken({ soft: true })
+    if (known.isLocked && options.whileLocked !== true) throw userLocked()
+    this.#lastSeen.note(known.who, options)
+    return known.who
+  }
+
+  authenticateAppservice(token: string): { readonly appserviceId: string } {
+    return { appserviceId: this.#appservices.getByToken(token).id }
+  }
+
+  async #loadSession(hash: string): Promise<Known> {
+    const changes = this.#changes
+    const session = await findSession(this.#database, hash)
+    if (!session) throw unknownToken({ soft: false })
+    if (session.isFresh) await this.#database.transaction('first use of a token', (tx) => markUsed(tx, hash))
+    const { userId, deviceId, isGuest, isAdmin, isSuspended, isLocked, expiresTs = Infinity } = session
+    const who = { userId, deviceId, sessionId: deviceId, isGuest, isAdmin, isSuspended, appserviceId: undefined }
+    const known = { who, expiresTs, isLocked }
+    if (changes === this.#changes) this.#cache.set(hash, known)
+    return known
+  }
+
+  /** https://spec.matrix.org/v1.19/application-service-api/#identity-assertion */
+  async #actingFor(appservice: Appservice, options: AuthenticationOptions): Promise<Requester> {
+    const { asUser = appservice.sender, asDevice, timestamp } = options
+    const key = JSON.stringify([appservice.id, asUser, asDevice])
+    const known = this.#cache.get(key) ?? (await this.#loadAssertion(key, appservice, asUser, asDevice))
+    if (known.isLocked && options.whileLocked !== true) throw userLocked()
+    this.#lastSeen.note(known.who, options)
+    return timestamp === undefined ? known.who : { ...known.who, timestamp }
+  }
+
+  async #loadAssertion(
+    key: string,
+    appservice: Appservice,
+    asUser: string,
+    deviceId: string | undefined,
+  ): Promise<Known> {
+    if (!isUserId(asUser) || !mayActAs(appservice, asUser)) {
+      throw forbidden('The application service may not act as this user')
+    }
+    const changes = this.#changes
+    const account = await findAccount(this.#database, asUser)
+    if (!account || account.isDeactivated) throw forbidden('The application service has not registered this user')
+    if (deviceId !== undefined && !(await hasDevice(this.#database, asUser, deviceId))) {
+      throw refuse(400, 'M_UNKNOWN_DEVICE', 'The user has no such device')
+    }
+    const { isGuest, isAdmin, isSuspended, isLocked } = account
+    const sessionId = deviceId ?? `appservice ${appservice.id}`
+    const isUnlimited = asUser === appservice.sender || !appservice.isRateLimited
+    const rights = { isGuest, isAdmin, isSuspended, isUnlimited }
+    const who = { userId: asUser, deviceId, sessionId, appserviceId: appservice.id, ...rights }
+    const known = { who, expiresTs: Infinity, isLocked }
+    if (changes === this.#changes) this.#cache.set(key, known)
+    return known
+  }
+
+  /** Looks through all: sessions change seldom, and requests need no second index to keep. */
+  #forget(userId: string): void {
+    this.#changes++
+    this.#cache.deleteWhere(({ who }) => who.userId === userId)
+  }
+}

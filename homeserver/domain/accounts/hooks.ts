@@ -1,0 +1,34 @@
+/**
+ * What accounts ask of those who come after them: `compose.ts` fills these lists. Each is asked in the order of its list.
+ */
+import type { DeviceId, UserId } from '../../core/ids.ts'
+import type { Tx } from '../../storage/database.ts'
+import type { Requester } from './requester.ts'
+
+/** Whoever keeps things for devices: keys, messages on their way, pushers. */
+export interface DeviceBelongings {
+  /** Drops them, in the transaction that removes the devices. */
+  devicesRemoved(tx: Tx, userId: UserId, deviceIds: readonly DeviceId[]): Promise<void>
+}
+
+/** Whoever has to act when an account ends. */
+export interface Departure {
+  /** Called until it succeeds, also after a restart, so doing it twice must do no harm. */
+  leave(userId: UserId, options: { erase: boolean }): Promise<void>
+}
+
+/** Whoever shows profiles elsewhere, such as rooms in their member events. */
+export interface ProfilePropagation {
+  changed(who: Requester, profile: ShownProfile): Promise<void>
+}
+
+export interface ShownProfile {
+  readonly displayname: string | undefined
+  readonly avatarUrl: string | undefined
+}
+
+export interface AccountHooks {
+  readonly devices: DeviceBelongings[]
+  readonly departures: Departure[]
+  readonly profiles: ProfilePropagation[]
+}

@@ -1,0 +1,76 @@
+/** Builds all that has to do with accounts. */
+import { readFile } from 'node:fs/promises'
+import type { Config } from '../../config/schema.ts'
+import type { Bus } from '../../platform/bus.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Service } from '../../platform/lifecycle.ts'
+import type { Database } from '../../storage/database.ts'
+import { Appservices } from './appservices.ts'
+import { Authentication } from './authentication.ts'
+import type { AccountHooks } from './hooks.ts'
+import { AccountHousekeeping } from './housekeeping.ts'
+import { LastSeen } from './last-seen.ts'
+import { Lockout } from './lockout.ts'
+import { Login } from './login.ts'
+import { PasswordCheck } from './password-check.ts'
+import { Passwords } from './passwords.ts'
+import { Registration } from './registration.ts'
+import { RegistrationTokens } from './registration-tokens.ts'
+import { SessionNews } from './session-news.ts'
+import { Sessions } from './sessions.ts'
+import { Uia } from './uia.ts'
+
+export interface AccountServices {
+  readonly appservices: Appservices
+  readonly login: Login
+  readonly registration: Registration
+  readonly registrationTokens: RegistrationTokens
+  readonly sessions: Sessions
+  readonly uia: Uia
+}
+
+interface AccountParts {
+  readonly config: Config
+  readonly clock: Clock
+  readonly database: Database
+  readonly bus: Bus
+  /** Filled later by those who come after; empty lists do. */
+  readonly hooks: AccountHooks
+}
+
+/** Reads the registrations of application services. Throws if one of them cannot be used. */
+export async function openAccounts({ config, clock, database, bus, hooks }: AccountParts): Promise<
+  AccountServices & {
+    readonly authenticator: Authentication
+    readonly runnable: readonly Service[]
+  }
+> {
+  const serverName = config.server_name
+  const files = await Promise.all(
+    config.appservices.map(async (path) => ({ path, text: await readFile(path, 'utf8') })),
+  )
+  const appservices = new Appservices({ files, serverName })
+  const news = new SessionNews({ bus })
+  const passwords = new Passwords({ cost: config.auth.password_hash })
+  const lockout = new Lockout({ database, clock, settings: config.auth })
+  const check = new PasswordCheck({ database, passwords, lockout })
+  const login = new Login({ database, clock, serverName, passwords: check })
+  const sessions = new Sessions({ database, clock, news, hooks, lifetimes: config.auth })
+  const registration = new Registration({ database, clock, serverName, passwords, sessions, appservices })
+  const registrationTokens = new RegistrationTokens({ database, clock })
+  const uia = new Uia({ database, clock, login, registrationTokens })
+  const lastSeen = new LastSeen({ database, clock })
+  const authenticator = new Authentication({ database, clock, appservices, lastSeen, news })
+  const housekeeping = new AccountHousekeeping({ database, clock, lockoutTime: config.auth.lockout_time })
+  await registration.addSenders()
+  return {
+    appservices,
+    authenticator,
+    login,
+    registration,
+    registrationTokens,
+    sessions,
+    uia,
+    runnable: [lastSeen, housekeeping],
+  }
+}

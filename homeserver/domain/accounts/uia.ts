@@ -1,0 +1,176 @@
+/** Interactive authentication. https://spec.matrix.org/v1.19/client-server-api/#user-interactive-authentication-api */
+import { hash, randomBytes } from 'node:crypto'
+import { encodeCanonical } from '../../core/canonical-json.ts'
+import { forbidden, UiaRequired } from '../../core/errors.ts'
+import type { Json } from '../../core/event.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Database } from '../../storage/database.ts'
+import * as store from '../../storage/uia.ts'
+import type { CompletedStages, UiaSession } from '../../storage/uia.ts'
+import type { Login } from './login.ts'
+import type { RegistrationTokens } from './registration-tokens.ts'
+import type { Requester } from './requester.ts'
+
+export type UiaStage = 'm.login.dummy' | 'm.login.password' | 'm.login.registration_token'
+
+/** What a client says about itself in the `auth` of a body. */
+export interface AuthData {
+  readonly type?: string | undefined
+  readonly session?: string | undefined
+  readonly [key: string]: unknown
+}
+
+/** The request that wants authentication: what a handler is called with. */
+export interface UiaCall {
+  readonly who: Requester | undefined
+  readonly ip: string
+  readonly path: string
+  readonly body: { readonly auth?: AuthData | undefined } | undefined
+  readonly request: { readonly method?: string | undefined }
+}
+
+export interface UiaOptions {
+  /** Ways to pass, each a list of stages. Unless told, the password of the user who asks. */
+  readonly flows?: readonly (readonly UiaStage[])[]
+  /** Lets the body change between stages, as when a client looks for the flows of registration before it asks for a name. */
+  readonly bindsBody?: boolean
+}
+
+const SESSION_MS = 15 * 60_000
+const passwordFlow: readonly (readonly UiaStage[])[] = [['m.login.password']]
+
+interface Challenge {
+  readonly flows: readonly (readonly UiaStage[])[]
+  readonly binding: Pick<UiaSession, 'userId' | 'deviceId' | 'method' | 'path' | 'bodyHash'>
+}
+
+export class Uia {
+  readonly #database: Database
+  readonly #clock: Clock
+  readonly #login: Login
+  readonly #registrationTokens: RegistrationTokens
+
+  constructor(parts: { database: Database; clock: Clock; login: Login; registrationTokens: RegistrationTokens }) {
+    this.#database = parts.database
+    this.#clock = parts.clock
+    this.#login = parts.login
+    this.#registrationTokens = parts.registrationTokens
+  }
+
+  /**
+   * Resolves once all stages of a flow are passed, with what each gave; then the session is used up. Otherwise throws
+   * `UiaRequired`, whose answer tells the client what to do next, or `M_FORBIDDEN` if the session is for another request.
+   * An application service needs no authentication beyond its token.
+   */
+  async require(call: UiaCall, { flows = passwordFlow, bindsBody = true }: UiaOptions = {}): Promise<CompletedStages> {
+    if (call.who?.appserviceId !== undefined) return {}
+    const auth = call.body?.auth
+    const challenge = { flows, binding: bindingOf(call, bindsBody) }
+    const session = auth?.session === undefined ? undefined : await this.#resume(auth.session, challenge)
+    if (auth?.type === undefined) return await this.#finish(challenge, session, session?.completed ?? {})
+    if (!flows.flat().some((stage) => stage === auth.type)) {
+      throw await this.#ask(challenge, session, { errcode: 'M_UNRECOGNIZED', error: 'This is no stage of any flow' })
+    }
+    const passed = await this.#pass(auth.type as UiaStage, auth, call) // the line above looked
+    if (typeof passed === 'object') throw await this.#ask(challenge, session, passed)
+    return await this.#finish(challenge, session, { ...session?.completed, [auth.type]: passed })
+  }
+
+  /** Passes a stage on the page that clients open for stages they do not know. False if it is not passed. */
+  async passByPage(sessionId: string, stage: UiaStage, auth: AuthData): Promise<boolean> {
+    const session = await store.findUiaSession(this.#database, sessionId, this.#clock.now())
+    if (!session || stage === 'm.login.password') return false
+    const passed = await this.#pass(stage, auth, undefined)
+    if (typeof passed === 'object') return false
+    const completed = { ...session.completed, [stage]: passed }
+    await this.#database.transaction('pass stage', (tx) => store.setUiaCompleted(tx, sessionId, completed))
+    return true
+  }
+
+  /** The session, if it is for this very request; an expired one counts as none. */
+  async #resume(sessionId: string, { binding }: Challenge): Promise<UiaSession | undefined> {
+    const session = await store.findUiaSession(this.#database, sessionId, this.#clock.now())
+    if (!session) return undefined
+    const isSame =
+      session.userId === binding.userId &&
+      session.deviceId === binding.deviceId &&
+      session.method === binding.method &&
+      session.path === binding.path &&
+      (session.bodyHash === undefined || session.bodyHash === binding.bodyHash)
+    if (!isSame) throw forbidden('This session authenticates another request')
+    return session
+  }
+
+  /** What the stage gave, or why it is not passed. */
+  async #pass(
+    stage: UiaStage,
+    auth: AuthData,
+    call: UiaCall | undefined,
+  ): Promise<string | { errcode: string; error: string }> {
+    switch (stage) {
+      case 'm.login.dummy':
+        return ''
+      case 'm.login.password':
+        return call?.who && (await this.#login.isPasswordOf(call.who.userId, auth, call.ip))
+          ? ''
+          : { errcode: 'M_FORBIDDEN', error: 'Wrong password' }
+      case 'm.login.registration_token':
+        return typeof auth['token'] === 'string' && (await this.#registrationTokens.isValid(auth['token']))
+          ? auth['token']
+          : { errcode: 'M_UNAUTHORIZED', error: 'The registration token is not valid' }
+    }
+  }
+
+  async #finish(
+    challenge: Challenge,
+    session: UiaSession | undefined,
+    completed: CompletedStages,
+  ): Promise<CompletedStages> {
+    const isDone = challenge.flows.some((stages) => stages.every((stage) => Object.hasOwn(completed, stage)))
+    if (!isDone) throw await this.#ask(challenge, session && { ...session, completed })
+    if (session && !(await this.#useUp(session))) throw forbidden('This session has been used')
+    return completed
+  }
+
+  async #useUp({ sessionId }: UiaSession): Promise<boolean> {
+    return await this.#database.transaction('use up UIA session', (tx) => store.removeUiaSession(tx, sessionId))
+  }
+
+  async #ask(
+    { flows, binding }: Challenge,
+    session: UiaSession | undefined,
+    refusal?: { errcode: string; error: string },
+  ): Promise<UiaRequired> {
+    const sessionId = session?.sessionId ?? randomBytes(24).toString('base64url')
+    const completed = session?.completed ?? {}
+    await this.#database.transaction('ask for authentication', async (tx) => {
+      if (session) await store.setUiaCompleted(tx, sessionId, completed)
+      else {
+        const expiresTs = this.#clock.now() + SESSION_MS
+        await store.addUiaSession(tx, { ...binding, sessionId, completed, expiresTs })
+      }
+    })
+    const body = {
+      session: sessionId,
+      flows: flows.map((stages) => ({ stages })),
+      params: {},
+      ...(session ? { completed: Object.keys(completed) } : {}),
+    }
+    return new UiaRequired(body, refusal)
+  }
+}
+
+function bindingOf({ who, request, path, body }: UiaCall, bindsBody: boolean): Challenge['binding'] {
+  const { auth: _, ...rest } = body ?? {}
+  const isBound = bindsBody && Object.keys(rest).length > 0
+  return {
+    userId: who?.userId ?? '',
+    deviceId: who?.deviceId ?? '',
+    method: request.method ?? '',
+    path,
+    // a parsed JSON body without what schemas left undefined
+    bodyHash: isBound
+      ? hash('sha256', encodeCanonical(JSON.parse(JSON.stringify(rest)) as Json), 'base64url')
+      : undefined,
+  }
+}

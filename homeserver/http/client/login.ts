@@ -1,0 +1,109 @@
+import { z } from 'zod'
+import { missingParam, missingToken, refuse } from '../../core/errors.ts'
+import type { UserId } from '../../core/ids.ts'
+import { tokenOf } from '../auth.ts'
+import { type Call, endpoint } from '../endpoint.ts'
+import type { Services } from '../services.ts'
+import { authData } from './auth-data.ts'
+import { sessionAnswer, sessionOptions, sessionShape, tokenAnswer } from './session.ts'
+
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3login */
+const loginFlows = endpoint({
+  method: 'GET',
+  path: '/login',
+  since: ['r0', 'v3'],
+  auth: 'none',
+  limit: 'read',
+  handle: () => ({
+    flows: [
+      { type: 'm.login.password' },
+      { type: 'm.login.token', get_login_token: true },
+      { type: 'm.login.application_service' },
+    ],
+  }),
+})
+
+const loginBody = z.object({
+  type: z.string(),
+  identifier: z.looseObject({ type: z.string(), user: z.string().optional() }).optional(),
+  /** Before identifiers there were. */
+  user: z.string().optional(),
+  password: z.string().optional(),
+  token: z.string().optional(),
+  ...sessionShape,
+})
+
+type LoginCall = Call<'/login', 'none', unknown, z.output<typeof loginBody>>
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3login */
+const logIn = endpoint({
+  method: 'POST',
+  path: '/login',
+  since: ['r0', 'v3'],
+  auth: 'none',
+  limit: 'login',
+  body: loginBody,
+  handle: async (call, services) => {
+    const userId = await whoLogsIn(call, services)
+    return sessionAnswer(await services.sessions.open(userId, sessionOptions(call)))
+  },
+})
+
+async function whoLogsIn({ body, ip, request }: LoginCall, { login, appservices }: Services): Promise<UserId> {
+  switch (body.type) {
+    case 'm.login.password': {
+      const user = userOf(body)
+      if (body.password === undefined) throw missingParam("'password' is missing")
+      return await login.byPassword(user, body.password, ip)
+    }
+    case 'm.login.token':
+      if (body.token === undefined) throw missingParam("'token' is missing")
+      return await login.byToken(body.token)
+    case 'm.login.application_service': {
+      const token = tokenOf(request, new URLSearchParams(request.url?.split('?')[1]))
+      if (token === undefined) throw missingToken()
+      return await login.byAppservice(appservices.getByToken(token), userOf(body))
+    }
+    default:
+      throw refuse(400, 'M_UNKNOWN', 'This server does not know this type of login')
+  }
+}
+
+function userOf({ identifier, user }: z.output<typeof loginBody>): string {
+  if (identifier && identifier.type !== 'm.id.user') {
+    throw refuse(400, 'M_UNKNOWN', 'This server knows people by their user id only')
+  }
+  const name = identifier?.user ?? user
+  if (name === undefined) throw missingParam("'identifier' is missing")
+  return name
+}
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv1loginget_token */
+const getLoginToken = endpoint({
+  method: 'POST',
+  path: '/login/get_token',
+  since: ['v1'],
+  also: ['/_matrix/client/unstable/org.matrix.msc3882/login/get_token'],
+  auth: 'user',
+  limit: 'login',
+  body: z.object({ auth: authData }).prefault({}),
+  handle: async (call, { uia, login }) => {
+    await uia.require(call)
+    const { token, expiresInMs } = await login.issueToken(call.who.userId)
+    return { login_token: token, expires_in_ms: expiresInMs }
+  },
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3refresh */
+const refresh = endpoint({
+  method: 'POST',
+  path: '/refresh',
+  since: ['v3'],
+  also: ['/_matrix/client/v1/refresh', '/_matrix/client/unstable/org.matrix.msc2918.refresh_token/refresh'],
+  auth: 'none',
+  limit: 'login',
+  body: z.object({ refresh_token: z.string() }),
+  handle: async ({ body }, { sessions }) => tokenAnswer(await sessions.refresh(body.refresh_token)),
+})
+
+export const loginEndpoints = [loginFlows, logIn, getLoginToken, refresh]

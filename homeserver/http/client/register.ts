@@ -1,0 +1,111 @@
+import { z } from 'zod'
+import { forbidden, missingParam, refuse, unknownToken } from '../../core/errors.ts'
+import type { UiaStage } from '../../domain/accounts/uia.ts'
+import { type Call, endpoint } from '../endpoint.ts'
+import type { Services } from '../services.ts'
+import { authData } from './auth-data.ts'
+import { sessionAnswer, sessionOptions, sessionShape } from './session.ts'
+
+const registerBody = z
+  .object({
+    type: z.string().nullish(),
+    auth: authData,
+    username: z.string().nullish(),
+    password: z.string().nullish(),
+    inhibit_login: z.boolean().nullish(),
+    ...sessionShape,
+  })
+  .prefault({})
+
+type RegisterCall = Call<'/register', 'optional', unknown, z.output<typeof registerBody>>
+
+const flowsOf: Readonly<Record<'invite' | 'open', readonly (readonly UiaStage[])[]>> = {
+  invite: [['m.login.registration_token']],
+  open: [['m.login.dummy']],
+}
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register */
+const register = endpoint({
+  method: 'POST',
+  path: '/register',
+  since: ['r0', 'v3'],
+  auth: 'optional',
+  limit: 'register',
+  whileSuspended: true,
+  query: z.object({ kind: z.enum(['user', 'guest']).optional() }),
+  body: registerBody,
+  handle: async (call, services) => {
+    if (call.query.kind === 'guest') throw refuse(403, 'M_GUEST_ACCESS_FORBIDDEN', 'There are no guests on this server')
+    if (call.body.type === 'm.login.application_service') return await registerByAppservice(call, services)
+    return await registerByPerson(call, services)
+  },
+})
+
+async function registerByPerson(call: RegisterCall, { config, registration, uia }: Services) {
+  const { mode } = config.registration
+  if (mode === 'closed') throw forbidden('Registration is closed: ask the administrator of this server')
+  const { username, password, auth } = call.body
+  // Before the stages, so that nobody passes them in vain.
+  const userId = username ? await registration.checkAvailable(username) : registration.makeUpUserId()
+  if (auth?.type !== undefined && typeof password !== 'string') throw missingParam("'password' is missing")
+  const nobody = { ...call, who: undefined }
+  const passed = await uia.require(nobody, { flows: flowsOf[mode], bindsBody: false })
+  if (typeof password !== 'string') throw missingParam("'password' is missing")
+  return await finish(call, registration, {
+    userId,
+    displayname: username ?? undefined,
+    password,
+    registrationToken: passed['m.login.registration_token'],
+  })
+}
+
+/** https://spec.matrix.org/v1.19/application-service-api/#server-admin-style-permissions */
+async function registerByAppservice(call: RegisterCall, { registration, appservices }: Services) {
+  const appservice = call.who?.appserviceId === undefined ? undefined : appservices.find(call.who.appserviceId)
+  if (!appservice) throw unknownToken({ soft: false })
+  const { username } = call.body
+  if (!username) throw missingParam("'username' is missing")
+  const userId = await registration.checkAvailable(username, appservice)
+  return await finish(call, registration, { userId, appservice })
+}
+
+async function finish(
+  call: RegisterCall,
+  registration: Services['registration'],
+  user: Parameters<Services['registration']['register']>[0],
+) {
+  const wantsSession = call.body.inhibit_login !== true
+  const opened = await registration.register({ ...user, session: wantsSession ? sessionOptions(call) : undefined })
+  return opened ? sessionAnswer(opened) : { user_id: user.userId }
+}
+
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3registeravailable */
+const registerAvailable = endpoint({
+  method: 'GET',
+  path: '/register/available',
+  since: ['r0', 'v3'],
+  auth: 'none',
+  limit: 'register',
+  query: z.object({ username: z.string() }),
+  handle: async ({ query }, { config, registration }) => {
+    if (config.registration.mode === 'closed') throw forbidden('Registration is closed')
+    await registration.checkAvailable(query.username)
+    return { available: true }
+  },
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1registermloginregistration_tokenvalidity */
+const registrationTokenValidity = endpoint({
+  method: 'GET',
+  path: '/register/m.login.registration_token/validity',
+  since: ['v1'],
+  auth: 'none',
+  limit: 'register',
+  query: z.object({ token: z.string() }),
+  handle: async ({ query }, { config, registrationTokens }) => {
+    if (config.registration.mode !== 'invite') throw forbidden('Registration tokens are not in use on this server')
+    return { valid: await registrationTokens.isValid(query.token) }
+  },
+})
+
+export const registerEndpoints = [register, registerAvailable, registrationTokenValidity]

@@ -29,17 +29,22 @@ export interface MediaServer extends AsyncDisposable {
   client(user: string): Client
 }
 
+export interface MediaServerOptions {
+  /** Settings, as the inside of a YAML object. */
+  readonly config?: string
+  readonly clock?: Clock
+  readonly remote?: RemoteMedia | undefined
+  /** Stays when the server ends; otherwise it has one of its own. */
+  readonly dataDir?: string
+}
+
 export async function startMediaServer(
   databaseUrl: string,
-  {
-    config = '',
-    clock = systemClock,
-    remote,
-  }: { config?: string; clock?: Clock; remote?: RemoteMedia | undefined } = {},
+  { config = '', clock = systemClock, remote, dataDir: givenDirectory }: MediaServerOptions = {},
 ): Promise<MediaServer> {
   await using opening = new AsyncDisposableStack()
-  const dataDir = await mkdtemp(join(tmpdir(), 'domovoi-media-'))
-  opening.defer(() => rm(dataDir, { recursive: true, force: true }))
+  const dataDir = givenDirectory ?? (await mkdtemp(join(tmpdir(), 'domovoi-media-')))
+  if (givenDirectory === undefined) opening.defer(() => rm(dataDir, { recursive: true, force: true }))
   const text = `{ server_name: hs.test, data_dir: '${dataDir}', ${config} }`
   const settings = loadConfig({ files: [{ name: 'test', text }], env: {}, readFile: () => '' })
   const database = await Database.open({ url: databaseUrl })

@@ -1,41 +1,14 @@
-import { readdir } from 'node:fs/promises'
 import { type IncomingMessage, request as httpRequest } from 'node:http'
-import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { notFound } from '../../core/errors.ts'
 import type { MediaContent, Mxc } from '../../domain/media/media.ts'
 import { FakeClock } from '../../platform/fake-clock.ts'
-import type { Client, Response } from '../../../test/support/client.ts'
+import type { Client } from '../../../test/support/client.ts'
 import { forEachDatabase } from '../../../test/support/databases.ts'
+import { download, filesIn, media as v1, until, upload } from '../../../test/support/media-files.ts'
 import { startMediaServer } from '../../../test/support/media-server.ts'
 
-const v1 = '/_matrix/client/v1/media'
 const v3 = '/_matrix/media/v3'
-
-interface Download {
-  readonly status: number
-  readonly headers: Headers
-  readonly bytes: Buffer
-}
-
-/** Answers that are not JSON, byte by byte. */
-async function get(client: Client, path: string, headers: Record<string, string> = {}): Promise<Download> {
-  const authorization: Record<string, string> = client.token === '' ? {} : { Authorization: `Bearer ${client.token}` }
-  const response = await fetch(client.url + path, { headers: { ...authorization, ...headers } })
-  return { status: response.status, headers: response.headers, bytes: Buffer.from(await response.arrayBuffer()) }
-}
-
-/** Gives `server/id`. */
-async function upload(client: Client, body: string | Buffer, type?: string, query = ''): Promise<string> {
-  const answer: Response = await client.request(
-    'POST',
-    `${v3}/upload${query}`,
-    body,
-    type ? { 'Content-Type': type } : {},
-  )
-  expect(answer.status).toBe(200)
-  return String(answer.body['content_uri']).replace(/^mxc:\/\//, '')
-}
 
 async function create(client: Client): Promise<string> {
   return String((await client.post('/_matrix/media/v1/create'))['content_uri']).replace(/^mxc:\/\//, '')
@@ -46,7 +19,7 @@ forEachDatabase(({ freshUrl }) => {
     await using server = await startMediaServer(await freshUrl())
     const mxc = await upload(server.client('alice'), Buffer.from([0, 255, 10]), 'img/png', '?filename=a%20%22b%22.png')
     expect(mxc).toMatch(/^hs\.test\/[\w-]+$/)
-    const { status, headers, bytes } = await get(server.client('bob'), `${v1}/download/${mxc}`)
+    const { status, headers, bytes } = await download(server.client('bob'), `${v1}/download/${mxc}`)
     expect({ status, bytes: [...bytes] }).toEqual({ status: 200, bytes: [0, 255, 10] })
     expect(headers.get('content-type')).toBe('img/png')
     expect(headers.get('content-length')).toBe('3')
@@ -58,7 +31,7 @@ forEachDatabase(({ freshUrl }) => {
   test('an empty file without type or name is a file', async () => {
     await using server = await startMediaServer(await freshUrl())
     const alice = server.client('alice')
-    const { status, headers, bytes } = await get(alice, `${v1}/download/${await upload(alice, '')}`)
+    const { status, headers, bytes } = await download(alice, `${v1}/download/${await upload(alice, '')}`)
     expect({ status, size: bytes.length }).toEqual({ status: 200, size: 0 })
     expect(headers.get('content-disposition')).toMatch(/^(inline|attachment)$/)
   })
@@ -67,7 +40,7 @@ forEachDatabase(({ freshUrl }) => {
     await using server = await startMediaServer(await freshUrl())
     const alice = server.client('alice')
     const mxc = await upload(alice, 'x', 'image/png', '?filename=%F0%9F%90%94')
-    const name = async (path: string) => (await get(alice, path)).headers.get('content-disposition')
+    const name = async (path: string) => (await download(alice, path)).headers.get('content-disposition')
     expect(await name(`${v1}/download/${mxc}`)).toBe("inline; filename*=UTF-8''%F0%9F%90%94")
     expect(await name(`${v1}/download/${mxc}/%E2%98%95`)).toBe("inline; filename*=UTF-8''%E2%98%95")
     expect(await name(`${v1}/download/${mxc}/name;with;semicolons`)).toBe('inline; filename="name;with;semicolons"')
@@ -79,7 +52,7 @@ forEachDatabase(({ freshUrl }) => {
     const alice = server.client('alice')
     const path = `${v1}/download/${await upload(alice, '0123456789', 'video/mp4')}`
     const part = async (range: string, headers = {}) => {
-      const answer = await get(alice, path, { Range: range, ...headers })
+      const answer = await download(alice, path, { Range: range, ...headers })
       return [answer.status, answer.bytes.toString(), answer.headers.get('content-range')]
     }
     expect(await part('bytes=2-4')).toEqual([206, '234', 'bytes 2-4/10'])
@@ -90,9 +63,9 @@ forEachDatabase(({ freshUrl }) => {
     expect(await part('bytes=4-2')).toEqual([200, '0123456789', null])
     expect(await part('bytes=0-1,4-5')).toEqual([200, '0123456789', null])
     expect(await part('bytes=0-1', { 'If-Range': '"other"' })).toEqual([200, '0123456789', null])
-    const etag = (await get(alice, path)).headers.get('etag') ?? ''
+    const etag = (await download(alice, path)).headers.get('etag') ?? ''
     expect(await part('bytes=0-1', { 'If-Range': etag })).toEqual([206, '01', 'bytes 0-1/10'])
-    expect((await get(alice, path, { 'If-None-Match': etag })).status).toBe(304)
+    expect((await download(alice, path, { 'If-None-Match': etag })).status).toBe(304)
     const head = await fetch(alice.url + path, { method: 'HEAD', headers: { Authorization: 'Bearer alice' } })
     expect([head.status, head.headers.get('content-length')]).toEqual([200, '10'])
   })
@@ -105,7 +78,7 @@ forEachDatabase(({ freshUrl }) => {
     expect(await bob.refusal('GET', early)).toEqual({ status: 504, errcode: 'M_NOT_YET_UPLOADED' })
     expect(await bob.refusal('PUT', `${v3}/upload/${mxc}`, 'x')).toEqual({ status: 403, errcode: 'M_FORBIDDEN' })
 
-    const waiting = get(bob, `${v1}/download/${mxc}`)
+    const waiting = download(bob, `${v1}/download/${mxc}`)
     expect(
       (await alice.request('PUT', `${v3}/upload/${mxc}`, 'content', { 'Content-Type': 'text/plain' })).status,
     ).toBe(200)
@@ -144,7 +117,7 @@ forEachDatabase(({ freshUrl }) => {
 
     await clock.advance(24 * 60 * 60_000)
     expect(await alice.refusal('PUT', `${v3}/upload/${owed[1]}`, 'x')).toEqual({ status: 404, errcode: 'M_NOT_FOUND' })
-    expect((await get(alice, `${v1}/download/${owed[0]}`)).status).toBe(200)
+    expect((await download(alice, `${v1}/download/${owed[0]}`)).status).toBe(200)
     await create(alice)
   })
 
@@ -192,8 +165,8 @@ forEachDatabase(({ freshUrl }) => {
     for (const version of ['r0', 'v1', 'v3']) {
       const path = `/_matrix/media/${version}/download/${mxc}`
       expect(await stranger.refusal('GET', path)).toEqual({ status: 404, errcode: 'M_NOT_FOUND' })
-      expect((await get(alice, path)).bytes.toString()).toBe('secret')
-      expect((await get(alice, `${path}/name`)).headers.get('content-disposition')).toBe('inline; filename="name"')
+      expect((await download(alice, path)).bytes.toString()).toBe('secret')
+      expect((await download(alice, `${path}/name`)).headers.get('content-disposition')).toBe('inline; filename="name"')
     }
     expect(await stranger.refusal('POST', `${v3}/upload`, 'x')).toEqual({ status: 401, errcode: 'M_MISSING_TOKEN' })
   })
@@ -258,13 +231,4 @@ async function rawRequest(url: string, method: string, path: string): Promise<{ 
   })
   const body = Buffer.concat((await response.toArray()) as Buffer[]).toString()
   return { status: response.statusCode ?? 0, errcode: (JSON.parse(body) as { errcode: string }).errcode }
-}
-
-async function filesIn(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setImmediate(resolve))
 }

@@ -17,6 +17,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'make an account, with --admin an administrator',
     load: async () => (await import('./register-user.ts')).registerUser,
   },
+  invite: {
+    summary: 'make a code with which somebody can make an account',
+    load: async () => (await import('./invite.ts')).invite,
+  },
   migrate: {
     summary: 'bring the database to the schema of this release; --dry-run only tells',
     load: async () => (await import('./migrate.ts')).migrateCommand,

@@ -1,7 +1,11 @@
 /** Which services there are, and what each is built from, in the order of their dependencies. */
+import { openAccountData } from './domain/account-data/open-account-data.ts'
 import type { AccountHooks } from './domain/accounts/hooks.ts'
 import { openAccounts } from './domain/accounts/open-accounts.ts'
+import { OpenIdTokens } from './domain/accounts/openid-tokens.ts'
+import { openDevices } from './domain/devices/open-devices.ts'
 import { openMedia } from './domain/media/open-media.ts'
+import { openPush } from './domain/push/open-push.ts'
 import { EventCache } from './domain/rooms/event-cache.ts'
 import { Members } from './domain/rooms/members.ts'
 import { Transactions } from './domain/rooms/transactions.ts'
@@ -19,17 +23,34 @@ export interface Composition {
 }
 
 export async function compose(foundation: Foundation): Promise<Composition> {
-  const { config, clock, metrics, database, bus } = foundation
+  const { config, clock, metrics, database, bus, streams } = foundation
   const hooks: AccountHooks = { devices: [], departures: [], profiles: [] }
   const { authenticator, runnable: accountsRunnable, ...accounts } = await openAccounts({ ...foundation, hooks })
+  const openIdTokens = new OpenIdTokens(foundation)
+  hooks.departures.push(openIdTokens)
+  const accountData = openAccountData(foundation)
+  const devices = openDevices({ database, streams, clock, serverName: config.server_name })
+  hooks.devices.push(devices.devices)
   const events = new EventCache({ database, bus })
   const members = new Members({ database, bus, serverName: config.server_name })
   const transactions = new Transactions({ database, clock })
-  const push = { evaluate: (_: unknown, built: readonly unknown[]) => Promise.resolve(built.map(() => null)) }
-  const writer = await LocalRoomWriter.open({ ...foundation, events, push })
+  const { evaluation, ...push } = openPush({ database, bus, streams, events, members })
+  const writer = await LocalRoomWriter.open({ ...foundation, events, push: evaluation })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
   return {
-    services: { config, clock, metrics, ...accounts, events, members, transactions, writer, ...mediaServices },
+    services: {
+      config,
+      clock,
+      metrics,
+      ...accounts,
+      ...devices,
+      events,
+      members,
+      transactions,
+      writer,
+      ...push,
+      ...mediaServices,
+    },
     authenticator,
     runnable: [...accountsRunnable, ...mediaRunnable],
   }

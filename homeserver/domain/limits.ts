@@ -21,3 +21,19 @@ export const maxBackupDataBytes = 65_536
 export const maxDeviceNameLength = 100
 /** Bytes of a dehydrated device. */
 export const maxDehydratedDeviceBytes = 1_048_576
+
+/** State events and invites a room can begin with. They are one commit. */
+export const maxInitialState = 500
+export const maxInitialInvites = 500
+
+/** Bytes of account data of one type. A list of thousands of direct chats fits. */
+export const maxAccountDataBytes = 262_144
+/** Rows of account data of one user, for all rooms together. */
+export const maxAccountDataEntries = 50_000
+/** Characters of all account data of one user. */
+export const maxAccountDataTotal = 33_554_432
+
+/** A user's own push rules of one kind, the characters of their ids, and those of a rule as JSON. */
+export const maxPushRules = 1_000
+export const maxPushRuleIdLength = 300
+export const maxPushRuleLength = 8_192

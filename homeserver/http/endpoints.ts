@@ -1,9 +1,18 @@
 /** Every endpoint there is, by file. A path missing here is answered with M_UNRECOGNIZED. */
+import { accountDataEndpoints } from './client/account-data.ts'
 import { accountEndpoints } from './client/account.ts'
+import { dehydratedDeviceEndpoints } from './client/dehydrated-device.ts'
+import { devicesEndpoints } from './client/devices.ts'
+import { keysEndpoints } from './client/keys.ts'
 import { loginEndpoints } from './client/login.ts'
 import { logoutEndpoints } from './client/logout.ts'
 import { mediaEndpoints } from './client/media.ts'
+import { pushRuleEndpoints } from './client/push-rules.ts'
+import { openIdEndpoints } from './client/openid.ts'
 import { registerEndpoints } from './client/register.ts'
+import { roomKeysEndpoints } from './client/room-keys.ts'
+import { sendToDeviceEndpoints } from './client/send-to-device.ts'
+import { tagEndpoints } from './client/tags.ts'
 import { versions } from './client/versions.ts'
 import type { Endpoint } from './endpoint.ts'
 
@@ -13,5 +22,14 @@ export const endpoints: readonly Endpoint[] = [
   ...loginEndpoints,
   ...logoutEndpoints,
   ...accountEndpoints,
+  ...devicesEndpoints,
+  ...keysEndpoints,
+  ...sendToDeviceEndpoints,
+  ...roomKeysEndpoints,
+  ...dehydratedDeviceEndpoints,
   ...mediaEndpoints,
+  ...accountDataEndpoints,
+  ...tagEndpoints,
+  ...openIdEndpoints,
+  ...pushRuleEndpoints,
 ]

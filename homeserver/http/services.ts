@@ -1,9 +1,13 @@
 /** What endpoints may use: one name for each service of the domain. `compose.ts` builds them. */
 import type { Config } from '../config/schema.ts'
+import type { AccountDataServices } from '../domain/account-data/open-account-data.ts'
 import type { AccountServices } from '../domain/accounts/open-accounts.ts'
+import type { OpenIdTokens } from '../domain/accounts/openid-tokens.ts'
+import type { DeviceServices } from '../domain/devices/open-devices.ts'
 import type { Media } from '../domain/media/media.ts'
 import type { MediaReader } from '../domain/media/reader.ts'
 import type { Thumbnails } from '../domain/media/thumbnails.ts'
+import type { PushServices } from '../domain/push/open-push.ts'
 import type { EventCache } from '../domain/rooms/event-cache.ts'
 import type { Members } from '../domain/rooms/members.ts'
 import type { Transactions } from '../domain/rooms/transactions.ts'
@@ -11,10 +15,11 @@ import type { RoomWriter } from '../domain/rooms/writer.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
 
-export interface Services extends AccountServices {
+export interface Services extends AccountServices, AccountDataServices, DeviceServices, PushServices {
   readonly config: Config
   readonly clock: Clock
   readonly metrics: Metrics
+  readonly openIdTokens: OpenIdTokens
   readonly events: EventCache
   readonly members: Members
   readonly transactions: Transactions

@@ -1,0 +1,53 @@
+/** Builds what keeps devices and their keys. */
+import type { ServerName } from '../../core/ids.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Database } from '../../storage/database.ts'
+import type { Streams } from '../../storage/streams.ts'
+import { CrossSigning } from './cross-signing.ts'
+import { DehydratedDevices } from './dehydrated-devices.ts'
+import { DeviceKeys } from './device-keys.ts'
+import { DeviceLists } from './device-lists.ts'
+import { Devices } from './devices.ts'
+import { KeyBackup } from './key-backup.ts'
+import { KeyDirectory } from './key-directory.ts'
+import { OneTimeKeys } from './one-time-keys.ts'
+import { KeySignatures } from './signatures.ts'
+import { ToDevice } from './to-device.ts'
+
+export interface DeviceServices {
+  readonly devices: Devices
+  readonly deviceLists: DeviceLists
+  readonly deviceKeys: DeviceKeys
+  readonly oneTimeKeys: OneTimeKeys
+  readonly keyDirectory: KeyDirectory
+  readonly crossSigning: CrossSigning
+  readonly keySignatures: KeySignatures
+  readonly toDevice: ToDevice
+  readonly keyBackup: KeyBackup
+  readonly dehydratedDevices: DehydratedDevices
+}
+
+export function openDevices(parts: {
+  database: Database
+  streams: Streams
+  clock: Clock
+  serverName: ServerName
+}): DeviceServices {
+  const { database, streams, clock, serverName } = parts
+  const deviceLists = new DeviceLists({ database, streams })
+  const oneTimeKeys = new OneTimeKeys({ database })
+  const devices = new Devices({ database, streams, clock, deviceLists, oneTimeKeys })
+  const deviceKeys = new DeviceKeys({ database, deviceLists, oneTimeKeys })
+  return {
+    devices,
+    deviceLists,
+    deviceKeys,
+    oneTimeKeys,
+    keyDirectory: new KeyDirectory({ database, serverName, oneTimeKeys }),
+    crossSigning: new CrossSigning({ database, deviceLists }),
+    keySignatures: new KeySignatures({ database, streams, deviceLists }),
+    toDevice: new ToDevice({ database, streams, clock }),
+    keyBackup: new KeyBackup({ database }),
+    dehydratedDevices: new DehydratedDevices({ database, clock, devices, deviceKeys }),
+  }
+}

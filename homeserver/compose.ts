@@ -24,7 +24,7 @@ export interface Composition {
 
 export async function compose(foundation: Foundation): Promise<Composition> {
   const { config, clock, metrics, database, bus, streams } = foundation
-  const hooks: AccountHooks = { devices: [], departures: [], profiles: [] }
+  const hooks: AccountHooks = { devices: [], departures: [], profiles: [], remoteProfiles: [] }
   const { authenticator, runnable: accountsRunnable, ...accounts } = await openAccounts({ ...foundation, hooks })
   const openIdTokens = new OpenIdTokens(foundation)
   hooks.departures.push(openIdTokens)

@@ -37,3 +37,16 @@ export const maxAccountDataTotal = 33_554_432
 export const maxPushRules = 1_000
 export const maxPushRuleIdLength = 300
 export const maxPushRuleLength = 8_192
+
+/** OpenID tokens of one user that have not expired. */
+export const maxOpenIdTokens = 100
+
+/** Sessions of a user. */
+export const maxDevices = 1000
+/** Characters of a device's name; more are cut off when a session is opened. */
+export const maxDeviceName = 100
+/** Characters of a user's name. */
+export const maxDisplayName = 256
+/** Bytes of a profile as canonical JSON, and of a key in it. https://spec.matrix.org/v1.19/client-server-api/#profiles */
+export const maxProfileBytes = 65_536
+export const maxProfileKeyBytes = 255

@@ -42,6 +42,7 @@ export interface EventDraft {
 /** An event ready to be committed, with everything that follows from it. */
 export interface BuiltEvent extends FinishedEvent {
   readonly nid: number
+  readonly version: RoomVersion
   readonly draft: EventDraft
   /** The group of the state after the event. */
   readonly stateGroup: number
@@ -99,6 +100,7 @@ export function build(draft: EventDraft, view: HeadView, parts: BuildParts): Bui
   const built: BuiltEvent = {
     ...finished,
     nid,
+    version,
     draft,
     threadRoot: relation && threadOf(relation, parts.events),
     redaction: target && redactionOf(target, finished.eventId, version),

@@ -1,0 +1,83 @@
+/** The push rules of users, in memory for those whose rooms are active. */
+import type { UserId } from '../../core/ids.ts'
+import { defaultRuleset } from '../../core/push-rules/defaults.ts'
+import { type CompiledOwnRules, compileOwn } from '../../core/push-rules/evaluate.ts'
+import { mergeRules, type OwnRules, type Ruleset } from '../../core/push-rules/ruleset.ts'
+import type { Bus } from '../../platform/bus.ts'
+import { Lru } from '../../platform/lru.ts'
+import type { Conn, Database } from '../../storage/database.ts'
+import { listPushRules, setPushRules } from '../../storage/push-rules.ts'
+import type { Streams } from '../../storage/streams.ts'
+
+interface Known {
+  readonly own: OwnRules
+  /** Undefined for who changed nothing. */
+  readonly compiled: CompiledOwnRules | undefined
+  readonly streamId: number
+}
+
+const MAX_USERS = 20_000
+const nothing: Known = { own: { rules: {} }, compiled: undefined, streamId: 0 }
+
+export class PushRules {
+  readonly #database: Database
+  readonly #streams: Streams
+  readonly #known = new Lru<UserId, Known>(MAX_USERS)
+  /** Counts news, so that a read that was overtaken by some is not kept. */
+  #version = 0
+
+  constructor({ database, bus, streams }: { database: Database; bus: Bus; streams: Streams }) {
+    this.#database = database
+    this.#streams = streams
+    bus.subscribe((bell) => {
+      if (bell.stream !== 'push_rules') return
+      this.#version++
+      for (const user of bell.keys.users ?? []) this.#known.delete(user as UserId) // this stream is keyed by users
+    })
+  }
+
+  /** The rules of these users, compiled; those who changed nothing are left out. */
+  async compiled(conn: Conn, userIds: readonly UserId[]): Promise<Map<UserId, CompiledOwnRules>> {
+    const found = new Map<UserId, CompiledOwnRules>()
+    for (const [userId, { compiled }] of await this.#list(conn, userIds)) if (compiled) found.set(userId, compiled)
+    return found
+  }
+
+  /** All rules of a user as clients see them, and the position at which they became so. */
+  async rulesOf(
+    userId: UserId,
+  ): Promise<{ readonly ruleset: Ruleset; readonly own: OwnRules; readonly streamId: number }> {
+    const { own, streamId } = (await this.#list(this.#database, [userId])).get(userId) ?? nothing
+    return { ruleset: mergeRules(defaultRuleset(userId), own), own, streamId }
+  }
+
+  /** Replaces what a user made of the rules, by what `change` makes of it. */
+  async change(userId: UserId, change: (own: OwnRules) => OwnRules): Promise<void> {
+    await this.#database.transaction('change push rules', async (tx) => {
+      const [stored] = await listPushRules(tx, [userId])
+      const rules = change(stored?.rules ?? nothing.own)
+      const streamId = this.#streams.reserve(tx, 'push_rules', 1, { users: [userId] })
+      await setPushRules(tx, { userId, rules, streamId })
+    })
+  }
+
+  async #list(conn: Conn, userIds: readonly UserId[]): Promise<Map<UserId, Known>> {
+    const found = new Map<UserId, Known>()
+    const missing: UserId[] = []
+    for (const userId of userIds) {
+      const known = this.#known.get(userId)
+      if (known) found.set(userId, known)
+      else missing.push(userId)
+    }
+    if (missing.length === 0) return found
+    const version = this.#version
+    const rows = new Map((await listPushRules(conn, missing)).map((row) => [row.userId, row]))
+    for (const userId of missing) {
+      const row = rows.get(userId)
+      const known = row ? { own: row.rules, compiled: compileOwn(row.rules), streamId: row.streamId } : nothing
+      found.set(userId, known)
+      if (version === this.#version) this.#known.set(userId, known)
+    }
+    return found
+  }
+}

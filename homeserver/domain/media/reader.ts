@@ -5,7 +5,6 @@ import { notFound, refuse } from '../../core/errors.ts'
 import { logger } from '../../platform/log.ts'
 import type { Counter, Metrics } from '../../platform/metrics.ts'
 import type { MediaContent } from '../../storage/media.ts'
-import { removeFile } from './disk-store.ts'
 import type { ByteRange, MediaStore } from './media-store.ts'
 import type { Spool } from './spool.ts'
 
@@ -43,7 +42,7 @@ export class MediaReader {
     try {
       return await use(copy.path)
     } finally {
-      await removeFile(copy.path)
+      await this.#spool.discard(copy)
     }
   }
 

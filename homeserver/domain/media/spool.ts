@@ -30,6 +30,8 @@ export class Spool {
   readonly #directory: string
   readonly #store: MediaStore
   readonly #clock: Clock
+  /** Keys that this process works on, so that a clock that jumps does not let the sweep take them away. */
+  readonly #atWork = new Set<string>()
 
   private constructor(directory: string, store: MediaStore, clock: Clock) {
     this.#directory = directory
@@ -49,10 +51,11 @@ export class Spool {
   async receive(source: Readable, maxBytes: number): Promise<Spooled> {
     const storageKey = randomBytes(16).toString('hex')
     const path = join(this.#directory, storageKey)
+    this.#atWork.add(storageKey)
     try {
       return { storageKey, path, ...(await this.#write(path, source, maxBytes)) }
     } catch (error) {
-      await removeFile(path)
+      await this.discard({ storageKey, path })
       if (hasCode(error, 'ENOSPC', 'EDQUOT')) {
         throw refuse(507, 'M_RESOURCE_LIMIT_EXCEEDED', 'The disk of this server is full')
       }
@@ -70,17 +73,28 @@ export class Spool {
    * if anything fails, the sweep looks which of the two has happened.
    */
   async keep(file: Spooled, record: () => Promise<boolean>): Promise<boolean> {
-    await this.#store.put(file.storageKey, file.path, file)
-    const recorded = await record()
-    if (!recorded) await this.#store.delete(file.storageKey)
-    await removeFile(file.path)
-    return recorded
+    try {
+      await this.#store.put(file.storageKey, file.path, file)
+      const recorded = await record()
+      if (!recorded) await this.#store.delete(file.storageKey)
+      await removeFile(file.path)
+      return recorded
+    } finally {
+      this.#atWork.delete(file.storageKey)
+    }
+  }
+
+  /** Takes away a file that is not in the store. */
+  async discard({ storageKey, path }: { readonly storageKey: string; readonly path: string }): Promise<void> {
+    await removeFile(path)
+    this.#atWork.delete(storageKey)
   }
 
   /** Removes what nobody works on any more, and what it left in the store unless `isStored` knows it. Gives the number of files. */
   async sweep(isStored: (storageKey: string) => Promise<boolean>): Promise<number> {
     let removed = 0
     for (const storageKey of await readdir(this.#directory)) {
+      if (!/^[\da-f]{32}$/.test(storageKey) || this.#atWork.has(storageKey)) continue
       const path = join(this.#directory, storageKey)
       const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity })) // just now removed by its owner
       if (mtimeMs > this.#clock.now() - ABANDONED_MS) continue

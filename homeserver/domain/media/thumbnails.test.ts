@@ -30,7 +30,7 @@ const largest = 'width=800&height=600&method=scale'
 async function movingGif(width: number, height: number, frames: number): Promise<Buffer> {
   const pictures = await Promise.all(
     Array.from({ length: frames }, (_, n) =>
-      sharp({ create: { width, height, channels: 3, background: { r: n * 5, g: 0, b: 255 - n * 5 } } })
+      sharp({ create: { width, height, channels: 3, background: { r: n * 50, g: 0, b: 255 - n * 50 } } })
         .png()
         .toBuffer(),
     ),
@@ -169,10 +169,12 @@ forEachDatabase(({ freshUrl }) => {
 function gifOf(frames: number): Buffer {
   const head = Buffer.from('GIF89a\x40\x00\x40\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff', 'latin1')
   const frame = (n: number): Buffer =>
-    Buffer.from([
-      ...[0x21, 0xf9, 4, 0, 5, 0, 0, 0], // shown for 50 ms
-      ...[0x2c, n % 64, 0, (n >> 6) % 64, 0, 1, 0, 1, 0, 0], // one pixel at this place
-      ...[2, 2, n % 2 ? 0x4c : 0x44, 1, 0], // of this colour
-    ])
+    Buffer.from(
+      [
+        [0x21, 0xf9, 4, 0, 5, 0, 0, 0], // shown for 50 ms
+        [0x2c, n % 64, 0, (n >> 6) % 64, 0, 1, 0, 1, 0, 0], // one pixel at this place
+        [2, 2, n % 2 ? 0x4c : 0x44, 1, 0], // of this colour
+      ].flat(),
+    )
   return Buffer.concat([head, ...Array.from({ length: frames }, (_, n) => frame(n)), Buffer.from([0x3b])])
 }

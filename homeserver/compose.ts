@@ -43,6 +43,8 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       clock,
       metrics,
       ...accounts,
+      openIdTokens,
+      ...accountData,
       ...devices,
       events,
       members,

@@ -1,0 +1,22 @@
+/** Builds all that has to do with account data. */
+import type { Bus } from '../../platform/bus.ts'
+import type { Database } from '../../storage/database.ts'
+import type { Streams } from '../../storage/streams.ts'
+import { AccountData } from './account-data.ts'
+import { IgnoredUsers } from './ignored-users.ts'
+import { Tags } from './tags.ts'
+
+export interface AccountDataServices {
+  readonly accountData: AccountData
+  readonly ignoredUsers: IgnoredUsers
+  readonly tags: Tags
+}
+
+export function openAccountData(parts: {
+  readonly database: Database
+  readonly bus: Bus
+  readonly streams: Streams
+}): AccountDataServices {
+  const accountData = new AccountData(parts)
+  return { accountData, ignoredUsers: new IgnoredUsers(parts), tags: new Tags({ accountData }) }
+}

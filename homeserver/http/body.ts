@@ -25,7 +25,8 @@ export async function readJson(
   return parseJson(text, { numbers })
 }
 
-async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+/** The whole body. Throws `M_TOO_LARGE` as soon as `maxBytes` are passed. */
+export async function readBytes(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(`The body is over ${maxBytes} bytes`)
   const chunks: Buffer[] = []
   let size = 0

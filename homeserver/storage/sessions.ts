@@ -254,3 +254,7 @@ export async function takeLoginToken(tx: Tx, tokenHash: string, now: number): Pr
   )
   return row?.user_id
 }
+
+export async function removeLoginTokens(tx: Tx, userId: UserId): Promise<void> {
+  await tx.run('delete from login_tokens where user_id = ?', [userId])
+}

@@ -1,6 +1,7 @@
 /**
  * What accounts ask of those who come after them: `compose.ts` fills these lists. Each is asked in the order of its list.
  */
+import type { Json } from '../../core/event.ts'
 import type { DeviceId, UserId } from '../../core/ids.ts'
 import type { Tx } from '../../storage/database.ts'
 import type { Requester } from './requester.ts'
@@ -19,6 +20,7 @@ export interface Departure {
 
 /** Whoever shows profiles elsewhere, such as rooms in their member events. */
 export interface ProfilePropagation {
+  /** In the background, one change of a user after the other. */
   changed(who: Requester, profile: ShownProfile): Promise<void>
 }
 
@@ -27,8 +29,15 @@ export interface ShownProfile {
   readonly avatarUrl: string | undefined
 }
 
+/** Whoever knows the profiles of other servers' users. */
+export interface RemoteProfiles {
+  /** Undefined if there is no such user. */
+  find(userId: string): Promise<Readonly<Record<string, Json>> | undefined>
+}
+
 export interface AccountHooks {
   readonly devices: DeviceBelongings[]
   readonly departures: Departure[]
   readonly profiles: ProfilePropagation[]
+  readonly remoteProfiles: RemoteProfiles[]
 }

@@ -3,10 +3,12 @@ import { readFile } from 'node:fs/promises'
 import type { Config } from '../../config/schema.ts'
 import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Service } from '../../platform/lifecycle.ts'
+import type { Background, Service } from '../../platform/lifecycle.ts'
 import type { Database } from '../../storage/database.ts'
+import { Accounts } from './accounts.ts'
 import { Appservices } from './appservices.ts'
 import { Authentication } from './authentication.ts'
+import { Deactivation } from './deactivation.ts'
 import type { AccountHooks } from './hooks.ts'
 import { AccountHousekeeping } from './housekeeping.ts'
 import { LastSeen } from './last-seen.ts'
@@ -14,24 +16,33 @@ import { Lockout } from './lockout.ts'
 import { Login } from './login.ts'
 import { PasswordCheck } from './password-check.ts'
 import { Passwords } from './passwords.ts'
+import { Profiles } from './profiles.ts'
 import { Registration } from './registration.ts'
 import { RegistrationTokens } from './registration-tokens.ts'
 import { SessionNews } from './session-news.ts'
+import { SessionWatch } from './session-watch.ts'
 import { Sessions } from './sessions.ts'
+import { SharedSecret } from './shared-secret.ts'
 import { Uia } from './uia.ts'
 
 export interface AccountServices {
+  readonly accounts: Accounts
   readonly appservices: Appservices
+  readonly deactivation: Deactivation
   readonly login: Login
+  readonly profiles: Profiles
   readonly registration: Registration
   readonly registrationTokens: RegistrationTokens
   readonly sessions: Sessions
+  readonly sessionWatch: SessionWatch
+  readonly sharedSecret: SharedSecret
   readonly uia: Uia
 }
 
 interface AccountParts {
   readonly config: Config
   readonly clock: Clock
+  readonly background: Background
   readonly database: Database
   readonly bus: Bus
   /** Filled later by those who come after; empty lists do. */
@@ -39,7 +50,7 @@ interface AccountParts {
 }
 
 /** Reads the registrations of application services. Throws if one of them cannot be used. */
-export async function openAccounts({ config, clock, database, bus, hooks }: AccountParts): Promise<
+export async function openAccounts({ config, clock, background, database, bus, hooks }: AccountParts): Promise<
   AccountServices & {
     readonly authenticator: Authentication
     readonly runnable: readonly Service[]
@@ -56,6 +67,9 @@ export async function openAccounts({ config, clock, database, bus, hooks }: Acco
   const check = new PasswordCheck({ database, passwords, lockout })
   const login = new Login({ database, clock, serverName, passwords: check })
   const sessions = new Sessions({ database, clock, news, hooks, lifetimes: config.auth })
+  const accounts = new Accounts({ database, passwords, sessions, news })
+  const deactivation = new Deactivation({ database, clock, background, sessions, news, hooks })
+  const profiles = new Profiles({ database, background, serverName, hooks })
   const registration = new Registration({ database, clock, serverName, passwords, sessions, appservices })
   const registrationTokens = new RegistrationTokens({ database, clock })
   const uia = new Uia({ database, clock, login, registrationTokens })
@@ -64,13 +78,18 @@ export async function openAccounts({ config, clock, database, bus, hooks }: Acco
   const housekeeping = new AccountHousekeeping({ database, clock, lockoutTime: config.auth.lockout_time })
   await registration.addSenders()
   return {
+    accounts,
     appservices,
     authenticator,
+    deactivation,
     login,
+    profiles,
     registration,
     registrationTokens,
     sessions,
+    sessionWatch: new SessionWatch({ news }),
+    sharedSecret: new SharedSecret({ clock, secret: config.registration.shared_secret }),
     uia,
-    runnable: [lastSeen, housekeeping],
+    runnable: [lastSeen, housekeeping, deactivation],
   }
 }

@@ -6,6 +6,7 @@ import type { Clock } from '../../platform/clock.ts'
 import { findAccount } from '../../storage/accounts.ts'
 import type { Database, Tx } from '../../storage/database.ts'
 import * as store from '../../storage/sessions.ts'
+import { maxDeviceName, maxDevices } from '../limits.ts'
 import type { AccountHooks } from './hooks.ts'
 import type { SessionNews } from './session-news.ts'
 import { newToken, tokenHash } from './session-token.ts'
@@ -39,8 +40,6 @@ export interface OpenSession {
   readonly expiresInMs: number | undefined
 }
 
-const MAX_DEVICES = 1_000
-const MAX_DISPLAY_NAME = 100
 /** How long an exchanged refresh token may come again, as from two tabs at once, without being taken for stolen. */
 const REUSE_GRACE_MS = 15_000
 /** So long exchanged refresh tokens are remembered, to recognise a stolen one. */
@@ -79,10 +78,10 @@ export class Sessions {
       await store.removeAccessTokens(tx, userId, deviceId)
       await store.removeRefreshTokens(tx, userId, deviceId)
       tx.onCommit(() => this.#news.publish({ userId, ended: [deviceId] }))
-    } else if ((await store.countDevices(tx, userId)) >= MAX_DEVICES) {
+    } else if ((await store.countDevices(tx, userId)) >= maxDevices) {
       throw tooLarge('You have too many sessions: end some of them first')
     }
-    const displayName = options.displayName?.slice(0, MAX_DISPLAY_NAME)
+    const displayName = options.displayName?.slice(0, maxDeviceName)
     await store.touchDevice(tx, { userId, deviceId, ts: now, ip, userAgent }, displayName)
     const sessionExpiresTs = later(now, this.#lifetimes.session_lifetime)
     return await this.#issue(tx, { userId, deviceId, isRefreshable, sessionExpiresTs })
@@ -179,17 +178,17 @@ export class Sessions {
     tx.onCommit(() => this.#news.publish({ userId, ended: removed }))
   }
 
-  /** Ends all sessions of a user but the one to keep. */
-  async endAll(userId: UserId, options: { except?: DeviceId | undefined } = {}): Promise<void> {
+  /** Ends all sessions of a user but those to keep. */
+  async endAll(userId: UserId, options: { except?: readonly DeviceId[] } = {}): Promise<void> {
     await this.#database.transaction('end all sessions', (tx) => this.endAllIn(tx, userId, options))
   }
 
-  async endAllIn(tx: Tx, userId: UserId, { except }: { except?: DeviceId | undefined } = {}): Promise<void> {
+  async endAllIn(tx: Tx, userId: UserId, { except = [] }: { except?: readonly DeviceId[] } = {}): Promise<void> {
     const deviceIds = await store.listDeviceIds(tx, userId)
     await this.endIn(
       tx,
       userId,
-      deviceIds.filter((deviceId) => deviceId !== except),
+      deviceIds.filter((deviceId) => !except.includes(deviceId)),
     )
   }
 }

@@ -1,0 +1,41 @@
+/** Ends what a session has running when the session ends: a long poll must not outlive a logout (T74). */
+import { unknownToken } from '../../core/errors.ts'
+import type { Requester } from './requester.ts'
+import type { SessionNews } from './session-news.ts'
+
+interface Watched {
+  readonly who: Requester
+  readonly abort: AbortController
+}
+
+export interface WatchedSession extends Disposable {
+  /** Aborted with `M_UNKNOWN_TOKEN` when the session ends, and as the given signal is. */
+  readonly signal: AbortSignal
+}
+
+export class SessionWatch {
+  readonly #watched = new Map<string, Set<Watched>>()
+
+  constructor({ news }: { news: SessionNews }) {
+    news.subscribe(({ userId, ended }) => {
+      for (const { who, abort } of this.#watched.get(userId) ?? []) {
+        const isOver = ended === 'all' || (who.deviceId !== undefined && ended.includes(who.deviceId))
+        if (isOver) abort.abort(unknownToken({ soft: false }))
+      }
+    })
+  }
+
+  /** `using session = watch.begin(who, signal)`: to be disposed when the work is done. */
+  begin(who: Requester, signal: AbortSignal): WatchedSession {
+    const watched = { who, abort: new AbortController() }
+    const ofUser = this.#watched.get(who.userId) ?? new Set()
+    this.#watched.set(who.userId, ofUser.add(watched))
+    return {
+      signal: AbortSignal.any([signal, watched.abort.signal]),
+      [Symbol.dispose]: () => {
+        ofUser.delete(watched)
+        if (ofUser.size === 0) this.#watched.delete(who.userId)
+      },
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import { roomVersions } from '../../core/room-version.ts'
+import { endpoint } from '../endpoint.ts'
+
+const enabled = { enabled: true } as const
+const availableVersions = Object.fromEntries(Object.keys(roomVersions).map((version) => [version, 'stable']))
+
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3capabilities */
+const capabilities = endpoint({
+  method: 'GET',
+  path: '/capabilities',
+  since: ['r0', 'v3'],
+  auth: 'user',
+  limit: 'read',
+  handle: (_, { config }) => ({
+    capabilities: {
+      'm.room_versions': { default: config.rooms.default_version, available: availableVersions },
+      'm.change_password': enabled,
+      'm.set_displayname': enabled,
+      'm.set_avatar_url': enabled,
+      'm.3pid_changes': { enabled: false },
+      'm.profile_fields': enabled,
+      'uk.tcpip.msc4133.profile_fields': enabled,
+      'm.get_login_token': enabled,
+      'org.matrix.msc3882.get_login_token': enabled,
+    },
+  }),
+})
+
+export const capabilitiesEndpoints = [capabilities]

@@ -83,7 +83,7 @@ forEachDatabase(({ freshUrl }) => {
   test('messages of ignored users are not seen, their state is', async () => {
     await using heart = await Heart.open(await freshUrl())
     const { database, bus, events: cache, members } = heart
-    const ignored = { ignoredBy: () => new Set([bob]) }
+    const ignored = { of: () => Promise.resolve(new Set([bob])) }
     const visibility = new Visibility({ database, bus, events: cache, members, ignored })
     const roomId = await heart.create(alice)
     const joined = await heart.member(roomId, bob, 'join')

@@ -21,7 +21,7 @@ export type HistoryVisibility = 'world_readable' | 'shared' | 'invited' | 'joine
 
 /** Asks whose messages a user does not want. Declared here, fulfilled by account data. */
 export interface IgnoredUsers {
-  ignoredBy(userId: UserId): ReadonlySet<string> | Promise<ReadonlySet<string>>
+  of(userId: UserId): Promise<ReadonlySet<string>>
 }
 
 /** How somebody may read a room. */
@@ -79,7 +79,7 @@ export class Visibility {
     const [member, isOpen, ignored] = await Promise.all([
       this.#members.find(roomId, userId),
       this.#wasAlwaysOpen(roomId),
-      this.#ignored?.ignoredBy(userId),
+      this.#ignored?.of(userId),
     ])
     const wanted = events.filter(
       ({ row }) =>

@@ -11,7 +11,7 @@ import { type Dialect, freshDatabaseUrl } from './databases.ts'
 
 export interface TestServerOptions {
   readonly database?: Dialect
-  /** YAML, added to a configuration with open registration, fast hashes and no rate limits. */
+  /** YAML that wins over a configuration with open registration, fast hashes and no rate limits. */
   readonly config?: string
   readonly parts?: Partial<ServerParts>
 }
@@ -58,9 +58,10 @@ registration: { mode: open, i_accept_abuse_risk: true, shared_secret: secret of 
 auth: { password_hash: fast }
 limits: { preset: off }
 log: { level: error }
-${config}`
+`
   const signingKeys = [signingKeyFromSeed('test', randomBytes(32))] as const
-  const server = await Server.start(loadConfig({ files: [{ name: 'test', text }], env: {}, readFile: () => '' }), {
+  const files = [{ name: 'test', text }, ...(config === '' ? [] : [{ name: 'options', text: config }])]
+  const server = await Server.start(loadConfig({ files, env: {}, readFile: () => '' }), {
     signingKeys: [...signingKeys],
     ...parts,
   })

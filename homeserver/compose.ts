@@ -4,6 +4,7 @@ import type { AccountHooks } from './domain/accounts/hooks.ts'
 import { openAccounts } from './domain/accounts/open-accounts.ts'
 import { OpenIdTokens } from './domain/accounts/openid-tokens.ts'
 import { openDevices } from './domain/devices/open-devices.ts'
+import { openDirectory } from './domain/directory/open-directory.ts'
 import { openMedia } from './domain/media/open-media.ts'
 import { openPush } from './domain/push/open-push.ts'
 import { EventCache } from './domain/rooms/event-cache.ts'
@@ -29,13 +30,20 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const openIdTokens = new OpenIdTokens(foundation)
   hooks.departures.push(openIdTokens)
   const accountData = openAccountData(foundation)
-  const devices = openDevices({ database, streams, clock, serverName: config.server_name })
-  hooks.devices.push(devices.devices)
+  const devices = openDevices({ database, streams, clock, serverName: config.server_name, hooks })
   const events = new EventCache({ database, bus })
   const members = new Members({ database, bus, serverName: config.server_name })
   const transactions = new Transactions({ database, clock })
   const { evaluation, ...push } = openPush({ database, bus, streams, events, members })
   const writer = await LocalRoomWriter.open({ ...foundation, events, push: evaluation })
+  const directory = openDirectory({
+    database,
+    clock,
+    serverName: config.server_name,
+    appservices: accounts.appservices,
+    members,
+    writer,
+  })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
   return {
     services: {
@@ -51,6 +59,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       transactions,
       writer,
       ...push,
+      ...directory,
       ...mediaServices,
     },
     authenticator,

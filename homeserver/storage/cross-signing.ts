@@ -2,7 +2,8 @@
 import type { UserId } from '../core/ids.ts'
 import { type Conn, insertMany, rowsIn, type Tx } from './database.ts'
 
-export type Usage = 'master' | 'self_signing' | 'user_signing'
+export const usages = ['master', 'self_signing', 'user_signing'] as const
+export type Usage = (typeof usages)[number]
 
 export interface StoredCrossSigningKey {
   readonly userId: UserId

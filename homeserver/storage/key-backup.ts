@@ -95,6 +95,13 @@ export async function removeBackup(tx: Tx, userId: UserId, version: number): Pro
   ])
 }
 
+/** Deletes all versions with their sessions. */
+export async function removeBackups(tx: Tx, userId: UserId): Promise<void> {
+  for (const table of ['key_backup_sessions', 'key_backups']) {
+    await tx.run(`delete from ${table} where user_id = ?`, [userId])
+  }
+}
+
 /**
  * Puts sessions into a version where they are better than what is there: verified ones first, then those that decrypt
  * from an earlier message on, then those forwarded less often.

@@ -78,14 +78,11 @@ export async function takeOneTimeKeys(tx: Tx, claims: readonly Claim[]): Promise
     (wanted) => `${wanted}
       delete from one_time_keys
        where (user_id, device_id, algorithm, key_id) in (
-         select user_id, device_id, algorithm, key_id
-           from (select k.user_id, k.device_id, k.algorithm, k.key_id,
-                        row_number() over (partition by k.user_id, k.device_id, k.algorithm
-                                           order by k.position, k.key_id) as n
-                   from wanted w
-                   join one_time_keys k
-                     on k.user_id = w.user_id and k.device_id = w.device_id and k.algorithm = w.algorithm) ordered
-          where n = 1)
+         select w.user_id, w.device_id, w.algorithm,
+                (select k.key_id from one_time_keys k
+                  where k.user_id = w.user_id and k.device_id = w.device_id and k.algorithm = w.algorithm
+                  order by k.position, k.key_id limit 1)
+           from wanted w)
       returning user_id, device_id, algorithm, key_id, key_json`,
   )
 }

@@ -9,6 +9,7 @@ import {
   setCrossSigningKey,
   type StoredCrossSigningKey,
   type Usage,
+  usages,
 } from '../../storage/cross-signing.ts'
 import type { Conn, Database, Tx } from '../../storage/database.ts'
 import { listDeviceIds } from '../../storage/sessions.ts'
@@ -27,8 +28,6 @@ export interface CrossSigningUpload {
   readonly self_signing_key?: JsonObject | undefined
   readonly user_signing_key?: JsonObject | undefined
 }
-
-const usages = ['master', 'self_signing', 'user_signing'] as const
 
 /** How an upload stands to what is there. */
 type Effect = 'same' | 'first' | 'replaces'

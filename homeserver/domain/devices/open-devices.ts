@@ -3,8 +3,10 @@ import type { ServerName } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Streams } from '../../storage/streams.ts'
+import type { AccountHooks } from '../accounts/hooks.ts'
 import { CrossSigning } from './cross-signing.ts'
 import { DehydratedDevices } from './dehydrated-devices.ts'
+import { KeysDeparture } from './departure.ts'
 import { DeviceKeys } from './device-keys.ts'
 import { DeviceLists } from './device-lists.ts'
 import { Devices } from './devices.ts'
@@ -32,12 +34,15 @@ export function openDevices(parts: {
   streams: Streams
   clock: Clock
   serverName: ServerName
+  hooks: AccountHooks
 }): DeviceServices {
-  const { database, streams, clock, serverName } = parts
+  const { database, streams, clock, serverName, hooks } = parts
   const deviceLists = new DeviceLists({ database, streams })
   const oneTimeKeys = new OneTimeKeys({ database })
   const devices = new Devices({ database, streams, clock, deviceLists, oneTimeKeys })
   const deviceKeys = new DeviceKeys({ database, deviceLists, oneTimeKeys })
+  hooks.devices.push(devices)
+  hooks.departures.push(new KeysDeparture({ database, deviceLists }))
   return {
     devices,
     deviceLists,

@@ -3,6 +3,8 @@ import type { Client } from '../../../test/support/client.ts'
 import { forEachDatabase } from '../../../test/support/databases.ts'
 import { signedBy, TestCrossSigning, TestDevice } from '../../../test/support/encryption.ts'
 import { startServer } from '../../../test/support/server.ts'
+import type { UserId } from '../../core/ids.ts'
+import { startToken } from '../../core/token.ts'
 
 /** What `/keys/query` says of users. */
 const query = (client: Client, ...userIds: string[]) =>
@@ -160,8 +162,7 @@ forEachDatabase(({ dialect: database }) => {
       await using server = await startServer({ database })
       const [alice, bob] = [await server.register('alice'), await server.register('bob')]
       const device = await publish(alice, ['A', 'B'])
-      const left = () =>
-        server.server.services.oneTimeKeys.left(device.userId as `@${string}:${string}`, device.deviceId)
+      const left = () => server.server.services.oneTimeKeys.left(device.userId as UserId, device.deviceId)
       expect(await left()).toEqual({ counts: { signed_curve25519: 2 }, unusedFallbacks: [] })
       const fallback_keys = device.oneTimeKeys(['F'], { fallback: true })
       await alice.post('/keys/upload', { fallback_keys })
@@ -197,6 +198,28 @@ forEachDatabase(({ dialect: database }) => {
       const auth = { type: 'm.login.password', identifier, password: 'password of alice' }
       await alice.post(path, { ...other, auth: { ...auth, session: challenge.body['session'] } })
       expect((await query(alice, alice.userId))['master_keys'][alice.userId]).toEqual(other.master_key)
+    })
+
+    test('that are uploaded first are not replaced by those that come at the same time', async () => {
+      await using server = await startServer({ database })
+      const alice = await server.register('alice')
+      const uploads = Array.from({ length: 5 }, () => alice.request('POST', path, new TestCrossSigning(alice).upload()))
+      const statuses = (await Promise.all(uploads)).map(({ status }) => status)
+      expect(statuses.filter((status) => status === 200)).toHaveLength(1)
+    })
+
+    test('and key backups go with the account', async () => {
+      await using server = await startServer({ database })
+      const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+      await alice.post(path, new TestCrossSigning(alice).upload())
+      await alice.post('/room_keys/version', { algorithm: 'any', auth_data: {} })
+      const identifier = { type: 'm.id.user', user: 'alice' }
+      const auth = { type: 'm.login.password', identifier, password: 'password of alice' }
+      await alice.post('/account/deactivate', { auth })
+      await server.server.settle()
+      expect((await query(bob, alice.userId))['master_keys']).toEqual({})
+      const { keyBackup } = server.server.services
+      await expect(keyBackup.get(alice.userId as UserId)).rejects.toThrow('no such key backup')
     })
 
     test('are refused without a master key, without its signature, or named like a device', async () => {
@@ -275,6 +298,10 @@ forEachDatabase(({ dialect: database }) => {
       const answer = await alice.post(path, { [bob.userId]: { [ofBob.master.publicKey]: signed } })
       expect(answer).toEqual({ failures: {} })
       expect((await query(alice, bob.userId))['master_keys'][bob.userId]).toEqual(signed)
+      const { deviceLists } = server.server.services
+      const here = { ...startToken, device_lists: 1000 }
+      expect((await deviceLists.changes(alice.userId as UserId, startToken, here)).changed).toContain(bob.userId)
+      expect((await deviceLists.changes(bob.userId as UserId, startToken, here)).changed).toEqual([bob.userId])
       expect((await query(bob, bob.userId))['master_keys'][bob.userId]).toEqual(master_key)
     })
 

@@ -3,9 +3,9 @@ import { encodeCanonical, isJsonObject } from '../../core/canonical-json.ts'
 import { badJson, refuse, tooLarge } from '../../core/errors.ts'
 import type { Json } from '../../core/event.ts'
 import { type DeviceId, fitsId, type UserId } from '../../core/ids.ts'
-import { KeyedLock } from '../../platform/keyed-lock.ts'
 import { Lru } from '../../platform/lru.ts'
 import type { Database, Tx } from '../../storage/database.ts'
+import { GroupCommit } from '../../storage/group-commit.ts'
 import {
   addOneTimeKeys,
   type Claim,
@@ -36,11 +36,19 @@ const MAX_CACHED_DEVICES = 20_000
 export class OneTimeKeys {
   readonly #database: Database
   readonly #left = new Lru<string, Promise<KeysLeft>>(MAX_CACHED_DEVICES)
-  /** Claims wait in line here, where two of one device would make each other's transaction fail. */
-  readonly #claims = new KeyedLock({ name: 'key claims' })
+  readonly #claims: GroupCommit<readonly Claim[], ClaimedKey[]>
 
   constructor({ database }: { database: Database }) {
     this.#database = database
+    this.#claims = new GroupCommit({
+      database,
+      name: 'claim keys',
+      write: async (tx, requests) => {
+        const answers: ClaimedKey[][] = []
+        for (const claims of requests) answers.push(await this.#claimIn(tx, claims))
+        return answers
+      },
+    })
   }
 
   /** Answers from memory unless keys of the device came or went since. */
@@ -97,18 +105,17 @@ export class OneTimeKeys {
    * without either are missing in the answer.
    */
   async claim(claims: readonly Claim[]): Promise<ClaimedKey[]> {
-    if (claims.length === 0) return []
-    return await this.#claims.run('all', () =>
-      this.#database.transaction('claim keys', async (tx) => {
-        const taken = await takeOneTimeKeys(tx, claims)
-        const served = new Set(taken.map(claimKey))
-        const rest = claims.filter((claim) => !served.has(claimKey(claim)))
-        const fallbacks = await useFallbackKeys(tx, rest)
-        const all = [...taken, ...fallbacks]
-        for (const { userId, deviceId } of all) this.forget(tx, userId, deviceId)
-        return all
-      }),
-    )
+    return claims.length === 0 ? [] : await this.#claims.add(claims)
+  }
+
+  async #claimIn(tx: Tx, claims: readonly Claim[]): Promise<ClaimedKey[]> {
+    const taken = await takeOneTimeKeys(tx, claims)
+    const served = new Set(taken.map(claimKey))
+    const rest = claims.filter((claim) => !served.has(claimKey(claim)))
+    const fallbacks = await useFallbackKeys(tx, rest)
+    const all = [...taken, ...fallbacks]
+    for (const { userId, deviceId } of all) this.forget(tx, userId, deviceId)
+    return all
   }
 
   /** To be called in a transaction that changes the keys of a device. */

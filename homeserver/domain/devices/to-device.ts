@@ -5,6 +5,7 @@ import { type DeviceId, isUserId, type UserId } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { Lru } from '../../platform/lru.ts'
 import type { Database, Tx } from '../../storage/database.ts'
+import { GroupCommit } from '../../storage/group-commit.ts'
 import { listDevicesOf } from '../../storage/devices.ts'
 import type { Streams } from '../../storage/streams.ts'
 import {
@@ -27,6 +28,17 @@ export interface ToDeviceRequest extends ToDeviceTransaction {
   readonly messages: ToDeviceMessages
 }
 
+interface Acknowledgement {
+  readonly userId: UserId
+  readonly deviceId: DeviceId
+  readonly upto: number
+}
+
+interface Prepared {
+  readonly transaction: ToDeviceTransaction
+  readonly events: readonly ToDeviceMessage[]
+}
+
 /** How long a repeated request is known as such. */
 const TRANSACTION_MS = 24 * 60 * 60 * 1000
 const SWEEP_MS = 60 * 60 * 1000
@@ -38,23 +50,42 @@ export class ToDevice {
   readonly #clock: Clock
   /** Up to where nothing is left for a device. Messages never appear at or below a position. */
   readonly #acknowledged = new Lru<string, number>(MAX_CACHED_DEVICES)
+  readonly #sends: GroupCommit<Prepared, undefined>
+  readonly #drops: GroupCommit<Acknowledgement, undefined>
   #sweptAt = 0
 
   constructor({ database, streams, clock }: { database: Database; streams: Streams; clock: Clock }) {
     this.#database = database
     this.#streams = streams
     this.#clock = clock
+    this.#sends = new GroupCommit({
+      database,
+      name: 'send to devices',
+      write: async (tx, requests) => {
+        await this.#sweep(tx)
+        for (const request of requests) await this.#sendIn(tx, request)
+        return requests.map(() => undefined)
+      },
+    })
+    this.#drops = new GroupCommit({
+      database,
+      name: 'drop received messages',
+      write: async (tx, acknowledged) => {
+        await streams.remember(tx, 'to_device')
+        for (const { userId, deviceId, upto } of acknowledged) await removeToDeviceMessages(tx, userId, deviceId, upto)
+        return acknowledged.map(() => undefined)
+      },
+    })
   }
 
   /** Queues the messages for all devices that exist, once, however often the request comes. Throws `M_TOO_LARGE`. */
   async send({ messages, ...transaction }: ToDeviceRequest): Promise<void> {
-    const events = eventsOf(transaction.sender, transaction.eventType, messages)
-    await this.#database.transaction('send to devices', async (tx) => {
-      const now = this.#clock.now()
-      await this.#sweep(tx, now)
-      if (!(await addToDeviceTransaction(tx, transaction, now))) return
-      await this.queue(tx, await addressed(tx, events))
-    })
+    await this.#sends.add({ transaction, events: eventsOf(transaction.sender, transaction.eventType, messages) })
+  }
+
+  async #sendIn(tx: Tx, { transaction, events }: Prepared): Promise<void> {
+    if (!(await addToDeviceTransaction(tx, transaction, this.#clock.now()))) return
+    await this.queue(tx, await addressed(tx, events))
   }
 
   /** Queues messages for devices, in their order. */
@@ -79,15 +110,13 @@ export class ToDevice {
     const key = keyOf(userId, deviceId)
     if ((this.#acknowledged.get(key) ?? 0) >= upto || upto > this.#streams.position('to_device')) return
     if (await hasToDeviceMessages(this.#database, userId, deviceId, upto)) {
-      await this.#database.transaction('drop received messages', async (tx) => {
-        await this.#streams.remember(tx, 'to_device')
-        await removeToDeviceMessages(tx, userId, deviceId, upto)
-      })
+      await this.#drops.add({ userId, deviceId, upto })
     }
     this.#acknowledged.set(key, Math.max(upto, this.#acknowledged.get(key) ?? 0))
   }
 
-  async #sweep(tx: Tx, now: number): Promise<void> {
+  async #sweep(tx: Tx): Promise<void> {
+    const now = this.#clock.now()
     if (now - this.#sweptAt < SWEEP_MS) return
     await removeToDeviceTransactionsBefore(tx, now - TRANSACTION_MS)
     tx.onCommit(() => (this.#sweptAt = now))

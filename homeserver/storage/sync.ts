@@ -1,15 +1,16 @@
 /** What /sync and the visibility of history ask of the log of events and state changes. */
-import type { RoomId, UserId } from '../core/ids.ts'
+import type { EventId, RoomId, UserId } from '../core/ids.ts'
 import { type Conn, rowsIn } from './database.ts'
 import { eventColumns, type EventRow, StoredEvent } from './events.ts'
 import type { StateChange } from './rooms.ts'
 
-/** Every event of this type, with an empty state key, that was ever part of the room's current state. */
-export async function listStateOfType(conn: Conn, roomId: RoomId, type: string): Promise<StoredEvent[]> {
-  const rows = await conn.rows<EventRow>(
+/** What ever was the history visibility of the rooms. */
+export async function listHistoryVisibilities(conn: Conn, roomIds: readonly RoomId[]): Promise<StoredEvent[]> {
+  const rows = await rowsIn<EventRow>(
+    conn,
     `select ${eventColumns('e')} from state_changes c join events e on e.nid = c.event_nid
-      where c.room_id = ? and c.type = ? and c.state_key = ''`,
-    [roomId, type],
+      where c.type = 'm.room.history_visibility' and c.state_key = '' and c.room_id in (?)`,
+    roomIds,
   )
   return rows.map((row) => new StoredEvent(row))
 }
@@ -86,4 +87,146 @@ export async function listRoomsWithEvents(
     { after: [after, upto] },
   )
   return rows.map(({ room_id }) => room_id)
+}
+
+/** The newest `limit` accepted events of each of the rooms at or below `upto`, by room, the oldest of them first. */
+export async function listLatestEvents(
+  conn: Conn,
+  roomIds: readonly RoomId[],
+  { upto, limit }: { upto: number; limit: number },
+): Promise<Map<RoomId, StoredEvent[]>> {
+  const rows = await rowsIn<EventRow>(
+    conn,
+    `with wanted as materialized (
+       select r.room_id, coalesce((select x.stream_id from events x
+                                    where x.room_id = r.room_id and x.stream_id <= ? and x.status = 0
+                                    order by x.stream_id desc limit 1 offset ?), 0) as after
+         from rooms r where r.room_id in (?))
+     select ${eventColumns('e')} from wanted w
+       join events e on e.room_id = w.room_id and e.stream_id > w.after and e.stream_id <= ? and e.status = 0
+      order by e.room_id, e.stream_id`,
+    roomIds,
+    { before: [upto, limit], after: [upto] },
+  )
+  return Map.groupBy(
+    rows.map((row) => new StoredEvent(row)),
+    ({ roomId }) => roomId,
+  )
+}
+
+/** The current state of the rooms; without members if they are asked for one by one. */
+export async function listCurrentState(
+  conn: Conn,
+  roomIds: readonly RoomId[],
+  { members }: { members: 'all' | 'none' },
+): Promise<StoredEvent[]> {
+  // Two ranges of the primary key instead of all members.
+  const only = members === 'all' ? '' : `and (s.type < 'm.room.member' or s.type > 'm.room.member')`
+  const rows = await rowsIn<EventRow>(
+    conn,
+    `select ${eventColumns('e')} from room_state s join events e on e.nid = s.event_nid where s.room_id in (?) ${only}`,
+    roomIds,
+  )
+  return rows.map((row) => new StoredEvent(row))
+}
+
+/** State of some types, with empty state keys, of many rooms. */
+export async function listStateOfTypes(
+  conn: Conn,
+  roomIds: readonly RoomId[],
+  types: readonly string[],
+): Promise<StoredEvent[]> {
+  const rows = await rowsIn<EventRow>(
+    conn,
+    `select ${eventColumns('e')} from room_state s join events e on e.nid = s.event_nid
+      where s.state_key = '' and s.type in (${types.map(() => '?').join(',')}) and s.room_id in (?)`,
+    roomIds,
+    { before: types },
+  )
+  return rows.map((row) => new StoredEvent(row))
+}
+
+/** At most this many pairs fit into one statement. */
+const MAX_PAIRS = 10_000
+
+/** The current member events of users in rooms, those of users who left included. */
+export async function listMemberEvents(
+  conn: Conn,
+  pairs: readonly (readonly [RoomId, UserId])[],
+): Promise<StoredEvent[]> {
+  const events: StoredEvent[] = []
+  for (let from = 0; from < pairs.length; from += MAX_PAIRS) {
+    const chunk = pairs.slice(from, from + MAX_PAIRS)
+    const rows = await conn.rows<EventRow>(
+      `with wanted (room_id, user_id) as (values ${chunk.map(() => '(?, ?)').join(', ')})
+       select ${eventColumns('e')} from wanted w
+         join room_state s on s.room_id = w.room_id and s.type = 'm.room.member' and s.state_key = w.user_id
+         join events e on e.nid = s.event_nid`,
+      chunk.flat(),
+    )
+    for (const row of rows) events.push(new StoredEvent(row))
+  }
+  return events
+}
+
+/** The group of the state after the last event of a room at or below `upto`. */
+export async function findStateGroupAt(conn: Conn, roomId: RoomId, upto: number): Promise<number | undefined> {
+  const row = await conn.row<{ state_group: number }>(
+    `select state_group from events
+      where room_id = ? and stream_id <= ? and status = 0 and state_group is not null
+      order by stream_id desc limit 1`,
+    [roomId, upto],
+  )
+  return row?.state_group
+}
+
+export interface Hero {
+  readonly room_id: RoomId
+  readonly user_id: UserId
+  readonly membership: string
+}
+
+/** For each room at most `limit` members after whom it may be called: those who came first, and those who left last. */
+export async function listHeroes(conn: Conn, roomIds: readonly RoomId[], limit: number): Promise<Hero[]> {
+  return await rowsIn<Hero>(
+    conn,
+    `select room_id, user_id, membership from (
+       select room_id, user_id, membership, row_number() over (
+                partition by room_id
+                order by case when membership in ('join', 'invite') then 0 else 1 end, stream_id, user_id) as place
+         from memberships where room_id in (?) and membership <> 'knock') as ordered
+      where place <= ? order by room_id, place`,
+    roomIds,
+    { after: [limit] },
+  )
+}
+
+/** Those of the rooms with any event that notifies somebody. */
+export async function listNotifyingRooms(conn: Conn, roomIds: readonly RoomId[]): Promise<RoomId[]> {
+  const rows = await rowsIn<{ room_id: RoomId }>(
+    conn,
+    `select r.room_id from rooms r
+      where r.room_id in (?) and exists (select 1 from events e where e.room_id = r.room_id and e.push is not null)`,
+    roomIds,
+  )
+  return rows.map(({ room_id }) => room_id)
+}
+
+/** Those of the events that others relate to in one of these ways. */
+export async function listRelatedBy(
+  conn: Conn,
+  eventIds: readonly EventId[],
+  { relTypes, senders }: { relTypes: readonly string[] | undefined; senders: readonly string[] | undefined },
+): Promise<EventId[]> {
+  const conditions = [
+    ...(relTypes ? [`and rel_type in (${relTypes.map(() => '?').join(',') || 'null'})`] : []),
+    ...(senders ? [`and sender in (${senders.map(() => '?').join(',') || 'null'})`] : []),
+  ]
+  const rows = await rowsIn<{ target_id: EventId }>(
+    conn,
+    `select distinct target_id from relations where target_id in (?) ${conditions.join(' ')}`,
+    eventIds,
+    { after: [...(relTypes ?? []), ...(senders ?? [])] },
+  )
+  return rows.map(({ target_id }) => target_id)
 }

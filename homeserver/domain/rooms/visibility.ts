@@ -12,7 +12,7 @@ import { eventStatus, type StoredEvent } from '../../storage/events.ts'
 import type { MembershipRow } from '../../storage/memberships.ts'
 import { findStateEvent } from '../../storage/rooms.ts'
 import { type StateEntry, StateGroups, type StateMap } from '../../storage/state-groups.ts'
-import { lastJoinEnd, listStateOfType } from '../../storage/sync.ts'
+import { lastJoinEnd, listHistoryVisibilities } from '../../storage/sync.ts'
 import type { EventCache } from './event-cache.ts'
 import type { Members } from './members.ts'
 import { newsOf } from './news.ts'
@@ -126,14 +126,23 @@ export class Visibility {
     return visibilityOf(event) === 'world_readable'
   }
 
-  async #wasAlwaysOpen(roomId: RoomId): Promise<boolean> {
-    const known = this.#open.get(roomId)
-    if (known !== undefined) return known
+  /** Reads at once what `visibleTo` asks of many rooms. */
+  async warm(roomIds: readonly RoomId[]): Promise<void> {
+    const missing = roomIds.filter((roomId) => !this.#open.has(roomId))
+    if (missing.length === 0) return
     const version = this.#version
-    const history = await listStateOfType(this.#database, roomId, visibilityType)
-    const isOpen = history.every((event) => isOpenHistory(visibilityOf(event)))
-    if (version === this.#version) this.#open.set(roomId, isOpen)
-    return isOpen
+    const hidden = new Set<RoomId>()
+    for (const event of await listHistoryVisibilities(this.#database, missing)) {
+      if (!isOpenHistory(visibilityOf(event))) hidden.add(event.roomId)
+    }
+    if (version !== this.#version) return // else an older reading would stay
+    for (const roomId of missing) this.#open.set(roomId, !hidden.has(roomId))
+  }
+
+  async #wasAlwaysOpen(roomId: RoomId): Promise<boolean> {
+    await this.warm([roomId])
+    // Where it changed just now, the slow way is right too.
+    return this.#open.get(roomId) ?? false
   }
 
   async #rules(

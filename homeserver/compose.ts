@@ -9,7 +9,9 @@ import { openMedia } from './domain/media/open-media.ts'
 import { openPush } from './domain/push/open-push.ts'
 import { EventCache } from './domain/rooms/event-cache.ts'
 import { Members } from './domain/rooms/members.ts'
+import { openRooms } from './domain/rooms/open-rooms.ts'
 import { Transactions } from './domain/rooms/transactions.ts'
+import { Visibility } from './domain/rooms/visibility.ts'
 import { LocalRoomWriter } from './domain/rooms/writer.ts'
 import type { Authenticator } from './http/auth.ts'
 import type { Services } from './http/services.ts'
@@ -44,6 +46,16 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     members,
     writer,
   })
+  const visibility = new Visibility({ database, bus, events, members, ignored: accountData.ignoredUsers })
+  const rooms = openRooms({
+    ...foundation,
+    events,
+    members,
+    transactions,
+    visibility,
+    writer,
+    directory: directory.directory,
+  })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
   return {
     services: {
@@ -57,7 +69,9 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       events,
       members,
       transactions,
+      visibility,
       writer,
+      ...rooms,
       ...push,
       ...directory,
       ...mediaServices,

@@ -50,3 +50,8 @@ export const maxDisplayName = 256
 /** Bytes of a profile as canonical JSON, and of a key in it. https://spec.matrix.org/v1.19/client-server-api/#profiles */
 export const maxProfileBytes = 65_536
 export const maxProfileKeyBytes = 255
+
+/** Reports by one user that are not dealt with. */
+export const maxReports = 1000
+/** Characters of the reason in a report. */
+export const maxReportReason = 10_000

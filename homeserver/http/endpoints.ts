@@ -3,20 +3,37 @@ import { adminRegisterEndpoints } from './admin/register.ts'
 import { accountDataEndpoints } from './client/account-data.ts'
 import { accountEndpoints } from './client/account.ts'
 import { authFallbackEndpoints } from './client/auth-fallback.ts'
+import { banEndpoints } from './client/ban.ts'
 import { capabilitiesEndpoints } from './client/capabilities.ts'
+import { createRoomEndpoints } from './client/create-room.ts'
 import { dehydratedDeviceEndpoints } from './client/dehydrated-device.ts'
 import { devicesEndpoints } from './client/devices.ts'
+import { directoryEndpoints } from './client/directory.ts'
+import { forgetEndpoints } from './client/forget.ts'
+import { inviteEndpoints } from './client/invite.ts'
+import { joinEndpoints } from './client/join.ts'
+import { joinedRoomsEndpoints } from './client/joined-rooms.ts'
 import { keysEndpoints } from './client/keys.ts'
+import { kickEndpoints } from './client/kick.ts'
+import { knockEndpoints } from './client/knock.ts'
+import { leaveEndpoints } from './client/leave.ts'
 import { loginEndpoints } from './client/login.ts'
 import { logoutEndpoints } from './client/logout.ts'
 import { mediaEndpoints } from './client/media.ts'
-import { profileEndpoints } from './client/profile.ts'
-import { pushRuleEndpoints } from './client/push-rules.ts'
+import { membersEndpoints } from './client/members.ts'
 import { openIdEndpoints } from './client/openid.ts'
+import { profileEndpoints } from './client/profile.ts'
+import { publicRoomsEndpoints } from './client/public-rooms.ts'
+import { pushRuleEndpoints } from './client/push-rules.ts'
+import { redactEndpoints } from './client/redact.ts'
 import { registerEndpoints } from './client/register.ts'
 import { roomKeysEndpoints } from './client/room-keys.ts'
+import { roomSummaryEndpoints } from './client/room-summary.ts'
 import { sendToDeviceEndpoints } from './client/send-to-device.ts'
+import { sendEndpoints } from './client/send.ts'
+import { stateEndpoints } from './client/state.ts'
 import { tagEndpoints } from './client/tags.ts'
+import { userDirectoryEndpoints } from './client/user-directory.ts'
 import { versions } from './client/versions.ts'
 import { wellKnownEndpoints } from './client/well-known.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -42,4 +59,21 @@ export const endpoints: readonly Endpoint[] = [
   ...tagEndpoints,
   ...openIdEndpoints,
   ...pushRuleEndpoints,
+  ...directoryEndpoints,
+  ...publicRoomsEndpoints,
+  ...roomSummaryEndpoints,
+  ...userDirectoryEndpoints,
+  ...banEndpoints,
+  ...createRoomEndpoints,
+  ...forgetEndpoints,
+  ...inviteEndpoints,
+  ...joinEndpoints,
+  ...joinedRoomsEndpoints,
+  ...kickEndpoints,
+  ...knockEndpoints,
+  ...leaveEndpoints,
+  ...membersEndpoints,
+  ...redactEndpoints,
+  ...sendEndpoints,
+  ...stateEndpoints,
 ]

@@ -4,18 +4,22 @@ import type { AccountDataServices } from '../domain/account-data/open-account-da
 import type { AccountServices } from '../domain/accounts/open-accounts.ts'
 import type { OpenIdTokens } from '../domain/accounts/openid-tokens.ts'
 import type { DeviceServices } from '../domain/devices/open-devices.ts'
+import type { DirectoryServices } from '../domain/directory/open-directory.ts'
 import type { Media } from '../domain/media/media.ts'
 import type { MediaReader } from '../domain/media/reader.ts'
 import type { Thumbnails } from '../domain/media/thumbnails.ts'
 import type { PushServices } from '../domain/push/open-push.ts'
 import type { EventCache } from '../domain/rooms/event-cache.ts'
 import type { Members } from '../domain/rooms/members.ts'
+import type { RoomServices } from '../domain/rooms/open-rooms.ts'
 import type { Transactions } from '../domain/rooms/transactions.ts'
+import type { Visibility } from '../domain/rooms/visibility.ts'
 import type { RoomWriter } from '../domain/rooms/writer.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
 
-export interface Services extends AccountServices, AccountDataServices, DeviceServices, PushServices {
+export interface Services
+  extends AccountServices, AccountDataServices, DeviceServices, PushServices, RoomServices, DirectoryServices {
   readonly config: Config
   readonly clock: Clock
   readonly metrics: Metrics
@@ -23,6 +27,7 @@ export interface Services extends AccountServices, AccountDataServices, DeviceSe
   readonly events: EventCache
   readonly members: Members
   readonly transactions: Transactions
+  readonly visibility: Visibility
   readonly writer: RoomWriter
   readonly media: Media
   readonly mediaReader: MediaReader

@@ -45,6 +45,21 @@ export async function findAccountData(
   return row?.content === '' ? undefined : row?.content
 }
 
+/** The content each of the users has under one type, for no room, as JSON. */
+export async function listAccountDataOfUsers(
+  conn: Conn,
+  type: string,
+  userIds: readonly UserId[],
+): Promise<Map<UserId, string>> {
+  const rows = await rowsIn<AccountDataRow>(
+    conn,
+    `select user_id, content from account_data where type = ? and room_id = '' and content <> '' and user_id in (?)`,
+    userIds,
+    { before: [type] },
+  )
+  return new Map(rows.map(({ user_id, content }) => [user_id, content]))
+}
+
 /** What changed in (since, upto], in that order. What was deleted comes as `{}`, and from the beginning not at all. */
 export async function listAccountData(
   conn: Conn,

@@ -194,6 +194,25 @@ export async function insertRelations(tx: Tx, rows: readonly RelationRow[]): Pro
   )
 }
 
+/** Whether any event of the room relates to this one. */
+export async function isRelated(conn: Conn, roomId: RoomId, targetId: EventId): Promise<boolean> {
+  const row = await conn.row('select 1 from relations where target_id = ? and room_id = ? limit 1', [targetId, roomId])
+  return row !== undefined
+}
+
+/** Whether the user has annotated an event with this key, by an event of this type. */
+export async function hasAnnotation(
+  conn: Conn,
+  { targetId, type, sender, key }: { targetId: EventId; type: string; sender: UserId; key: string },
+): Promise<boolean> {
+  const row = await conn.row(
+    `select 1 from relations
+      where target_id = ? and rel_type = 'm.annotation' and sender = ? and type = ? and aggregation_key = ? limit 1`,
+    [targetId, sender, type, key],
+  )
+  return row !== undefined
+}
+
 /** The greatest interned id of an event or state group. */
 export async function lastNid(conn: Conn): Promise<number> {
   const row = await conn.row<{ nid: number | null }>(

@@ -92,6 +92,26 @@ export async function currentStateEvents(
   return rows.map((row) => new StoredEvent(row))
 }
 
+/** The state of a room as it was at a place in the events stream: all, or the events of some types. */
+export async function stateEventsAt(
+  conn: Conn,
+  roomId: RoomId,
+  upto: number,
+  types?: readonly string[],
+): Promise<StoredEvent[]> {
+  const only = types ? `and type in (${types.map(() => '?').join(',')})` : ''
+  const rows = await conn.rows<EventRow>(
+    `select ${eventColumns('e')} from
+       (select type, state_key, max(stream_id) as stream_id from state_changes
+         where room_id = ? and stream_id <= ? ${only} group by type, state_key) as last
+       join state_changes c on c.room_id = ? and c.stream_id = last.stream_id
+         and c.type = last.type and c.state_key = last.state_key
+       join events e on e.nid = c.event_nid`,
+    [roomId, upto, ...(types ?? []), roomId],
+  )
+  return rows.map((row) => new StoredEvent(row))
+}
+
 export async function findStateEvent(
   conn: Conn,
   roomId: RoomId,

@@ -27,6 +27,12 @@ export interface SentEvent {
   readonly streamId: number
 }
 
+/** The id of the event of a single draft. */
+export function onlyEvent([sent]: readonly SentEvent[]): EventId {
+  if (!sent) throw new Error('a draft was sent and made no event')
+  return sent.eventId
+}
+
 export interface RoomCreation {
   readonly version: RoomVersion
   readonly creator: UserId

@@ -1,0 +1,55 @@
+/** Who is and was in a room. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidmembers */
+import { topLevelText } from '../../core/canonical-json.ts'
+import type { RoomId, UserId } from '../../core/ids.ts'
+import type { Database } from '../../storage/database.ts'
+import type { StoredEvent } from '../../storage/events.ts'
+import type { MembershipRow } from '../../storage/memberships.ts'
+import { currentStateEvents, stateEventsAt } from '../../storage/rooms.ts'
+import type { Requester } from '../accounts/requester.ts'
+import type { Members } from './members.ts'
+import type { Visibility } from './visibility.ts'
+
+export interface MemberFilter {
+  /** A place in the events stream. */
+  readonly at?: number | undefined
+  readonly membership?: string | undefined
+  readonly notMembership?: string | undefined
+}
+
+export class MemberList {
+  readonly #database: Database
+  readonly #members: Members
+  readonly #visibility: Visibility
+
+  constructor(parts: { readonly database: Database; readonly members: Members; readonly visibility: Visibility }) {
+    this.#database = parts.database
+    this.#members = parts.members
+    this.#visibility = parts.visibility
+  }
+
+  /** The member events at a moment; for somebody who has left, none later than that. */
+  async events(who: Requester, roomId: RoomId, filter: MemberFilter = {}): Promise<StoredEvent[]> {
+    const { at = Infinity, membership, notMembership } = filter
+    const { upto = Infinity } = await this.#visibility.requireReader(who.userId, roomId)
+    const place = Math.min(at, upto)
+    const events =
+      place === Infinity
+        ? await currentStateEvents(this.#database, roomId, types)
+        : await stateEventsAt(this.#database, roomId, place, types)
+    if (membership === undefined && notMembership === undefined) return events
+    const [wanted, unwanted] = [JSON.stringify(membership), JSON.stringify(notMembership)]
+    return events.filter((event) => {
+      const text = topLevelText(event.contentText, 'membership')
+      // Told both, a client gets what either lets through, as from other servers.
+      return (wanted !== undefined && text === wanted) || (unwanted !== undefined && text !== unwanted)
+    })
+  }
+
+  /** Those who are in the room now, for those who are in it. */
+  async joined(who: Requester, roomId: RoomId): Promise<ReadonlyMap<UserId, MembershipRow>> {
+    await this.#visibility.requireMember(who.userId, roomId)
+    return await this.#members.joined(roomId)
+  }
+}
+
+const types = ['m.room.member']

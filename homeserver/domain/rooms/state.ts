@@ -1,0 +1,115 @@
+/** Reads and sets the state of rooms. https://spec.matrix.org/v1.19/client-server-api/#getting-events-for-a-room */
+import { encodeCanonical, isJsonObject } from '../../core/canonical-json.ts'
+import { additionalCreators } from '../../core/auth/power-levels.ts'
+import { badJson, forbidden, invalidParam, notFound } from '../../core/errors.ts'
+import type { JsonObject } from '../../core/event.ts'
+import { type EventId, isUserId, type RoomId, type ServerName } from '../../core/ids.ts'
+import { allowsServer } from '../../core/server-acl.ts'
+import type { Database } from '../../storage/database.ts'
+import type { StoredEvent } from '../../storage/events.ts'
+import { currentStateEvents, findStateEvent, stateEventsAt } from '../../storage/rooms.ts'
+import type { Requester } from '../accounts/requester.ts'
+import type { EventDraft } from './build.ts'
+import { checkCanonicalAlias } from './canonical-alias.ts'
+import type { RoomDirectory } from './hooks.ts'
+import type { Memberships } from './membership.ts'
+import { roomPower } from './room-power.ts'
+import type { Visibility } from './visibility.ts'
+import { onlyEvent, type RoomWriter } from './writer.ts'
+
+export interface RoomStateParts {
+  readonly database: Database
+  readonly writer: RoomWriter
+  readonly visibility: Visibility
+  readonly memberships: Memberships
+  readonly directory: RoomDirectory
+  readonly serverName: ServerName
+}
+
+/** A state event as a client wants it to be. */
+export interface StateChangeRequest {
+  readonly roomId: RoomId
+  readonly type: string
+  readonly stateKey: string
+  readonly content: JsonObject
+}
+
+type Check = (change: StateChangeRequest, before: StoredEvent | undefined) => void | Promise<void>
+
+export class RoomState {
+  readonly #parts: RoomStateParts
+  /** What authorisation rules cannot say, by event type. */
+  readonly #checks: ReadonlyMap<string, Check>
+
+  constructor(parts: RoomStateParts) {
+    this.#parts = parts
+    const { directory, serverName, database } = parts
+    this.#checks = new Map<string, Check>([
+      [
+        'm.room.canonical_alias',
+        ({ roomId, content }, before) => checkCanonicalAlias(directory, roomId, content, before?.pdu.content),
+      ],
+      ['m.room.encryption', checkEncryption],
+      ['m.room.power_levels', ({ roomId, content }) => checkCreatorsUnnamed(database, roomId, content)],
+      ['m.room.server_acl', ({ content }) => checkServerAcl(content, serverName)],
+    ])
+  }
+
+  /** The state as this user may see it: as it is, or as it was when they left. Throws `M_FORBIDDEN` for strangers. */
+  async list(who: Requester, roomId: RoomId, types?: readonly string[]): Promise<StoredEvent[]> {
+    const { database, visibility } = this.#parts
+    const { upto } = await visibility.requireReader(who.userId, roomId)
+    return upto === undefined
+      ? await currentStateEvents(database, roomId, types)
+      : await stateEventsAt(database, roomId, upto, types)
+  }
+
+  /** One event of that state. Throws `M_NOT_FOUND` if there is none. */
+  async get(who: Requester, roomId: RoomId, type: string, stateKey: string): Promise<StoredEvent> {
+    const { database, visibility } = this.#parts
+    const { upto } = await visibility.requireReader(who.userId, roomId)
+    const event =
+      upto === undefined
+        ? await findStateEvent(database, roomId, type, stateKey)
+        : (await stateEventsAt(database, roomId, upto, [type])).find(({ row }) => row.state_key === stateKey)
+    if (!event) throw notFound('The room has no such state')
+    return event
+  }
+
+  /** Sets it, unless the same user has set just this before: then that event is given. */
+  async set(who: Requester, change: StateChangeRequest): Promise<EventId> {
+    const { roomId, type, stateKey, content } = change
+    if (type === 'm.room.member') {
+      if (!isUserId(stateKey)) throw badJson('The state key of a member event is a user id')
+      return await this.#parts.memberships.set(who, roomId, stateKey, content)
+    }
+    const before = await findStateEvent(this.#parts.database, roomId, type, stateKey)
+    if (before?.row.sender === who.userId && before.contentText === encodeCanonical(content)) return before.eventId
+    await this.#checks.get(type)?.(change, before)
+    const draft: EventDraft = {
+      type,
+      sender: who.userId,
+      content,
+      stateKey,
+      ...(who.timestamp === undefined ? {} : { timestamp: who.timestamp }),
+    }
+    return onlyEvent(await this.#parts.writer.send(roomId, [draft]))
+  }
+}
+
+function checkEncryption({ content }: StateChangeRequest, before: StoredEvent | undefined): void {
+  if (before && typeof content['algorithm'] !== 'string') throw forbidden('Encryption cannot be turned off')
+}
+
+function checkServerAcl(content: JsonObject, serverName: ServerName): void {
+  if (!allowsServer(content, serverName)) throw invalidParam('This would shut your own server out of the room')
+}
+
+/** Told apart from a lack of power: creators have power without limit, and saying less of them is a mistake. */
+async function checkCreatorsUnnamed(database: Database, roomId: RoomId, { users }: JsonObject): Promise<void> {
+  if (!isJsonObject(users)) return
+  const { version, create } = await roomPower(database, roomId)
+  if (!version.privilegedCreators || !create) return
+  const creators = [create.sender, ...additionalCreators(create)]
+  if (creators.some((id) => Object.hasOwn(users, id))) throw badJson('Creators of the room have no level of their own')
+}

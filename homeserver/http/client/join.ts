@@ -1,0 +1,39 @@
+import { endpoint } from '../endpoint.ts'
+import { optionalContent } from './event-content.ts'
+import { roomIdOf } from './path-ids.ts'
+
+/** What a client sends with its join goes into the member event; signatures of identity servers do not. */
+const common = {
+  method: 'POST',
+  since: ['r0', 'v3'],
+  auth: 'user',
+  limit: 'join',
+  body: optionalContent,
+  exactNumbers: true,
+} as const
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidjoin */
+const joinById = endpoint({
+  ...common,
+  path: '/rooms/:roomId/join',
+  handle: async ({ params, who, body }, { memberships }) => {
+    const { third_party_signed: _signed, ...content } = body
+    const roomId = roomIdOf(params)
+    await memberships.join(who, roomId, content)
+    return { room_id: roomId }
+  },
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3joinroomidoralias */
+const join = endpoint({
+  ...common,
+  path: '/join/:roomIdOrAlias',
+  handle: async ({ params, who, body }, { memberships }) => {
+    const { third_party_signed: _signed, ...content } = body
+    const roomId = await memberships.roomNamed(params.roomIdOrAlias)
+    await memberships.join(who, roomId, content)
+    return { room_id: roomId }
+  },
+})
+
+export const joinEndpoints = [joinById, join]

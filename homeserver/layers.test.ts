@@ -21,6 +21,7 @@ const domains = [
   'account-data',
   'devices',
   'rooms',
+  'directory',
   'ephemeral',
   'media',
   'sync',

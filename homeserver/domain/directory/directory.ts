@@ -1,0 +1,132 @@
+/** Aliases of rooms and the list of published ones. https://spec.matrix.org/v1.19/client-server-api/#room-aliases */
+import { requiredLevel, userLevel } from '../../core/auth/power-levels.ts'
+import { forbidden, invalidParam, notFound, refuse } from '../../core/errors.ts'
+import { fitsId, type RoomAlias, type RoomId, type ServerName, serverNameOf } from '../../core/ids.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Database } from '../../storage/database.ts'
+import {
+  addAlias,
+  findAlias,
+  isPublished,
+  listAliases,
+  moveRoomNames,
+  removeAlias,
+  setPublished,
+} from '../../storage/directory.ts'
+import { findRoom, findStateEvent } from '../../storage/rooms.ts'
+import type { Appservices } from '../accounts/appservices.ts'
+import type { Requester } from '../accounts/requester.ts'
+import type { RoomDirectory } from '../rooms/hooks.ts'
+import { roomPower } from '../rooms/room-power.ts'
+import type { RoomWriter } from '../rooms/writer.ts'
+
+export interface DirectoryParts {
+  readonly database: Database
+  readonly clock: Clock
+  readonly serverName: ServerName
+  readonly appservices: Appservices
+  /** To take a removed alias out of the room's state. */
+  readonly writer: RoomWriter
+}
+
+const canonicalType = 'm.room.canonical_alias'
+
+export class Directory implements RoomDirectory {
+  readonly #parts: DirectoryParts
+
+  constructor(parts: DirectoryParts) {
+    this.#parts = parts
+  }
+
+  async resolve(
+    alias: RoomAlias,
+  ): Promise<{ readonly roomId: RoomId; readonly servers: readonly ServerName[] } | undefined> {
+    const { database, serverName } = this.#parts
+    const row = await findAlias(database, alias)
+    return row && { roomId: row.room_id, servers: [serverName] }
+  }
+
+  async checkNew(who: Requester, alias: RoomAlias): Promise<void> {
+    const { database, serverName, appservices } = this.#parts
+    if (serverNameOf(alias) !== serverName) throw invalidParam('The alias is one of another server')
+    if (!fitsId(alias)) throw invalidParam('The alias has more than 255 bytes')
+    const owner = appservices.all.find((service) => service.aliases.some((one) => one.exclusive && one.matches(alias)))
+    if (owner && owner.id !== who.appserviceId) {
+      throw refuse(400, 'M_EXCLUSIVE', 'The alias is reserved for an application service')
+    }
+    if (await findAlias(database, alias)) throw refuse(400, 'M_ROOM_IN_USE', 'The alias is taken')
+  }
+
+  async add(who: Requester, alias: RoomAlias, roomId: RoomId): Promise<void> {
+    await this.checkNew(who, alias)
+    const { database, clock } = this.#parts
+    if (!(await findRoom(database, roomId))) throw notFound('There is no such room here')
+    const row = { alias, room_id: roomId, creator: who.userId }
+    const added = await database.transaction('add alias', (tx) => addAlias(tx, row, clock.now()))
+    if (!added) throw refuse(400, 'M_ROOM_IN_USE', 'The alias is taken')
+  }
+
+  /** Who made an alias may remove it, and so may who can change the room's aliases, and admins. */
+  async remove(who: Requester, alias: RoomAlias): Promise<void> {
+    const { database } = this.#parts
+    const row = await findAlias(database, alias)
+    if (!row) throw notFound('There is no such alias')
+    const may = row.creator === who.userId || who.isAdmin || (await this.#mayName(who, row.room_id))
+    if (!may) throw forbidden('You may not remove this alias')
+    await database.transaction('remove alias', (tx) => removeAlias(tx, alias))
+    await this.#forgetCanonical(who, row.room_id, alias)
+  }
+
+  async aliasesOf(roomId: RoomId): Promise<RoomAlias[]> {
+    return await listAliases(this.#parts.database, roomId)
+  }
+
+  async publish(who: Requester, roomId: RoomId): Promise<void> {
+    await this.setVisibility(who, roomId, 'public')
+  }
+
+  /** Throws `M_FORBIDDEN` unless the user may change the room's aliases. */
+  async setVisibility(who: Requester, roomId: RoomId, visibility: 'public' | 'private'): Promise<void> {
+    const { database, clock } = this.#parts
+    if (!who.isAdmin && !(await this.#mayName(who, roomId))) {
+      throw forbidden('Your power level is too low to change the visibility of the room')
+    }
+    await database.transaction('publish room', (tx) => setPublished(tx, roomId, visibility === 'public', clock.now()))
+  }
+
+  async visibilityOf(roomId: RoomId): Promise<'public' | 'private'> {
+    const { database } = this.#parts
+    if (!(await findRoom(database, roomId))) throw notFound('There is no such room here')
+    return (await isPublished(database, roomId)) ? 'public' : 'private'
+  }
+
+  async move(from: RoomId, to: RoomId): Promise<void> {
+    await this.#parts.database.transaction('move room names', (tx) => moveRoomNames(tx, from, to))
+  }
+
+  async #mayName(who: Requester, roomId: RoomId): Promise<boolean> {
+    const levels = await roomPower(this.#parts.database, roomId)
+    return userLevel(levels, who.userId) >= requiredLevel(levels, canonicalType, 'state')
+  }
+
+  /** A canonical alias that leads nowhere helps nobody. Whoever has no power to change it leaves it to those who have. */
+  async #forgetCanonical(who: Requester, roomId: RoomId, alias: RoomAlias): Promise<void> {
+    const { database, writer } = this.#parts
+    const event = await findStateEvent(database, roomId, canonicalType, '')
+    if (!event || !(await this.#mayName(who, roomId))) return
+    const { alias: main, alt_aliases: others, ...rest } = event.pdu.content
+    const list = Array.isArray(others) ? (others as readonly unknown[]) : []
+    if (main !== alias && !list.includes(alias)) return
+    const kept = list.filter((other): other is string => typeof other === 'string' && other !== alias)
+    const content = {
+      ...rest,
+      ...(main === alias || main === undefined ? {} : { alias: main }),
+      ...(kept.length > 0 ? { alt_aliases: kept } : {}),
+    }
+    try {
+      await writer.send(roomId, [{ type: canonicalType, stateKey: '', sender: who.userId, content }])
+    } catch {
+      // Not a member any more, say: the alias is gone all the same.
+    }
+  }
+}

@@ -69,6 +69,21 @@ forEachDatabase(({ dialect: database }) => {
     expect((await list())[0]?.streamId).toBeGreaterThan(third?.streamId ?? 0)
   })
 
+  test('many send and many acknowledge at the same time', async () => {
+    await using server = await startServer({ database })
+    const { toDevice } = server.server.services
+    const alice = await server.register('alice')
+    const devices = await Promise.all(
+      Array.from({ length: 20 }, () => server.client().login('alice', 'password of alice')),
+    )
+    await Promise.all(devices.map((device, n) => send(device, String(n), { [alice.userId]: { '*': { n } } })))
+    const numbers = (await waiting(server, alice)).map(({ content }) => (content as { n: number }).n)
+    expect(numbers.sort((a, b) => a - b)).toEqual(devices.map((_, n) => n))
+    const upto = 21 * 20 // each of them to all devices
+    await Promise.all(devices.map(({ deviceId }) => toDevice.acknowledge(alice.userId as UserId, deviceId, upto)))
+    for (const device of devices) expect(await waiting(server, device)).toEqual([])
+  })
+
   test('messages go with their device', async () => {
     await using server = await startServer({ database })
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]

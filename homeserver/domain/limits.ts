@@ -55,3 +55,6 @@ export const maxProfileKeyBytes = 255
 export const maxReports = 1000
 /** Characters of the reason in a report. */
 export const maxReportReason = 10_000
+
+/** Characters of a status message. */
+export const maxStatusLength = 2_048

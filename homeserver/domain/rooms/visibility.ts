@@ -73,13 +73,18 @@ export class Visibility {
     })
   }
 
-  /** Those of a room's events that the user may see, in their order. Messages of users he ignores are not among them. */
-  async visibleTo(userId: UserId, roomId: RoomId, events: readonly StoredEvent[]): Promise<StoredEvent[]> {
+  /** Those of a room's events that the user may see, in their order. Messages of users he ignores are not among them unless told. */
+  async visibleTo(
+    userId: UserId,
+    roomId: RoomId,
+    events: readonly StoredEvent[],
+    { withIgnored = false }: { readonly withIgnored?: boolean } = {},
+  ): Promise<StoredEvent[]> {
     if (events.length === 0) return []
     const [member, isOpen, ignored] = await Promise.all([
       this.#members.find(roomId, userId),
       this.#wasAlwaysOpen(roomId),
-      this.#ignored?.of(userId),
+      withIgnored ? undefined : this.#ignored?.of(userId),
     ])
     const wanted = events.filter(
       ({ row }) =>

@@ -46,8 +46,9 @@ export function describeStart(report: StartReport): Line[] {
     },
     ...(report.wroteSecrets ? [{ name: 'secrets', on: true, text: `1 made in ${config.data_dir}/secrets/` }] : []),
     { name: 'listening', on: true, text: addresses(config).join('  ') },
+    ...(config.metrics.listen ? [metricsLine(config.metrics.listen)] : []),
     registrationLine(config),
-    federationLine(config),
+    federationLine,
   ]
   return first ? lines : lines.filter((line) => line.on)
 }
@@ -113,14 +114,17 @@ function registrationLine({ registration }: Config): Line {
   }
 }
 
-function federationLine({ federation, server_name }: Config): Line {
-  if (federation.mode === 'open') return { name: 'federation', on: true, text: `open, as ${server_name}` }
-  return {
-    name: 'federation',
-    on: false,
-    text: 'off: nobody on other servers can be reached',
-    hint: 'Turn on: a public server_name and federation.mode: open',
-  }
+const metricsLine = ({ host, port }: { host: string; port: number }): Line => ({
+  name: 'metrics',
+  on: true,
+  text: `http://${inUrl(host)}:${port}/metrics`,
+})
+
+/** Whatever `federation.mode` says: there is none in this release. */
+const federationLine: Line = {
+  name: 'federation',
+  on: false,
+  text: 'not in this release: other servers cannot be reached',
 }
 
 /** How to reach a server that listens on all addresses, or on one. */

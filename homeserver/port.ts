@@ -23,11 +23,13 @@ export async function explainListenProblem(code: string, { host, port }: Endpoin
   if (code === 'EADDRINUSE') {
     const owner = await portOwner(port)
     const free = await freePortAbove(host, port)
-    const advice = free === undefined ? `set ${key} to a free port` : `set ${key}, or start with ${variable}=${free}`
+    const value = key.endsWith('.port') ? free : `${host}:${free}`
+    const advice = free === undefined ? `set ${key} to a free port` : `set ${key}, or start with ${variable}=${value}`
     return `port ${port} is in use${owner === undefined ? '' : ` by ${owner}`}: ${advice}`
   }
   if (code === 'EACCES') return `port ${port} is not open to this user: set ${key} to one above 1023`
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return `${host} is no address of this machine: set listen.host`
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+    return `${host} is no address of this machine: set the host of ${key}`
   return `cannot listen on ${host}, port ${port} (${code})`
 }
 

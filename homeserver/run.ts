@@ -80,9 +80,10 @@ function tell({ report }: Running): void {
   else logBanner(report)
 }
 
-async function checkPorts({ listen: { host, port }, tls }: Config): Promise<void> {
+async function checkPorts({ listen: { host, port }, tls, metrics }: Config): Promise<void> {
   const places = [{ host, port, key: 'listen.port' }]
   if (tls.mode === 'files') places.push({ host, port: tls.port, key: 'tls.port' })
+  if (metrics.listen) places.push({ ...metrics.listen, key: 'metrics.listen' })
   for (const { key, ...place } of places) {
     const problem = await listenProblem(place)
     if (problem !== undefined) throw new StartRefused(await explainListenProblem(problem, place, key))

@@ -10,6 +10,7 @@ import { limitsOf } from './http/limits.ts'
 import { trustedProxies } from './http/client-address.ts'
 import { endpoints } from './http/endpoints.ts'
 import { listen, type Listening, type ListenOptions } from './http/listener.ts'
+import { metricsHandler } from './http/metrics.ts'
 import { RateLimiter } from './http/rate-limit.ts'
 import { createApp } from './http/router.ts'
 import type { Services } from './http/services.ts'
@@ -113,8 +114,12 @@ export class Server implements AsyncDisposable {
       opening.defer(() => listening.close(GRACE_MS))
       listeners.push(listening)
     }
+    if (config.metrics.listen) {
+      const listening = await listen(metricsHandler(metrics), config.metrics.listen)
+      opening.defer(() => listening.close(0))
+    }
     const resources = opening.move()
-    log.info({ ports: listeners.map(({ port }) => port) }, 'listening')
+    log.debug({ ports: listeners.map(({ port }) => port) }, 'listening')
     return new Server({ config, schema, services, background, listeners, stopping, resources })
   }
 

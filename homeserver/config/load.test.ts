@@ -51,6 +51,13 @@ describe('a good configuration', () => {
     expect(load('public_url: https://a.example/').public_url).toBe('https://a.example')
   })
 
+  test.each([
+    ['127.0.0.1:9009', '127.0.0.1', 9009],
+    ['[::1]:80', '::1', 80],
+  ])('%s is a place to listen', (written, host, port) => {
+    expect(load(`metrics: { listen: '${written}' }`).metrics.listen).toEqual({ host, port })
+  })
+
   test('later files win, setting by setting', () => {
     const files = [
       { name: 'a.yaml', text: 'server_name: a.example\nlisten: { host: 127.0.0.1, port: 1 }' },

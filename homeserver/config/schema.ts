@@ -37,6 +37,10 @@ const serverName = z
 const listenAddress = z
   .string({ error: 'host:port' })
   .regex(HOST_PORT, { error: 'host:port such as 127.0.0.1:9009' })
+  .transform((value) => {
+    const colon = value.lastIndexOf(':')
+    return { host: value.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(value.slice(colon + 1)) }
+  })
   .optional()
 const httpUrl = z.url({ protocol: /^https?$/, error: 'an address that starts with https:// or http://' }).optional()
 

@@ -15,6 +15,7 @@ import type { Requester } from '../accounts/requester.ts'
 import type { ClientEvents } from './client-event.ts'
 import type { EventCache } from './event-cache.ts'
 import type { Members } from './members.ts'
+import { type EventInTime, findByTime } from './timestamp.ts'
 import type { Reader, Visibility } from './visibility.ts'
 import { findVisible } from './visible-event.ts'
 
@@ -100,6 +101,11 @@ export class History {
     return text
   }
 
+  /** The event nearest to a time that the user may see. Throws `M_FORBIDDEN`, or `M_NOT_FOUND` where there is none. */
+  async nearest(who: Requester, roomId: RoomId, time: { ts: number; dir: Direction }): Promise<EventInTime> {
+    return await findByTime(this.#parts, who.userId, roomId, time)
+  }
+
   /** What came before and after an event, `limit` events in all. Throws `M_NOT_FOUND` if the user may not see it. */
   async context(
     who: Requester,
@@ -143,7 +149,7 @@ export class History {
     const { limit } = range
     const events: StoredEvent[] = []
     let place = range.from
-    if (limit === 0) return { events, place, isOver: false }
+    if (limit === 0 || !filter.passesRoom(roomId)) return { events, place, isOver: limit > 0 }
     for (let pages = 0; pages < MAX_PAGES; pages++) {
       const page = await listRoomEvents(
         database,

@@ -5,6 +5,12 @@ import type { Database } from '../../storage/database.ts'
 import { type Direction, listEventsByTime } from '../../storage/history.ts'
 import type { Visibility } from './visibility.ts'
 
+export interface EventInTime {
+  readonly eventId: EventId
+  /** Milliseconds since the epoch. */
+  readonly ts: number
+}
+
 /** Events looked at for one that the user may see, and those of the first look. */
 const MAX_EVENTS = 2_000
 const FIRST_LOOK = 10
@@ -18,7 +24,7 @@ export async function findByTime(
   userId: UserId,
   roomId: RoomId,
   { ts, dir }: { readonly ts: number; readonly dir: Direction },
-): Promise<{ readonly eventId: EventId; readonly ts: number }> {
+): Promise<EventInTime> {
   await visibility.requireReader(userId, roomId)
   let limit = FIRST_LOOK
   for (let skip = 0; skip < MAX_EVENTS; skip += limit, limit *= 2) {

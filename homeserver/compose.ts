@@ -5,10 +5,12 @@ import { openAccounts } from './domain/accounts/open-accounts.ts'
 import { OpenIdTokens } from './domain/accounts/openid-tokens.ts'
 import { openDevices } from './domain/devices/open-devices.ts'
 import { openDirectory } from './domain/directory/open-directory.ts'
+import { openEphemeral } from './domain/ephemeral/open-ephemeral.ts'
 import { openMedia } from './domain/media/open-media.ts'
 import { openPush } from './domain/push/open-push.ts'
 import { EventCache } from './domain/rooms/event-cache.ts'
 import { Members } from './domain/rooms/members.ts'
+import { openHistory } from './domain/rooms/open-history.ts'
 import { openRooms } from './domain/rooms/open-rooms.ts'
 import { Transactions } from './domain/rooms/transactions.ts'
 import { Visibility } from './domain/rooms/visibility.ts'
@@ -56,6 +58,13 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     writer,
     directory: directory.directory,
   })
+  const { runnable: ephemeralRunnable, ...ephemeral } = openEphemeral({
+    ...foundation,
+    accountData: accountData.accountData,
+    events,
+    members,
+  })
+  const history = openHistory({ ...foundation, events, members, visibility, ignored: accountData.ignoredUsers })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
   return {
     services: {
@@ -72,11 +81,13 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       visibility,
       writer,
       ...rooms,
+      ...history,
+      ...ephemeral,
       ...push,
       ...directory,
       ...mediaServices,
     },
     authenticator,
-    runnable: [...accountsRunnable, ...mediaRunnable],
+    runnable: [...accountsRunnable, ...ephemeralRunnable, ...mediaRunnable],
   }
 }

@@ -1,14 +1,16 @@
 /** Every endpoint there is, by file. A path missing here is answered with M_UNRECOGNIZED. */
 import { adminRegisterEndpoints } from './admin/register.ts'
-import { accountDataEndpoints } from './client/account-data.ts'
 import { accountEndpoints } from './client/account.ts'
+import { accountDataEndpoints } from './client/account-data.ts'
 import { authFallbackEndpoints } from './client/auth-fallback.ts'
 import { banEndpoints } from './client/ban.ts'
 import { capabilitiesEndpoints } from './client/capabilities.ts'
+import { contextEndpoints } from './client/context.ts'
 import { createRoomEndpoints } from './client/create-room.ts'
 import { dehydratedDeviceEndpoints } from './client/dehydrated-device.ts'
 import { devicesEndpoints } from './client/devices.ts'
 import { directoryEndpoints } from './client/directory.ts'
+import { eventEndpoints } from './client/event.ts'
 import { forgetEndpoints } from './client/forget.ts'
 import { inviteEndpoints } from './client/invite.ts'
 import { joinEndpoints } from './client/join.ts'
@@ -21,18 +23,27 @@ import { loginEndpoints } from './client/login.ts'
 import { logoutEndpoints } from './client/logout.ts'
 import { mediaEndpoints } from './client/media.ts'
 import { membersEndpoints } from './client/members.ts'
+import { messagesEndpoints } from './client/messages.ts'
 import { openIdEndpoints } from './client/openid.ts'
+import { presenceEndpoints } from './client/presence.ts'
 import { profileEndpoints } from './client/profile.ts'
 import { publicRoomsEndpoints } from './client/public-rooms.ts'
 import { pushRuleEndpoints } from './client/push-rules.ts'
+import { readMarkerEndpoints } from './client/read-markers.ts'
+import { receiptEndpoints } from './client/receipts.ts'
 import { redactEndpoints } from './client/redact.ts'
 import { registerEndpoints } from './client/register.ts'
+import { relationsEndpoints } from './client/relations.ts'
+import { reportEndpoints } from './client/report.ts'
 import { roomKeysEndpoints } from './client/room-keys.ts'
 import { roomSummaryEndpoints } from './client/room-summary.ts'
-import { sendToDeviceEndpoints } from './client/send-to-device.ts'
 import { sendEndpoints } from './client/send.ts'
+import { sendToDeviceEndpoints } from './client/send-to-device.ts'
 import { stateEndpoints } from './client/state.ts'
 import { tagEndpoints } from './client/tags.ts'
+import { threadsEndpoints } from './client/threads.ts'
+import { timestampToEventEndpoints } from './client/timestamp-to-event.ts'
+import { typingEndpoints } from './client/typing.ts'
 import { userDirectoryEndpoints } from './client/user-directory.ts'
 import { versions } from './client/versions.ts'
 import { wellKnownEndpoints } from './client/well-known.ts'
@@ -58,6 +69,10 @@ export const endpoints: readonly Endpoint[] = [
   ...accountDataEndpoints,
   ...tagEndpoints,
   ...openIdEndpoints,
+  ...typingEndpoints,
+  ...receiptEndpoints,
+  ...readMarkerEndpoints,
+  ...presenceEndpoints,
   ...pushRuleEndpoints,
   ...directoryEndpoints,
   ...publicRoomsEndpoints,
@@ -76,4 +91,11 @@ export const endpoints: readonly Endpoint[] = [
   ...redactEndpoints,
   ...sendEndpoints,
   ...stateEndpoints,
+  ...contextEndpoints,
+  ...eventEndpoints,
+  ...messagesEndpoints,
+  ...relationsEndpoints,
+  ...reportEndpoints,
+  ...threadsEndpoints,
+  ...timestampToEventEndpoints,
 ]

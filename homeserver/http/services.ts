@@ -5,12 +5,14 @@ import type { AccountServices } from '../domain/accounts/open-accounts.ts'
 import type { OpenIdTokens } from '../domain/accounts/openid-tokens.ts'
 import type { DeviceServices } from '../domain/devices/open-devices.ts'
 import type { DirectoryServices } from '../domain/directory/open-directory.ts'
+import type { EphemeralServices } from '../domain/ephemeral/open-ephemeral.ts'
 import type { Media } from '../domain/media/media.ts'
 import type { MediaReader } from '../domain/media/reader.ts'
 import type { Thumbnails } from '../domain/media/thumbnails.ts'
 import type { PushServices } from '../domain/push/open-push.ts'
 import type { EventCache } from '../domain/rooms/event-cache.ts'
 import type { Members } from '../domain/rooms/members.ts'
+import type { HistoryServices } from '../domain/rooms/open-history.ts'
 import type { RoomServices } from '../domain/rooms/open-rooms.ts'
 import type { Transactions } from '../domain/rooms/transactions.ts'
 import type { Visibility } from '../domain/rooms/visibility.ts'
@@ -19,7 +21,15 @@ import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
 
 export interface Services
-  extends AccountServices, AccountDataServices, DeviceServices, PushServices, RoomServices, DirectoryServices {
+  extends
+    EphemeralServices,
+    AccountServices,
+    AccountDataServices,
+    DeviceServices,
+    PushServices,
+    RoomServices,
+    HistoryServices,
+    DirectoryServices {
   readonly config: Config
   readonly clock: Clock
   readonly metrics: Metrics

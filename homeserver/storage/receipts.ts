@@ -79,3 +79,9 @@ export async function listReceiptsOf(conn: Conn, roomId: RoomId, userIds: readon
     before: [roomId],
   })
 }
+
+/** Whether a thread begins with this event. */
+export async function hasThread(conn: Conn, root: EventId): Promise<boolean> {
+  const row = await conn.row(`select 1 from relations where target_id = ? and rel_type = 'm.thread' limit 1`, [root])
+  return row !== undefined
+}

@@ -2,7 +2,6 @@
  * An endpoint is a declaration: router, rate limits, documentation and conformance tests all read the same one.
  */
 import type { IncomingMessage } from 'node:http'
-import type { Readable } from 'node:stream'
 import type { z } from 'zod'
 import type { Requester } from '../domain/accounts/requester.ts'
 import type { LimitName } from './rate-limit.ts'
@@ -51,12 +50,15 @@ export class JsonText {
   }
 }
 
+/** A long body, piece by piece: the next one is asked for when the last one has been sent, so memory may be used again. */
+export type Pieces = AsyncIterable<string | Uint8Array>
+
 /** Any other answer: a status of its own, headers, bytes, a redirect. A plain object as body is sent as JSON. */
 export class Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: object | string | Buffer | Readable | undefined
-  constructor(status: number, body?: object | string | Buffer | Readable, headers: Record<string, string> = {}) {
+  readonly body: object | string | Buffer | Pieces | undefined
+  constructor(status: number, body?: object | string | Buffer | Pieces, headers: Record<string, string> = {}) {
     this.status = status
     this.body = body
     this.headers = headers

@@ -13,7 +13,7 @@ import type { Requester } from '../domain/accounts/requester.ts'
 import { type Authenticator, principalOf } from './auth.ts'
 import { readJson } from './body.ts'
 import { clientAddress, type TrustedProxies } from './client-address.ts'
-import { type Answer, type Endpoint, JsonText, type Method, Reply } from './endpoint.ts'
+import { type Answer, type Endpoint, JsonText, type Method, type Pieces, Reply } from './endpoint.ts'
 import { answerError, refusalOf } from './errors.ts'
 import type { RateLimiter } from './rate-limit.ts'
 import type { Services } from './services.ts'
@@ -54,6 +54,7 @@ export function createApp(parts: RouterParts): Koa {
   const durations = parts.metrics.histogram('http_request_seconds', 'Time to answer a request', ['method', 'route'])
   const answers = parts.metrics.counter('http_requests_total', 'Answers by status', ['method', 'route', 'status'])
   const app = new Koa()
+  app.silent = true // Koa would print the errors of connections that break off
   app.use(async (ctx) => {
     ctx.respond = false // the answer is written by `send`, without Koa's second look at the body
     const started = performance.now()
@@ -202,10 +203,28 @@ async function send(response: ServerResponse, requestId: string, answer: Answer)
     response.end(response.req.method === 'HEAD' ? undefined : payload)
     return
   }
-  const { pipeline } = await import('node:stream/promises')
-  await pipeline(payload as NodeJS.ReadableStream, response)
+  try {
+    for await (const piece of payload as Pieces) await write(response, piece) // what else is iterable is no plain object
+    response.end()
+  } catch (error) {
+    response.destroy() // so that half an answer is not taken for a whole one
+    throw error
+  }
+}
+
+/** Resolves when the piece has been sent; rejects when it cannot be. */
+function write(response: ServerResponse, piece: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const gone = (): void => reject(clientGone)
+    response.once('close', gone)
+    response.write(piece, (error) => {
+      response.off('close', gone)
+      if (error) reject(error)
+      else resolve()
+    })
+  })
 }
 
 function isPlain(body: object): boolean {
-  return !(body instanceof Buffer) && !('pipe' in body)
+  return !(body instanceof Buffer) && !(Symbol.asyncIterator in body)
 }

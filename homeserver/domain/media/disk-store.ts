@@ -1,14 +1,16 @@
 /** Files in 256 directories, named by the first digits of their key. */
-import { constants, copyFile, link, mkdir, open, unlink } from 'node:fs/promises'
+import { constants, copyFile, type FileHandle, link, mkdir, open, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { Readable } from 'node:stream'
-import type { ByteRange, MediaStore } from './media-store.ts'
+import type { ByteRange, MediaPieces, MediaStore } from './media-store.ts'
 
-/** Fewer, larger reads: each one is a trip to a thread. */
+/** What is read at once. Each read is a trip to a thread; on the other hand slow clients keep that much memory busy. */
 const READ_BYTES = 256 * 1024
+/** So many buffers are used again. Fresh ones of this size keep the garbage collector busier than reading does the disk. */
+const SPARE_BUFFERS = 8
 
 export class DiskStore implements MediaStore {
   readonly #directory: string
+  readonly #spare: Buffer[] = []
 
   constructor(directory: string) {
     this.#directory = directory
@@ -22,29 +24,53 @@ export class DiskStore implements MediaStore {
   async put(key: string, path: string): Promise<void> {
     const target = this.localPath(key)
     const directory = dirname(target)
-    if (await mkdir(directory, { recursive: true, mode: 0o700 })) await sync(this.#directory)
     try {
-      await link(path, target)
+      await linkOrCopy(path, target)
     } catch (error) {
-      if (!hasCode(error, 'EPERM', 'ENOTSUP', 'EXDEV', 'EMLINK')) throw error
-      await copyFile(path, target, constants.COPYFILE_EXCL) // a file system without links, such as exFAT
-      await sync(target)
+      if (!hasCode(error, 'ENOENT')) throw error
+      await mkdir(directory, { recursive: true, mode: 0o700 })
+      await sync(this.#directory)
+      await linkOrCopy(path, target)
     }
     await sync(directory)
   }
 
-  async get(key: string, range?: ByteRange): Promise<Readable | undefined> {
+  async get(key: string, range: ByteRange): Promise<MediaPieces | undefined> {
     try {
-      const file = await open(this.localPath(key))
-      return file.createReadStream({ ...range, highWaterMark: READ_BYTES })
+      return this.#read(await open(this.localPath(key)), range)
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return undefined
       throw error
     }
   }
 
+  async *#read(file: FileHandle, { start, end }: ByteRange): AsyncGenerator<Buffer, void> {
+    const buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES)
+    try {
+      for (let at = start; at <= end;) {
+        const { bytesRead } = await file.read(buffer, 0, Math.min(READ_BYTES, end - at + 1), at)
+        if (bytesRead === 0) throw new Error('A file in the store is shorter than it was')
+        yield buffer.subarray(0, bytesRead)
+        at += bytesRead
+      }
+    } finally {
+      if (this.#spare.length < SPARE_BUFFERS) this.#spare.push(buffer)
+      await file.close()
+    }
+  }
+
   async delete(key: string): Promise<void> {
     await removeFile(this.localPath(key))
+  }
+}
+
+async function linkOrCopy(path: string, target: string): Promise<void> {
+  try {
+    await link(path, target)
+  } catch (error) {
+    if (!hasCode(error, 'EPERM', 'ENOTSUP', 'EXDEV', 'EMLINK')) throw error
+    await copyFile(path, target, constants.COPYFILE_EXCL) // a file system without links, such as exFAT
+    await sync(target)
   }
 }
 

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises'
+import { open, truncate, unlink } from 'node:fs/promises'
 import { expect, test } from '@jest/globals'
 import { forEachDatabase } from '../../../test/support/databases.ts'
 import { download, filesIn, media, upload } from '../../../test/support/media-files.ts'
@@ -25,8 +25,17 @@ forEachDatabase(({ freshUrl }) => {
     await using server = await startMediaServer(await freshUrl())
     const alice = server.client('alice')
     const mxc = await upload(alice, 'x')
-    const { unlink } = await import('node:fs/promises')
     for (const file of await filesIn(server.directory)) await unlink(file)
     expect(await alice.refusal('GET', `${media}/download/${mxc}`)).toEqual({ status: 404, errcode: 'M_NOT_FOUND' })
+  })
+
+  test('half a file is not taken for a whole one', async () => {
+    await using server = await startMediaServer(await freshUrl())
+    const alice = server.client('alice')
+    const path = `${media}/download/${await upload(alice, Buffer.alloc(600_000))}`
+    expect((await download(alice, path)).bytes).toHaveLength(600_000)
+    const [stored = ''] = await filesIn(server.directory)
+    await truncate(stored, 300_000)
+    await expect(download(alice, path)).rejects.toThrow()
   })
 })

@@ -5,7 +5,7 @@ import type { AwsV4Signer } from 'aws4fetch'
 import { refuse } from '../../core/errors.ts'
 import type { Fetched, Fetcher } from '../../platform/fetch.ts'
 import { logger } from '../../platform/log.ts'
-import type { ByteRange, MediaStore } from './media-store.ts'
+import type { ByteRange, MediaPieces, MediaStore } from './media-store.ts'
 
 const log = logger('media')
 
@@ -58,10 +58,9 @@ export class S3Store implements MediaStore {
     if (answer.status !== 200) throw unavailable('put', answer.status)
   }
 
-  async get(key: string, range?: ByteRange): Promise<Readable | undefined> {
-    const headers = range ? { range: `bytes=${range.start}-${range.end}` } : undefined
-    const answer = await this.#send('GET', key, EMPTY, headers ? { headers } : {})
-    if (answer.status === 200 || answer.status === 206) return answer.body
+  async get(key: string, { start, end }: ByteRange): Promise<MediaPieces | undefined> {
+    const answer = await this.#send('GET', key, EMPTY, { headers: { range: `bytes=${start}-${end}` } })
+    if (answer.status === 206) return answer.body
     answer.body.resume()
     if (answer.status === 404) return undefined
     throw unavailable('get', answer.status)

@@ -3,6 +3,9 @@ import type { IncomingMessage } from 'node:http'
 import { parseJson } from '../core/canonical-json.ts'
 import { MatrixError, notJson, tooLarge } from '../core/errors.ts'
 
+/** Against clients that send a body byte by byte (T47). */
+const DEADLINE_MS = 75_000
+
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** The JSON value, or undefined for an empty body. Throws `M_TOO_LARGE` as soon as `maxBytes` are passed, `M_NOT_JSON` for what is no JSON text. */
@@ -30,10 +33,16 @@ export async function readBytes(request: IncomingMessage, maxBytes: number): Pro
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(`The body is over ${maxBytes} bytes`)
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > maxBytes) throw tooLarge(`The body is over ${maxBytes} bytes`)
-    chunks.push(chunk)
+  const deadline = setTimeout(() => request.destroy(new Error('The body came too slowly')), DEADLINE_MS)
+  try {
+    // Leaving the loop early must not close the connection: the refusal has to reach the client.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > maxBytes) throw tooLarge(`The body is over ${maxBytes} bytes`)
+      chunks.push(chunk)
+    }
+  } finally {
+    clearTimeout(deadline)
   }
   return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)
 }

@@ -19,8 +19,8 @@ export interface Listening {
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
 
-/** Against slow and silent clients (T47): headers within 15 s, a whole request within 75 s. */
-const timeouts = { headersTimeout: 15_000, requestTimeout: 75_000, keepAliveTimeout: 65_000 }
+/** Against slow and silent clients (T47): headers within 15 s. Who reads a body sets its limit: a long upload may take an hour. */
+const timeouts = { headersTimeout: 15_000, requestTimeout: 3_600_000, keepAliveTimeout: 65_000 }
 
 export async function listen(handler: Handler, { host, port, tls }: ListenOptions): Promise<Listening> {
   const server = tls ? createTlsServer({ ...timeouts, ...tls }, handler) : createServer(timeouts, handler)

@@ -1,5 +1,6 @@
 import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { expect, test } from '@jest/globals'
+import sharp from 'sharp'
 import { notFound } from '../../core/errors.ts'
 import type { MediaContent, Mxc } from '../../domain/media/media.ts'
 import { FakeClock } from '../../platform/fake-clock.ts'
@@ -7,6 +8,7 @@ import type { Client } from '../../../test/support/client.ts'
 import { forEachDatabase } from '../../../test/support/databases.ts'
 import { download, filesIn, media as v1, until, upload } from '../../../test/support/media-files.ts'
 import { startMediaServer } from '../../../test/support/media-server.ts'
+import { startServer } from '../../../test/support/server.ts'
 
 const v3 = '/_matrix/media/v3'
 
@@ -14,7 +16,19 @@ async function create(client: Client): Promise<string> {
   return String((await client.post('/_matrix/media/v1/create'))['content_uri']).replace(/^mxc:\/\//, '')
 }
 
-forEachDatabase(({ freshUrl }) => {
+forEachDatabase(({ dialect, freshUrl }) => {
+  test('a registered user of a whole server uploads, sees a thumbnail and downloads', async () => {
+    await using server = await startServer({ database: dialect })
+    const alice = await server.register('alice')
+    const image = await sharp({ create: { width: 200, height: 100, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer()
+    const mxc = await upload(alice, image, 'image/png')
+    expect((await download(alice, `${v1}/download/${mxc}`)).bytes.equals(image)).toBe(true)
+    const { bytes } = await download(alice, `${v1}/thumbnail/${mxc}?width=32&height=32&method=crop`)
+    expect(await sharp(bytes).metadata()).toMatchObject({ width: 32, height: 32, format: 'jpeg' })
+  })
+
   test('what one user uploads another downloads, with its type and name', async () => {
     await using server = await startMediaServer(await freshUrl())
     const mxc = await upload(server.client('alice'), Buffer.from([0, 255, 10]), 'img/png', '?filename=a%20%22b%22.png')

@@ -6,7 +6,7 @@ import { isJsonObject } from '../../core/canonical-json.ts'
 import type { EventId, RoomId } from '../../core/ids.ts'
 import type { Bell, Bus } from '../../platform/bus.ts'
 import { Lru } from '../../platform/lru.ts'
-import type { Database } from '../../storage/database.ts'
+import type { Conn } from '../../storage/database.ts'
 import type { StoredEvent } from '../../storage/events.ts'
 import {
   listReferences,
@@ -44,7 +44,7 @@ interface Known {
 }
 
 export class RelationSummaries {
-  readonly #database: Database
+  readonly #database: Conn
   /** Of events beyond this place in the stream every target is in `#targets`. */
   #floor: number
   readonly #targets = new Set<EventId>()
@@ -52,7 +52,7 @@ export class RelationSummaries {
   /** Counts news, so that a read that was overtaken by some is not kept. */
   #version = 0
 
-  constructor({ database, bus, streams }: { database: Database; bus: Bus; streams: Streams }) {
+  constructor({ database, bus, streams }: { database: Conn; bus: Bus; streams: Streams }) {
     this.#database = database
     this.#floor = streams.position('events')
     bus.subscribe((bell) => this.#heard(bell))

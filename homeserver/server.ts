@@ -87,7 +87,7 @@ export class Server implements AsyncDisposable {
     const database = await openDatabase(config)
     opening.defer(() => database.close())
     const schema = await migrate(database)
-    const streams = await Streams.open(database, bus)
+    const streams = await Streams.open(database, bus, { clock })
     const background = new Background({ clock })
     const signer = { serverName: config.server_name, key: signingKeys[0] }
     const foundation = { config, clock, metrics, background, database, bus, streams, signer, signingKeys }

@@ -6,6 +6,7 @@
  */
 import type { StreamName } from '../core/token.ts'
 import type { Bell, Bus } from '../platform/bus.ts'
+import { type Clock, systemClock } from '../platform/clock.ts'
 import type { Database, Tx } from './database.ts'
 
 /** The streams and the tables that hold them; `typing` lives in memory alone. */
@@ -57,10 +58,15 @@ export class Streams {
   }
 
   /** Reads where every stream stands. Ids handed out are unique as long as one process writes a stream. */
-  static async open(database: Database, bus: Bus, { writer = 'main' }: { writer?: string } = {}): Promise<Streams> {
+  static async open(
+    database: Database,
+    bus: Bus,
+    { writer = 'main', clock = systemClock }: { writer?: string; clock?: Clock } = {},
+  ): Promise<Streams> {
     const entries = await Promise.all(
       Object.entries(streamTables).map(async ([name, table]) => {
-        const last = table === undefined ? 0 : await lastId(database, name, table)
+        // What lives in memory begins where no run of the server before has come: nobody types a thousand times a second.
+        const last = table === undefined ? clock.now() : await lastId(database, name, table)
         return [name, { allocated: last, position: last, pending: [] }] as const
       }),
     )

@@ -12,6 +12,7 @@ import { Lru } from '../../platform/lru.ts'
 import type { Conn, Database } from '../../storage/database.ts'
 import { listReceiptsOf, type ReceiptRow } from '../../storage/receipts.ts'
 import { listMemberChanges, listPushEvents } from '../../storage/unread.ts'
+import type { ReceiptNews } from '../ephemeral/receipts.ts'
 import { decodeNotified, isIn, type Notified } from './push-column.ts'
 
 export interface Counts {
@@ -125,9 +126,9 @@ export class UnreadCounts {
       if (redacted?.length) for (const room of bell.keys.rooms ?? []) this.#forget(room as RoomId)
     }
     if (bell.stream !== 'receipts') return
-    for (const room of bell.keys.rooms ?? []) {
-      for (const user of bell.keys.users ?? []) this.#counted.delete(`${room} ${user}`)
-    }
+    const news = bell.payload as ReceiptNews | undefined // only receipts.ts rings this stream
+    if (!news) this.#counted.clear()
+    for (const { room_id, user_id } of news?.rows ?? []) this.#counted.delete(`${room_id} ${user_id}`)
   }
 
   /** A redacted event counts no more. */

@@ -4,7 +4,7 @@ import {
   accountDataUsage,
   findAccountData,
   listAccountData,
-  listGlobalAccountData,
+  listAccountDataOfUsers,
   listRoomAccountData,
   setAccountData,
 } from './account-data.ts'
@@ -31,7 +31,7 @@ forEachDatabase(({ freshUrl }) => {
     ])
     expect(await listAccountData(database, alice.user_id, 2, 3)).toEqual([{ ...alice, content: '{}', stream_id: 3 }])
     expect(await listRoomAccountData(database, alice.user_id, room.room_id)).toHaveLength(1)
-    expect(await listGlobalAccountData(database, 'a', [alice.user_id])).toEqual([])
+    expect(await listAccountDataOfUsers(database, 'a', [alice.user_id])).toEqual(new Map())
     expect(await accountDataUsage(database, alice.user_id)).toEqual({ entries: 2, characters: 11 })
     await database.close()
   })

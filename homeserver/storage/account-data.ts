@@ -84,20 +84,6 @@ export async function listRoomAccountData(conn: Conn, userId: UserId, roomId: Ro
   )
 }
 
-/** Data of one type that concerns no room, of those of the users who have it. */
-export async function listGlobalAccountData(
-  conn: Conn,
-  type: string,
-  userIds: readonly UserId[],
-): Promise<AccountDataRow[]> {
-  return await rowsIn(
-    conn,
-    `select ${columns.join(', ')} from account_data where room_id = '' and type = ? and content <> '' and user_id in (?)`,
-    userIds,
-    { before: [type] },
-  )
-}
-
 /** How much a user has: rows, and characters in them. */
 export async function accountDataUsage(conn: Conn, userId: UserId): Promise<{ entries: number; characters: number }> {
   const row = await conn.row<{ entries: number; characters: number }>(

@@ -19,7 +19,8 @@ export type Edit = (current: string | undefined, conn: Conn) => Promise<string |
 
 interface Change {
   readonly key: AccountDataKey
-  readonly edit: Edit
+  /** Content, if it does not depend on what is there. */
+  readonly edit: Edit | string
 }
 
 /** What bells of the account data stream carry. */
@@ -55,7 +56,7 @@ export class AccountData {
     refuseServerType(type)
     const text = JSON.stringify(content)
     await this.refuseTooMuch(userId, Buffer.byteLength(text))
-    await this.edit(userId, roomId, type, () => text)
+    await this.#commits.add({ key: { user_id: userId, room_id: roomId, type }, edit: text })
   }
 
   /** Other devices see empty content come; afterwards there is none. https://github.com/matrix-org/matrix-spec-proposals/pull/3391 */
@@ -85,9 +86,11 @@ export class AccountData {
     const contents = new Map<string, { key: AccountDataKey; content: string }>()
     for (const { key, edit } of changes) {
       const id = JSON.stringify([key.user_id, key.room_id, key.type])
-      const written = contents.get(id)
-      const current = written ? written.content || undefined : await findAccountData(tx, key)
-      const content = await edit(current, tx)
+      const current = (): Promise<string | undefined> | string | undefined => {
+        const written = contents.get(id)
+        return written ? written.content || undefined : findAccountData(tx, key)
+      }
+      const content = typeof edit === 'string' ? edit : await edit(await current(), tx)
       if (content === undefined) continue
       if (Buffer.byteLength(content) > maxAccountDataBytes) throw tooLarge('This account data is too large')
       contents.set(id, { key, content })

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../core/event.ts'
 import { isUserId, type UserId } from '../../core/ids.ts'
 import type { Bell, Bus } from '../../platform/bus.ts'
 import { Lru } from '../../platform/lru.ts'
-import { listGlobalAccountData } from '../../storage/account-data.ts'
+import { listAccountDataOfUsers } from '../../storage/account-data.ts'
 import type { Conn, Database } from '../../storage/database.ts'
 import type { AccountDataNews } from './account-data.ts'
 
@@ -43,9 +43,9 @@ export class IgnoredUsers {
     }
     if (missing.length === 0) return found
     const version = this.#version
-    const rows = new Map((await listGlobalAccountData(conn, TYPE, missing)).map((row) => [row.user_id, row.content]))
+    const contents = await listAccountDataOfUsers(conn, TYPE, missing)
     for (const userId of missing) {
-      const ignored = ignoredIn(rows.get(userId), userId)
+      const ignored = ignoredIn(contents.get(userId), userId)
       found.set(userId, ignored)
       // What news have brought meanwhile is newer than what was read.
       if (version === this.#version && !this.#byUser.has(userId)) this.#byUser.set(userId, ignored)

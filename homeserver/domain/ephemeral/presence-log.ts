@@ -64,12 +64,15 @@ export class PresenceLog {
     return rows.filter((_, index) => visible[index])
   }
 
+  /** From newest to oldest, so that the first row of a user is the latest; then turned around. */
   #recent(since: number, upto: number): PresenceRow[] {
-    let from = this.#rows.length
-    while (from > 0 && (this.#rows[from - 1]?.stream_id ?? 0) > since) from--
     const latest = new Map<UserId, PresenceRow>()
-    for (const row of this.#rows.slice(from)) if (row.stream_id <= upto) latest.set(row.user_id, row)
-    return [...latest.values()]
+    for (let at = this.#rows.length - 1; at >= 0; at--) {
+      const row = this.#rows[at]
+      if (!row || row.stream_id <= since) break
+      if (row.stream_id <= upto && !latest.has(row.user_id)) latest.set(row.user_id, row)
+    }
+    return [...latest.values()].reverse()
   }
 
   #keep(rows: readonly PresenceRow[]): void {

@@ -11,14 +11,16 @@ const send = endpoint({
   limit: 'message',
   body: eventContent,
   exactNumbers: true,
-  handle: async ({ params, who, body }, { eventSender }) => ({
-    event_id: await eventSender.send(who, {
+  handle: async ({ params, who, body }, { eventSender, presence }) => {
+    const eventId = await eventSender.send(who, {
       roomId: roomIdOf(params),
       type: params.eventType,
       content: body,
       transactionId: params.txnId,
-    }),
-  }),
+    })
+    presence.active(who.userId, who.deviceId)
+    return { event_id: eventId }
+  },
 })
 
 export const sendEndpoints = [send]

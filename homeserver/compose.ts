@@ -15,6 +15,7 @@ import { openRooms } from './domain/rooms/open-rooms.ts'
 import { Transactions } from './domain/rooms/transactions.ts'
 import { Visibility } from './domain/rooms/visibility.ts'
 import { LocalRoomWriter } from './domain/rooms/writer.ts'
+import { openSync } from './domain/sync/open-sync.ts'
 import type { Authenticator } from './http/auth.ts'
 import type { Services } from './http/services.ts'
 import type { Service } from './platform/lifecycle.ts'
@@ -57,6 +58,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     visibility,
     writer,
     directory: directory.directory,
+    hooks,
   })
   const { runnable: ephemeralRunnable, ...ephemeral } = openEphemeral({
     ...foundation,
@@ -65,6 +67,17 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     members,
   })
   const history = openHistory({ ...foundation, events, members, visibility, ignored: accountData.ignoredUsers })
+  const sync = openSync({
+    ...foundation,
+    ...devices,
+    ...ephemeral,
+    ...push,
+    events,
+    members,
+    visibility,
+    ignored: accountData.ignoredUsers,
+    clientEvents: history.clientEvents,
+  })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
   return {
     services: {
@@ -85,6 +98,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...ephemeral,
       ...push,
       ...directory,
+      ...sync,
       ...mediaServices,
     },
     authenticator,

@@ -19,6 +19,7 @@ import { keysEndpoints } from './client/keys.ts'
 import { kickEndpoints } from './client/kick.ts'
 import { knockEndpoints } from './client/knock.ts'
 import { leaveEndpoints } from './client/leave.ts'
+import { filterEndpoints } from './client/filter.ts'
 import { loginEndpoints } from './client/login.ts'
 import { logoutEndpoints } from './client/logout.ts'
 import { mediaEndpoints } from './client/media.ts'
@@ -40,10 +41,12 @@ import { roomSummaryEndpoints } from './client/room-summary.ts'
 import { sendEndpoints } from './client/send.ts'
 import { sendToDeviceEndpoints } from './client/send-to-device.ts'
 import { stateEndpoints } from './client/state.ts'
+import { syncEndpoints } from './client/sync.ts'
 import { tagEndpoints } from './client/tags.ts'
 import { threadsEndpoints } from './client/threads.ts'
 import { timestampToEventEndpoints } from './client/timestamp-to-event.ts'
 import { typingEndpoints } from './client/typing.ts'
+import { upgradeEndpoints } from './client/upgrade.ts'
 import { userDirectoryEndpoints } from './client/user-directory.ts'
 import { versions } from './client/versions.ts'
 import { wellKnownEndpoints } from './client/well-known.ts'
@@ -98,4 +101,7 @@ export const endpoints: readonly Endpoint[] = [
   ...reportEndpoints,
   ...threadsEndpoints,
   ...timestampToEventEndpoints,
+  ...upgradeEndpoints,
+  ...syncEndpoints,
+  ...filterEndpoints,
 ]

@@ -17,6 +17,7 @@ import type { RoomServices } from '../domain/rooms/open-rooms.ts'
 import type { Transactions } from '../domain/rooms/transactions.ts'
 import type { Visibility } from '../domain/rooms/visibility.ts'
 import type { RoomWriter } from '../domain/rooms/writer.ts'
+import type { SyncServices } from '../domain/sync/open-sync.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
 
@@ -29,7 +30,8 @@ export interface Services
     PushServices,
     RoomServices,
     HistoryServices,
-    DirectoryServices {
+    DirectoryServices,
+    SyncServices {
   readonly config: Config
   readonly clock: Clock
   readonly metrics: Metrics

@@ -11,7 +11,7 @@ import { encodeCanonical, topLevelSpan } from '../../core/canonical-json.ts'
 import { forbidden } from '../../core/errors.ts'
 import { type IdentifiedPdu, type JsonObject, type Pdu, type StateKey, stateKeyOf } from '../../core/event.ts'
 import { referenceHash } from '../../core/hash.ts'
-import type { EventId, UserId } from '../../core/ids.ts'
+import type { EventId, RoomId, UserId } from '../../core/ids.ts'
 import { type FinishedEvent, finishEvent } from '../../core/pdu.ts'
 import { redact } from '../../core/redact.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
@@ -91,7 +91,7 @@ export function build(draft: EventDraft, view: HeadView, parts: BuildParts): Bui
   // The id is not known before the event is signed, and it is not signed before it is allowed.
   const verdict = checkAuth({ pdu, roomId, eventId: pdu.event_id ?? '$' }, state, version)
   if (!verdict.allowed) throw forbidden(verdict.reason)
-  const target = draft.redacts === undefined ? undefined : parts.events.peek(draft.redacts)
+  const target = redactionTarget(draft, roomId, parts.events)
   if (target) checkRedaction(draft, target, state, version)
 
   const finished = finishEvent(pdu, version, parts.signer)
@@ -193,7 +193,13 @@ function checkRedaction(draft: EventDraft, target: StoredEvent, state: AuthState
   }
 }
 
-/** Undefined if the target is redacted already, is of another room, or is its create event. */
+/** Undefined if the event is not known, is of another room, or is the create event of this one. */
+function redactionTarget({ redacts }: EventDraft, roomId: RoomId, events: EventCache): StoredEvent | undefined {
+  const target = redacts === undefined ? undefined : events.peek(redacts)
+  return target?.roomId === roomId && target.row.type !== 'm.room.create' ? target : undefined
+}
+
+/** Undefined if the target is redacted already. */
 function redactionOf(target: StoredEvent, redactedBy: EventId, version: RoomVersion): Redaction | undefined {
   if (target.row.redacted_by !== null) return undefined
   const json = encodeCanonical(redact(target.pdu, version), version)

@@ -4,8 +4,9 @@ import type { JsonObject } from '../../core/event.ts'
 import type { UserId } from '../../core/ids.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
 
-/** Everybody may join calls; without these entries that would take `state_default`. design: rtc, "Power levels" */
+/** Calls: everybody may take part, which would take `state_default` without these entries. */
 const callMembers = { 'm.call.member': 0, 'org.matrix.msc3401.call.member': 0 } as const
+const callEvents = { 'm.rtc.slot': 50, 'org.matrix.msc3401.call': 100, 'org.matrix.msc4143.rtc.slot': 50 } as const
 
 const events = {
   'm.room.avatar': 50,
@@ -15,9 +16,6 @@ const events = {
   'm.room.name': 50,
   'm.room.power_levels': 100,
   'm.room.server_acl': 100,
-  'm.rtc.slot': 50,
-  'org.matrix.msc3401.call': 100,
-  'org.matrix.msc4143.rtc.slot': 50,
 } as const
 
 /** The level of creators before they had power without limit. */
@@ -34,8 +32,10 @@ export function initialPowerLevels({
   readonly users: readonly UserId[]
   readonly override?: JsonObject | undefined
 }): JsonObject {
-  const isAnnouncement = Number(override['events_default'] ?? 0) > 0
-  return {
+  const { events: given = {} } = override
+  // Replacing a room is for its creators alone where they have power without limit.
+  const tombstone = version.privilegedCreators ? 150 : 100
+  return withCallLevels({
     ban: 50,
     events_default: 0,
     invite: 50,
@@ -45,13 +45,15 @@ export function initialPowerLevels({
     users: Object.fromEntries(users.map((userId) => [userId, creatorLevel])),
     users_default: 0,
     ...override,
-    events: mergedEvents(version, override, isAnnouncement ? {} : callMembers),
-  }
+    // What is no object is for the authorisation rules to refuse.
+    events: isJsonObject(given) ? { ...events, 'm.room.tombstone': tombstone, ...given } : given,
+  })
 }
 
-function mergedEvents(version: RoomVersion, override: JsonObject, calls: JsonObject): JsonObject[string] {
-  const own = override['events']
-  if (own !== undefined && !isJsonObject(own)) return own // for the authorisation rules to refuse
-  // Replacing a room is for its creators alone where they have power without limit.
-  return { ...events, 'm.room.tombstone': version.privilegedCreators ? 150 : 100, ...calls, ...own }
+/** Adds what calls need, where nothing is said of it. In a room for announcements nobody has called for calls of all. */
+export function withCallLevels(content: JsonObject): JsonObject {
+  const { events: given = {}, events_default: eventsDefault = 0 } = content
+  if (!isJsonObject(given)) return content
+  const members = Number(eventsDefault) > 0 ? {} : callMembers
+  return { ...content, events: { ...members, ...callEvents, ...given } }
 }

@@ -26,6 +26,9 @@ export interface MembershipParts {
   readonly directory: RoomDirectory
 }
 
+/** Who changes a membership. */
+export type Actor = Pick<Requester, 'userId'> & Partial<Pick<Requester, 'isGuest' | 'timestamp'>>
+
 /** A change as somebody asked for it. */
 interface Change {
   readonly roomId: RoomId
@@ -57,21 +60,21 @@ export class Memberships {
   }
 
   /** Does nothing for a member. `more` goes into the member event. */
-  async join(who: Requester, roomId: RoomId, more?: JsonObject): Promise<void> {
+  async join(who: Actor, roomId: RoomId, more?: JsonObject): Promise<void> {
     await this.#alter(who, { roomId, target: who.userId, content: { ...more, membership: 'join' } }, (current) => {
       if (current?.membership === 'ban') throw forbidden('You are banned from this room')
       return current?.membership !== 'join'
     })
   }
 
-  async knock(who: Requester, roomId: RoomId, more?: JsonObject): Promise<void> {
+  async knock(who: Actor, roomId: RoomId, more?: JsonObject): Promise<void> {
     await this.#alter(who, { roomId, target: who.userId, content: { ...more, membership: 'knock' } }, (current) => {
       if (current?.membership === 'ban') throw forbidden('You are banned from this room')
       return true
     })
   }
 
-  async invite(who: Requester, roomId: RoomId, target: UserId, more?: JsonObject): Promise<void> {
+  async invite(who: Actor, roomId: RoomId, target: UserId, more?: JsonObject): Promise<void> {
     await this.#alter(who, { roomId, target, content: { ...more, membership: 'invite' } }, (current) => {
       if (current?.membership === 'ban') throw forbidden('The user is banned from this room')
       return true
@@ -79,7 +82,7 @@ export class Memberships {
   }
 
   /** Leaves, rejects an invite, takes a knock back. Does nothing for somebody who has left. */
-  async leave(who: Requester, roomId: RoomId, more?: JsonObject): Promise<void> {
+  async leave(who: Actor, roomId: RoomId, more?: JsonObject): Promise<void> {
     await this.#alter(who, { roomId, target: who.userId, content: { ...more, membership: 'leave' } }, (current) => {
       if (current?.membership === 'ban') throw forbidden('You are banned from this room')
       return current?.membership !== 'leave'
@@ -87,7 +90,7 @@ export class Memberships {
   }
 
   /** Removes a member, takes an invite back, refuses a knock. */
-  async kick(who: Requester, roomId: RoomId, target: UserId, more?: JsonObject): Promise<void> {
+  async kick(who: Actor, roomId: RoomId, target: UserId, more?: JsonObject): Promise<void> {
     await this.#alter(who, { roomId, target, content: { ...more, membership: 'leave' } }, (current) => {
       if (!current || current.membership === 'leave' || current.membership === 'ban') {
         throw forbidden('The user is not in this room')
@@ -96,11 +99,11 @@ export class Memberships {
     })
   }
 
-  async ban(who: Requester, roomId: RoomId, target: UserId, more?: JsonObject): Promise<void> {
+  async ban(who: Actor, roomId: RoomId, target: UserId, more?: JsonObject): Promise<void> {
     await this.#alter(who, { roomId, target, content: { ...more, membership: 'ban' } })
   }
 
-  async unban(who: Requester, roomId: RoomId, target: UserId, more?: JsonObject): Promise<void> {
+  async unban(who: Actor, roomId: RoomId, target: UserId, more?: JsonObject): Promise<void> {
     await this.#alter(who, { roomId, target, content: { ...more, membership: 'leave' } }, (current) => {
       if (current?.membership !== 'ban') throw forbidden('The user is not banned from this room')
       return true
@@ -108,11 +111,11 @@ export class Memberships {
   }
 
   /** A member event as a client wrote it, or the event that says the same already. */
-  async set(who: Requester, roomId: RoomId, target: UserId, content: JsonObject): Promise<EventId> {
+  async set(who: Actor, roomId: RoomId, target: UserId, content: JsonObject): Promise<EventId> {
     return await this.#alter(who, { roomId, target, content })
   }
 
-  async #alter(who: Requester, change: Change, guard: Guard = () => true): Promise<EventId> {
+  async #alter(who: Actor, change: Change, guard: Guard = () => true): Promise<EventId> {
     const { roomId, target } = change
     return await this.#lock.run(`${target} in ${roomId}`, async () => {
       const current = await this.#parts.members.find(roomId, target)
@@ -135,7 +138,7 @@ export class Memberships {
   }
 
   async #authorised(
-    who: Requester,
+    who: Actor,
     { roomId, target, content: { membership } }: Change,
     current: MembershipRow | undefined,
     content: JsonObject,
@@ -147,7 +150,7 @@ export class Memberships {
       await checkInvitePermission(database, [target])
     }
     if (membership !== 'join' || current?.membership === 'join') return content
-    if (who.isGuest) await checkGuestAccess(database, roomId)
+    if (who.isGuest === true) await checkGuestAccess(database, roomId)
     if (current?.membership === 'invite') return content
     const authoriser = await findAuthoriser({ database, members }, roomId, target)
     return authoriser === undefined ? content : { ...content, join_authorised_via_users_server: authoriser }

@@ -3,6 +3,7 @@ import type { Config } from '../../config/schema.ts'
 import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../storage/database.ts'
+import type { AccountHooks } from '../accounts/hooks.ts'
 import { RoomCreator } from './create.ts'
 import type { EventCache } from './event-cache.ts'
 import { Forgetting } from './forget.ts'
@@ -11,8 +12,10 @@ import { MemberList } from './member-list.ts'
 import type { Members } from './members.ts'
 import { Memberships } from './membership.ts'
 import { EventSender } from './send.ts'
+import { RoomsOfUser } from './rooms-of-user.ts'
 import { RoomState } from './state.ts'
 import type { Transactions } from './transactions.ts'
+import { RoomUpgrade } from './upgrade.ts'
 import type { Visibility } from './visibility.ts'
 import type { RoomWriter } from './writer.ts'
 
@@ -23,6 +26,7 @@ export interface RoomServices {
   readonly memberships: Memberships
   readonly roomCreator: RoomCreator
   readonly roomState: RoomState
+  readonly roomUpgrade: RoomUpgrade
 }
 
 export interface RoomParts {
@@ -36,11 +40,16 @@ export interface RoomParts {
   readonly visibility: Visibility
   readonly writer: RoomWriter
   readonly directory: RoomDirectory
+  /** Rooms act when profiles change and accounts end. */
+  readonly hooks: AccountHooks
 }
 
-export function openRooms({ config, ...parts }: RoomParts): RoomServices {
+export function openRooms({ config, hooks, ...parts }: RoomParts): RoomServices {
   const serverName = config.server_name
   const memberships = new Memberships(parts)
+  const roomsOfUser = new RoomsOfUser({ members: parts.members, memberships })
+  hooks.departures.push(roomsOfUser)
+  hooks.profiles.push(roomsOfUser)
   return {
     eventSender: new EventSender(parts),
     forgetting: new Forgetting(parts),
@@ -48,5 +57,6 @@ export function openRooms({ config, ...parts }: RoomParts): RoomServices {
     memberships,
     roomCreator: new RoomCreator({ ...parts, serverName, defaultVersion: config.rooms.default_version }),
     roomState: new RoomState({ ...parts, serverName, memberships }),
+    roomUpgrade: new RoomUpgrade(parts),
   }
 }

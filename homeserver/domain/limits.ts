@@ -58,3 +58,8 @@ export const maxReportReason = 10_000
 
 /** Characters of a status message. */
 export const maxStatusLength = 2_048
+
+/** Filters of one user; the oldest give way. */
+export const maxFilters = 100
+/** Bytes of a filter. */
+export const maxFilterBytes = 16_384

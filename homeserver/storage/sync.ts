@@ -2,7 +2,7 @@
 import type { EventId, RoomId, UserId } from '../core/ids.ts'
 import { type Conn, rowsIn } from './database.ts'
 import { eventColumns, type EventRow, StoredEvent } from './events.ts'
-import type { StateChange } from './rooms.ts'
+import type { RoomStats, StateChange } from './rooms.ts'
 
 /** What ever was the history visibility of the rooms. */
 export async function listHistoryVisibilities(conn: Conn, roomIds: readonly RoomId[]): Promise<StoredEvent[]> {
@@ -229,4 +229,23 @@ export async function listRelatedBy(
     { after: [...(relTypes ?? []), ...(senders ?? [])] },
   )
   return rows.map(({ target_id }) => target_id)
+}
+
+export type RoomFacts = Pick<RoomStats, 'room_id' | 'name' | 'canonical_alias' | 'joined_members' | 'invited_members'>
+
+export async function listRoomFacts(conn: Conn, roomIds: readonly RoomId[]): Promise<RoomFacts[]> {
+  return await rowsIn<RoomFacts>(
+    conn,
+    `select room_id, name, canonical_alias, joined_members, invited_members from room_stats where room_id in (?)`,
+    roomIds,
+  )
+}
+
+/** The rooms in which the user's own receipts moved in (after, upto]. */
+export async function listOwnReceiptRooms(conn: Conn, userId: UserId, after: number, upto: number): Promise<RoomId[]> {
+  const rows = await conn.rows<{ room_id: RoomId }>(
+    'select distinct room_id from receipts where stream_id > ? and stream_id <= ? and user_id = ?',
+    [after, upto, userId],
+  )
+  return rows.map(({ room_id }) => room_id)
 }

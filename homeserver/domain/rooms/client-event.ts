@@ -74,17 +74,19 @@ export class ClientEvents {
 
   /**
    * The JSON of each event as `who` gets it, whatever there is to say about it included. Whether he may see the events
-   * is asked before. `memberships` tells what he was in the room at each of them.
+   * is asked before. `bundled` tells which of them others may relate to, `memberships` what he was in the room at each.
    */
   async texts(
     events: readonly StoredEvent[],
     who: Requester,
     form: Omit<ClientForm, 'now' | 'session'> & {
-      readonly bundled?: boolean
-      readonly memberships?: ReadonlyMap<EventId, string>
+      readonly bundled?: boolean | ((event: StoredEvent) => boolean)
+      readonly memberships?: Pick<ReadonlyMap<EventId, string>, 'get'>
     } = {},
   ): Promise<string[]> {
-    const bundling = form.bundled === false ? undefined : this.#aggregations?.bundle(events, who)
+    const { bundled = true } = form
+    const related = typeof bundled === 'function' ? events.filter(bundled) : bundled ? events : []
+    const bundling = related.length > 0 ? this.#aggregations?.bundle(related, who) : undefined
     const [around, relations] = await Promise.all([this.surroundings(events), bundling])
     const whole: ClientForm = { ...form, now: this.#clock.now(), session: sessionOf(who) }
     return events.map((event) =>

@@ -63,6 +63,11 @@ export class Notifier {
     return this.#rooms[stream].changedSince(since) as RoomId[] | undefined // keys are ids
   }
 
+  /** False only if the stream did not touch the room since. */
+  roomChanged(stream: StreamName, roomId: RoomId, since: number): boolean {
+    return this.#rooms[stream].hasChanged(roomId, since)
+  }
+
   /** False only if the stream brought nothing for the user himself since; what concerns his rooms is not looked at. */
   userChanged(stream: StreamName, userId: UserId, since: number): boolean {
     return this.#users[stream].hasChanged(userId, since)

@@ -1,0 +1,198 @@
+/** The rooms the user is joined to. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync */
+import type { EventId, RoomId, UserId } from '../../../core/ids.ts'
+import type { Database } from '../../../storage/database.ts'
+import type { StoredEvent } from '../../../storage/events.ts'
+import { listLatestEvents } from '../../../storage/sync.ts'
+import type { ClientEvents } from '../../rooms/client-event.ts'
+import type { Members } from '../../rooms/members.ts'
+import type { IgnoredUsers, Visibility } from '../../rooms/visibility.ts'
+import type { KnownRoom } from '../room-lists.ts'
+import type { RoomTails } from '../room-tails.ts'
+import { sinceOf, type Span } from '../span.ts'
+import { roomText } from './room-text.ts'
+import type { RoomStates } from './state.ts'
+import { type Summaries, summaryText } from './summary.ts'
+import { type Timeline, type Timelines, timelineText, type Visible } from './timeline.ts'
+import type { UnreadSection } from './unread.ts'
+
+export interface JoinedParts {
+  readonly database: Database
+  readonly members: Members
+  readonly tails: RoomTails
+  readonly timelines: Timelines
+  readonly states: RoomStates
+  readonly summaries: Summaries
+  readonly unread: UnreadSection
+  readonly clientEvents: ClientEvents
+  readonly visibility: Visibility
+  readonly ignored: IgnoredUsers
+}
+
+/** What else there is to say about rooms: texts of events. */
+export interface RoomExtras {
+  readonly accountData: ReadonlyMap<RoomId, readonly string[]>
+  readonly ephemeral: ReadonlyMap<RoomId, readonly string[]>
+}
+
+const always = { get: () => 'join' } as const
+const unmoved: Timeline = { events: [], limited: false, start: 0, whole: true }
+
+export class JoinedSection {
+  readonly #parts: JoinedParts
+
+  constructor(parts: JoinedParts) {
+    this.#parts = parts
+  }
+
+  /** A member of `rooms.join`, or undefined where nothing is new. */
+  async known(span: Span, room: KnownRoom, extras: RoomExtras): Promise<string | undefined> {
+    const { roomId } = room
+    const { tails, timelines, states, unread } = this.#parts
+    const range = { after: sinceOf(span, 'events'), upto: span.upto.events }
+    const [timeline, changes] = room.hasEvents
+      ? await Promise.all([
+          timelines.read(roomId, range, span.filter.timeline, await this.#visible(span, room)),
+          tails.changes(roomId, range),
+        ])
+      : [{ ...unmoved, start: range.after }, []]
+    const summarised = span.fullState || changes.some(({ type }) => this.#parts.summaries.concerns(type))
+    const summary = summarised ? await this.#summaries(span, [roomId]) : undefined
+    const state = span.fullState
+      ? (await states.whole(span, [{ roomId, timeline }], heroesIn(summary))).get(roomId)
+      : timeline.events.length > 0 || changes.length > 0
+        ? await states.changed(span, { roomId, timeline }, changes)
+        : []
+    const [accountData, ephemeral] = [extras.accountData.get(roomId), extras.ephemeral.get(roomId)]
+    const hasNews =
+      span.fullState || timeline.events.length > 0 || timeline.limited || (state?.length ?? 0) > 0 || summary
+    if (!hasNews && !accountData && !ephemeral && !room.hasRead) return undefined
+    const memberships = room.stayed ? always : await this.#memberships(span, timeline.events)
+    const [timelineTexts, stateTexts, unreadText] = await Promise.all([
+      this.#texts(span, timeline.events, memberships),
+      this.#texts(span, state ?? []),
+      unread.text(span, roomId),
+    ])
+    const text = roomText({
+      timeline: timelineText(timeline, timelineTexts),
+      state: stateTexts,
+      stateAfter: span.stateAfter,
+      accountData,
+      ephemeral,
+      summary: summary?.get(roomId)?.text,
+      unread: unreadText,
+    })
+    return `${JSON.stringify(roomId)}:${text}`
+  }
+
+  /** Members of `rooms.join` for rooms that are new to the client, read for all of them at once. */
+  async fresh(span: Span, roomIds: readonly RoomId[], extras: RoomExtras): Promise<string[]> {
+    if (roomIds.length === 0) return []
+    const { database, timelines, states, unread, visibility } = this.#parts
+    const { filter, upto, who } = span
+    const limit = filter.timeline.limit
+    const [pages, unreadTexts, summaries] = await Promise.all([
+      listLatestEvents(database, roomIds, { upto: upto.events, limit: limit + 1 }),
+      unread.texts(span, roomIds),
+      this.#summaries(span, roomIds),
+      visibility.warm(roomIds),
+    ])
+    const timelineOf = async (roomId: RoomId): Promise<{ roomId: RoomId; timeline: Timeline }> => {
+      const visible: Visible = (events) => visibility.visibleTo(who.userId, roomId, events)
+      const page = pages.get(roomId) ?? []
+      const timeline = await timelines.cutPage(roomId, page, upto.events, filter.timeline, visible)
+      // The client has a gap if it knew the room before.
+      return { roomId, timeline: span.since && !timeline.whole ? { ...timeline, limited: true } : timeline }
+    }
+    const rooms = await Promise.all(roomIds.map(timelineOf))
+    const state = await states.whole(span, rooms, heroesIn(summaries))
+    const memberships = await this.#freshMemberships(span, rooms)
+    const [timelineTexts, stateTexts] = await Promise.all([
+      this.#texts(
+        span,
+        rooms.flatMap(({ timeline }) => timeline.events),
+        memberships,
+      ),
+      this.#texts(
+        span,
+        rooms.flatMap(({ roomId }) => state.get(roomId) ?? []),
+      ),
+    ])
+    let [timelineAt, stateAt] = [0, 0]
+    return rooms.map(({ roomId, timeline }) => {
+      const [own, before] = [timeline.events.length, state.get(roomId)?.length ?? 0]
+      const text = roomText({
+        timeline: timelineText(timeline, timelineTexts.slice(timelineAt, (timelineAt += own))),
+        state: stateTexts.slice(stateAt, (stateAt += before)),
+        stateAfter: span.stateAfter,
+        accountData: extras.accountData.get(roomId),
+        ephemeral: extras.ephemeral.get(roomId),
+        summary: summaries.get(roomId)?.text,
+        unread: unreadTexts.get(roomId),
+      })
+      return `${JSON.stringify(roomId)}:${text}`
+    })
+  }
+
+  async #texts(
+    { who, filter }: Span,
+    events: readonly StoredEvent[],
+    memberships: Pick<ReadonlyMap<EventId, string>, 'get'> | undefined = undefined,
+  ): Promise<string[]> {
+    if (events.length === 0) return []
+    const { clientEvents, tails } = this.#parts
+    return await clientEvents.texts(events, who, {
+      withRoomId: false,
+      format: filter.eventFormat,
+      project: filter.project,
+      bundled: memberships ? (event) => tails.mayHaveRelations(event) : false,
+      ...(memberships ? { memberships } : {}),
+    })
+  }
+
+  /** Who was joined all the time may see everything but the messages of those he ignores. */
+  async #visible({ who }: Span, { roomId, stayed }: KnownRoom): Promise<Visible> {
+    if (!stayed) return (events) => this.#parts.visibility.visibleTo(who.userId, roomId, events)
+    const ignored = await this.#parts.ignored.of(who.userId)
+    if (ignored.size === 0) return (events) => Promise.resolve(events)
+    return (events) => Promise.resolve(events.filter(({ row }) => row.state_key !== null || !ignored.has(row.sender)))
+  }
+
+  async #memberships({ who }: Span, events: readonly StoredEvent[]): Promise<ReadonlyMap<EventId, string>> {
+    return events.length === 0 ? new Map() : await this.#parts.visibility.membershipsAt(who.userId, events)
+  }
+
+  /**
+   * What the user was at events of rooms new to him. At first he was joined since his last membership event, and what he
+   * was before it is not told: it would have to be read for every room.
+   */
+  async #freshMemberships(
+    span: Span,
+    rooms: readonly { readonly timeline: Timeline }[],
+  ): Promise<Pick<ReadonlyMap<EventId, string>, 'get'>> {
+    const events = rooms.flatMap(({ timeline }) => timeline.events)
+    if (span.since) return await this.#memberships(span, events)
+    const own = await this.#parts.members.roomsOf(span.who.userId)
+    const known = new Map<EventId, string>()
+    for (const { eventId, roomId, row } of events) {
+      const member = own.get(roomId)
+      if (member?.membership === 'join' && (row.stream_id ?? 0) >= member.stream_id) known.set(eventId, 'join')
+    }
+    return known
+  }
+
+  async #summaries(
+    { who }: Span,
+    roomIds: readonly RoomId[],
+  ): Promise<ReadonlyMap<RoomId, { readonly text: string; readonly heroes: readonly UserId[] }>> {
+    const summaries = await this.#parts.summaries.list(roomIds, who.userId)
+    return new Map(
+      [...summaries].map(([roomId, summary]) => [roomId, { text: summaryText(summary), heroes: summary.heroes ?? [] }]),
+    )
+  }
+}
+
+function heroesIn(
+  summaries: ReadonlyMap<RoomId, { readonly heroes: readonly UserId[] }> | undefined,
+): ReadonlyMap<RoomId, readonly UserId[]> {
+  return new Map([...(summaries ?? [])].map(([roomId, { heroes }]) => [roomId, heroes]))
+}

@@ -1,0 +1,97 @@
+/** What a client needs to name a room without knowing its members. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync */
+import type { RoomId, UserId } from '../../../core/ids.ts'
+import type { Bus } from '../../../platform/bus.ts'
+import { Lru } from '../../../platform/lru.ts'
+import type { Database } from '../../../storage/database.ts'
+import { type Hero, listHeroes, listRoomFacts, type RoomFacts } from '../../../storage/sync.ts'
+import { newsOf } from '../../rooms/news.ts'
+
+export interface Summary {
+  readonly joined: number
+  readonly invited: number
+  /** Absent in rooms that have a name. */
+  readonly heroes: readonly UserId[] | undefined
+}
+
+interface Known {
+  readonly facts: RoomFacts
+  /** One more than is told, because nobody is told of himself. */
+  readonly heroes: readonly Hero[]
+}
+
+const MAX_HEROES = 5
+const MAX_ROOMS = 5_000
+const types: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias'])
+
+export class Summaries {
+  readonly #database: Database
+  readonly #known = new Lru<RoomId, Known>(MAX_ROOMS)
+  /** Counts news, so that a read that was overtaken by some is not kept. */
+  #version = 0
+
+  constructor({ database, bus }: { database: Database; bus: Bus }) {
+    this.#database = database
+    bus.subscribe((bell) => {
+      if (bell.stream !== 'events') return
+      const news = newsOf(bell)
+      const changed = news
+        ? news.changes.filter(({ type }) => types.has(type)).map(({ roomId }) => roomId)
+        : (bell.keys.rooms ?? [])
+      if (changed.length > 0) this.#version++
+      for (const roomId of changed) this.#known.delete(roomId as RoomId) // keys of this stream are ids
+    })
+  }
+
+  /** Whether a change of state of this type may change the summary. */
+  concerns(type: string): boolean {
+    return types.has(type)
+  }
+
+  async list(roomIds: readonly RoomId[], userId: UserId): Promise<ReadonlyMap<RoomId, Summary>> {
+    const known = await this.#list(roomIds)
+    return new Map([...known].map(([roomId, room]) => [roomId, summaryOf(room, userId)]))
+  }
+
+  async #list(roomIds: readonly RoomId[]): Promise<ReadonlyMap<RoomId, Known>> {
+    const found = new Map<RoomId, Known>()
+    const missing: RoomId[] = []
+    for (const roomId of roomIds) {
+      const known = this.#known.get(roomId)
+      if (known) found.set(roomId, known)
+      else missing.push(roomId)
+    }
+    if (missing.length === 0) return found
+    const version = this.#version
+    const facts = await listRoomFacts(this.#database, missing)
+    const nameless = facts.filter(({ name, canonical_alias: alias }) => !name && !alias)
+    const heroes = Map.groupBy(
+      await listHeroes(
+        this.#database,
+        nameless.map(({ room_id }) => room_id),
+        MAX_HEROES + 1,
+      ),
+      ({ room_id }) => room_id,
+    )
+    for (const room of facts) {
+      const known = { facts: room, heroes: heroes.get(room.room_id) ?? [] }
+      found.set(room.room_id, known)
+      if (version === this.#version) this.#known.set(room.room_id, known)
+    }
+    return found
+  }
+}
+
+function summaryOf({ facts, heroes }: Known, userId: UserId): Summary {
+  const { joined_members: joined, invited_members: invited } = facts
+  if (facts.name || facts.canonical_alias) return { joined, invited, heroes: undefined }
+  const others = heroes.filter((hero) => hero.user_id !== userId)
+  const present = others.filter(({ membership }) => membership === 'join' || membership === 'invite')
+  // Those who left give the name only where nobody else is there.
+  const named = (present.length > 0 ? present : others).slice(0, MAX_HEROES)
+  return { joined, invited, heroes: named.map((hero) => hero.user_id) }
+}
+
+export function summaryText({ joined, invited, heroes }: Summary): string {
+  const named = heroes ? `"m.heroes":${JSON.stringify(heroes)},` : ''
+  return `{${named}"m.invited_member_count":${invited},"m.joined_member_count":${joined}}`
+}

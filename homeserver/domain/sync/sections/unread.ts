@@ -1,0 +1,63 @@
+/** How much is unread. https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications */
+import type { EventId, RoomId, UserId } from '../../../core/ids.ts'
+import type { Database } from '../../../storage/database.ts'
+import { listNotifyingRooms } from '../../../storage/sync.ts'
+import type { Span } from '../span.ts'
+
+export interface Counts {
+  readonly notifications: number
+  readonly highlights: number
+}
+
+/** Asks for the counts of a joined user, of all events at or below a place in the events stream. Declared here, fulfilled by push. */
+export interface UnreadCounts {
+  of(
+    userId: UserId,
+    roomId: RoomId,
+    upto: number,
+  ): Promise<{ readonly main: Counts; readonly threads: ReadonlyMap<EventId, Counts> }>
+}
+
+export class UnreadSection {
+  readonly #database: Database
+  readonly #counts: UnreadCounts
+
+  constructor({ database, unreadCounts }: { database: Database; unreadCounts: UnreadCounts }) {
+    this.#database = database
+    this.#counts = unreadCounts
+  }
+
+  /** The members of a joined room's object. */
+  async text({ who, upto, filter }: Span, roomId: RoomId): Promise<string> {
+    const { main, threads } = await this.#counts.of(who.userId, roomId, upto.events)
+    if (!filter.timeline.unreadThreadNotifications) return `"unread_notifications":${countText(total(main, threads))}`
+    const each = [...threads].map(([root, counts]) => `${JSON.stringify(root)}:${countText(counts)}`)
+    return `"unread_notifications":${countText(main)},"unread_thread_notifications":{${each.join(',')}}`
+  }
+
+  /** As `text`, of many rooms: most of them have nothing that could be unread. */
+  async texts(span: Span, roomIds: readonly RoomId[]): Promise<ReadonlyMap<RoomId, string>> {
+    const notifying = new Set(await listNotifyingRooms(this.#database, roomIds))
+    const quiet = span.filter.timeline.unreadThreadNotifications
+      ? `"unread_notifications":${countText(none)},"unread_thread_notifications":{}`
+      : `"unread_notifications":${countText(none)}`
+    const texts = new Map<RoomId, string>()
+    for (const roomId of roomIds) texts.set(roomId, notifying.has(roomId) ? await this.text(span, roomId) : quiet)
+    return texts
+  }
+}
+
+const none: Counts = { notifications: 0, highlights: 0 }
+
+function total(main: Counts, threads: ReadonlyMap<EventId, Counts>): Counts {
+  let { notifications, highlights } = main
+  for (const counts of threads.values()) {
+    notifications += counts.notifications
+    highlights += counts.highlights
+  }
+  return { notifications, highlights }
+}
+
+function countText({ notifications, highlights }: Counts): string {
+  return `{"highlight_count":${highlights},"notification_count":${notifications}}`
+}

@@ -1,0 +1,284 @@
+/**
+ * GET /sync: takes one upper position of every stream and reads everything up to there, part by part; with nothing new it
+ * waits. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync
+ */
+import { formatSyncToken, type StreamName, streamNames } from '../../core/token.ts'
+import type { RoomId, UserId } from '../../core/ids.ts'
+import type { Bus } from '../../platform/bus.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Database } from '../../storage/database.ts'
+import type { PresenceState } from '../../storage/presence.ts'
+import type { MembershipRow } from '../../storage/memberships.ts'
+import { listMoves } from '../../storage/device-lists.ts'
+import type { Positions, Streams } from '../../storage/streams.ts'
+import type { Presence } from '../ephemeral/presence.ts'
+import type { Typing } from '../ephemeral/typing.ts'
+import type { ClientEvents } from '../rooms/client-event.ts'
+import type { EventCache } from '../rooms/event-cache.ts'
+import type { Members } from '../rooms/members.ts'
+import type { IgnoredUsers, Visibility } from '../rooms/visibility.ts'
+import { LazyMembers } from './lazy-members.ts'
+import type { Notifier } from './notifier.ts'
+import { type Candidates, RoomLister, type RoomLists } from './room-lists.ts'
+import type { RoomTails } from './room-tails.ts'
+import { AccountDataSection, type PushRuleReader } from './sections/account-data.ts'
+import { type DevicesParts, DevicesSection } from './sections/devices.ts'
+import { EphemeralSection } from './sections/ephemeral.ts'
+import { InvitedSection } from './sections/invited.ts'
+import { JoinedSection, type RoomExtras } from './sections/joined.ts'
+import { LeftSection } from './sections/left.ts'
+import { PresenceSection } from './sections/presence.ts'
+import { RoomStates } from './sections/state.ts'
+import { Summaries } from './sections/summary.ts'
+import { Timelines } from './sections/timeline.ts'
+import { type UnreadCounts, UnreadSection } from './sections/unread.ts'
+import { eventList, type Span } from './span.ts'
+
+export interface SyncParts extends DevicesParts {
+  readonly database: Database
+  readonly bus: Bus
+  readonly streams: Streams
+  readonly clock: Clock
+  readonly notifier: Notifier
+  readonly tails: RoomTails
+  readonly events: EventCache
+  readonly members: Members
+  readonly visibility: Visibility
+  readonly ignored: IgnoredUsers
+  readonly clientEvents: ClientEvents
+  readonly typing: Pick<Typing, 'typersSince'>
+  readonly presence: Pick<Presence, 'beginSync' | 'listSince' | 'listPresent' | 'contentOf'>
+  readonly unreadCounts: UnreadCounts
+  readonly pushRules: PushRuleReader
+}
+
+export interface SyncRequest extends Omit<Span, 'upto'> {
+  readonly timeoutMs: number
+  /** What the user wants to be shown as meanwhile. */
+  readonly setPresence: PresenceState
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal
+}
+
+interface Answer {
+  readonly text: string
+  readonly hasNews: boolean
+}
+
+interface Snapshot {
+  readonly span: Span
+  readonly rooms: ReadonlyMap<RoomId, MembershipRow>
+  readonly candidates: Candidates
+}
+
+/** How long another process may be ahead of this one before the client is answered all the same. */
+const CATCH_UP_MS = 5_000
+/** Rooms that are read at once. */
+const ROOMS_AT_ONCE = 100
+
+export class Sync {
+  readonly #parts: SyncParts
+  readonly #lister: RoomLister
+  readonly #joined: JoinedSection
+  readonly #left: LeftSection
+  readonly #invited: InvitedSection
+  readonly #accountData: AccountDataSection
+  readonly #ephemeral: EphemeralSection
+  readonly #devices: DevicesSection
+  readonly #presence: PresenceSection
+
+  constructor(parts: SyncParts) {
+    this.#parts = parts
+    const timelines = new Timelines(parts)
+    const states = new RoomStates({ ...parts, lazyMembers: new LazyMembers() })
+    const unread = new UnreadSection(parts)
+    this.#lister = new RoomLister(parts)
+    this.#joined = new JoinedSection({ ...parts, timelines, states, summaries: new Summaries(parts), unread })
+    this.#left = new LeftSection({ ...parts, timelines, states })
+    this.#invited = new InvitedSection(parts)
+    this.#accountData = new AccountDataSection(parts)
+    this.#ephemeral = new EphemeralSection(parts)
+    this.#devices = new DevicesSection(parts)
+    this.#presence = new PresenceSection(parts)
+  }
+
+  /** The text of the answer: at once if there is news, else when there is some or the time is up. */
+  async sync(request: SyncRequest): Promise<string> {
+    const { who, setPresence } = request
+    const endPresence = this.#parts.presence.beginSync(who.userId, who.deviceId, setPresence)
+    try {
+      return await this.#answer(request)
+    } finally {
+      endPresence()
+    }
+  }
+
+  async #answer(request: SyncRequest): Promise<string> {
+    const { clock, notifier } = this.#parts
+    const { who, timeoutMs, signal } = request
+    const until = clock.monotonic() + timeoutMs
+    let since = request.since && (await this.#reached(request.since, signal))
+    for (;;) {
+      const snapshot = await this.#snapshot({ ...request, since })
+      const { span, rooms } = snapshot
+      const isFirst = !since || span.fullState
+      await this.#devices.acknowledge(span)
+      const answer =
+        isFirst || (since && notifier.hasNews(who.userId, rooms, since))
+          ? await this.#build(snapshot)
+          : { hasNews: false, text: '' }
+      if (isFirst || answer.hasNews) return answer.text
+      const left = until - clock.monotonic()
+      if (left <= 0) return await this.#nothing(span)
+      // What there was did not concern the client, so it knows it.
+      since = span.upto
+      await notifier.wait({ userId: who.userId, since, timeoutMs: left, signal })
+    }
+  }
+
+  /** Waits a little for streams that the client has seen further than this process. */
+  async #reached(since: Positions, signal: AbortSignal): Promise<Positions> {
+    const { streams, clock } = this.#parts
+    // Typing is in memory alone: after a restart it begins anew.
+    const typing = since.typing > streams.position('typing') ? 0 : since.typing
+    const wanted = { ...since, typing }
+    const isAhead = (stream: StreamName): boolean => wanted[stream] > streams.position(stream)
+    if (!streamNames.some(isAhead)) return wanted
+    const late = new AbortController()
+    const cancel = clock.after(CATCH_UP_MS, () => late.abort(new Error('The streams did not catch up')))
+    try {
+      await streams.waitFor(wanted, AbortSignal.any([signal, late.signal]))
+    } catch (error) {
+      if (signal.aborted) throw error
+    } finally {
+      cancel()
+    }
+    // A token from before a restored backup: whatever is beyond will never come.
+    const entries = streamNames.map((stream) => [stream, Math.min(wanted[stream], streams.position(stream))])
+    return Object.fromEntries(entries) as Positions // one for each stream
+  }
+
+  /** Positions, memberships and the rooms to look at, all of one moment. */
+  async #snapshot(request: Omit<Span, 'upto'>): Promise<Snapshot> {
+    const { members, streams } = this.#parts
+    const { who, since, filter, fullState, stateAfter } = request
+    const rooms = members.peekRooms(who.userId) ?? (await this.#roomsOf(who.userId))
+    const span = { who, since, upto: streams.positions(), filter, fullState, stateAfter }
+    return { span, rooms, candidates: this.#lister.candidates(span, rooms) }
+  }
+
+  /** Read from the table, they may be ahead of what the streams have announced. */
+  async #roomsOf(userId: UserId): Promise<ReadonlyMap<RoomId, MembershipRow>> {
+    const { members, streams, clock } = this.#parts
+    const rooms = await members.roomsOf(userId)
+    const events = Math.max(0, ...[...rooms.values()].map(({ stream_id }) => stream_id))
+    if (events <= streams.position('events')) return rooms
+    const late = new AbortController()
+    const cancel = clock.after(CATCH_UP_MS, () => late.abort(new Error('The streams did not catch up')))
+    await streams.waitFor({ events }, late.signal).finally(cancel)
+    return rooms
+  }
+
+  async #nothing(span: Span): Promise<string> {
+    return `{"next_batch":"${formatSyncToken(span.upto)}"${await this.#devices.keys(span)}}`
+  }
+
+  async #build({ span, rooms, candidates }: Snapshot): Promise<Answer> {
+    const { notifier } = this.#parts
+    const { who, since, upto } = span
+    const concerns = (stream: StreamName): boolean =>
+      !since || notifier.concerns(stream, who.userId, rooms, since[stream])
+    const hasNews = { presence: concerns('presence'), device_lists: concerns('device_lists') }
+    const accountData = await this.#accountData.changes(span)
+    const lists = await this.#lister.list(span, candidates, rooms, accountData.rooms.keys())
+    const [join, invite, knock, leave, messages, met, keys] = await Promise.all([
+      this.#joinedTexts(span, lists, accountData.rooms),
+      this.#invited.texts(span, lists.invited, 'invite'),
+      this.#invited.texts(span, lists.knocked, 'knock'),
+      Promise.all(lists.left.map((room) => this.#left.text(span, room))),
+      this.#devices.messages(span),
+      this.#met(span, lists),
+      this.#devices.keys(span),
+    ])
+    const [deviceLists, presence] = await Promise.all([
+      this.#devices.lists(span, met.rooms, hasNews.device_lists),
+      this.#presence.texts(span, hasNews.presence, met.users),
+    ])
+    const roomParts = [
+      ['join', join],
+      ['invite', invite],
+      ['knock', knock],
+      ['leave', leave],
+    ] as const
+    const parts = roomParts.filter(([, texts]) => texts.length > 0)
+    let text = ''
+    if (parts.length > 0) {
+      text += `,"rooms":{${parts.map(([name, texts]) => `"${name}":{${texts.join(',')}}`).join(',')}}`
+    }
+    if (accountData.global.length > 0) text += `,"account_data":${eventList(accountData.global)}`
+    if (presence.length > 0) text += `,"presence":${eventList(presence)}`
+    if (messages.texts.length > 0) text += `,"to_device":${eventList(messages.texts)}`
+    if (deviceLists !== undefined) text += `,"device_lists":${deviceLists}`
+    const next = formatSyncToken({ ...upto, to_device: messages.upto })
+    return { hasNews: text !== '', text: `{"next_batch":"${next}"${text}${keys}}` }
+  }
+
+  async #joinedTexts(
+    span: Span,
+    { known, fresh }: RoomLists,
+    accountData: RoomExtras['accountData'],
+  ): Promise<readonly string[]> {
+    if (known.length === 0 && fresh.length === 0) return []
+    const ephemeral = await this.#ephemeral.texts(span, {
+      fresh,
+      known: known.map(({ roomId }) => roomId),
+      withReceipts: known.filter(({ hasReceipts }) => hasReceipts).map(({ roomId }) => roomId),
+    })
+    const extras = { ephemeral, accountData: await this.#withFresh(span, fresh, accountData) }
+    const texts: string[] = []
+    for (let from = 0; from < known.length; from += ROOMS_AT_ONCE) {
+      const chunk = known.slice(from, from + ROOMS_AT_ONCE)
+      const told = await Promise.all(chunk.map((room) => this.#joined.known(span, room, extras)))
+      for (const text of told) if (text !== undefined) texts.push(text)
+    }
+    for (let from = 0; from < fresh.length; from += ROOMS_AT_ONCE) {
+      texts.push(...(await this.#joined.fresh(span, fresh.slice(from, from + ROOMS_AT_ONCE), extras)))
+    }
+    return texts
+  }
+
+  /** Of a room that is new to the client all account data is told, not only what changed. */
+  async #withFresh(
+    span: Span,
+    fresh: readonly RoomId[],
+    accountData: RoomExtras['accountData'],
+  ): Promise<RoomExtras['accountData']> {
+    if (!span.since || fresh.length === 0) return accountData
+    const whole = new Map(accountData)
+    for (const roomId of fresh) whole.set(roomId, await this.#accountData.ofRoom(span, roomId))
+    return whole
+  }
+
+  /** The rooms where somebody came or went, and those who are with the user in a room they were not in before. */
+  async #met(
+    { who, since, upto }: Span,
+    { known, fresh, left }: RoomLists,
+  ): Promise<{ readonly rooms: readonly RoomId[]; readonly users: readonly UserId[] }> {
+    if (!since) return { rooms: [], users: [] }
+    const rooms = [...fresh, ...left.map(({ row }) => row.room_id)]
+    const { tails, members, database } = this.#parts
+    for (const { roomId, hasEvents } of known) {
+      if (!hasEvents) continue
+      const changes = await tails.changes(roomId, { after: since.events, upto: upto.events })
+      if (changes.some(({ type }) => type === 'm.room.member')) rooms.push(roomId)
+    }
+    if (rooms.length === 0) return { rooms, users: [] }
+    const users = new Set<UserId>()
+    for (const { userId, isJoined } of await listMoves(database, rooms, since.events, upto.events)) {
+      if (isJoined) users.add(userId)
+    }
+    for (const roomId of fresh) for (const userId of (await members.joined(roomId)).keys()) users.add(userId)
+    users.delete(who.userId)
+    return { rooms, users: [...users] }
+  }
+}

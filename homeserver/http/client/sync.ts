@@ -1,0 +1,54 @@
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync */
+import { z } from 'zod'
+import { invalidParam } from '../../core/errors.ts'
+import { parseSyncToken } from '../../core/token.ts'
+import { type StateAfterKey } from '../../domain/sync/span.ts'
+import { endpoint, JsonText } from '../endpoint.ts'
+
+/** Longer than any client waits, and than proxies keep a silent connection. */
+const maxTimeoutMs = 300_000
+
+const yesOrNo = z.enum(['true', 'false']).transform((text) => text === 'true')
+
+const query = z.object({
+  filter: z.string().optional(),
+  since: z.string().optional(),
+  full_state: yesOrNo.default(false),
+  set_presence: z.enum(['online', 'offline', 'unavailable']).default('online'),
+  timeout: z.coerce.number().int().nonnegative().default(0),
+  use_state_after: yesOrNo.default(false),
+  'org.matrix.msc4222.use_state_after': yesOrNo.default(false),
+})
+
+export const sync = endpoint({
+  method: 'GET',
+  path: '/sync',
+  since: ['r0', 'v3'],
+  auth: 'user',
+  limit: 'sync',
+  query,
+  handle: async ({ query: asked, who, signal }, { sync: syncs, filters }) => {
+    const since = asked.since ? parseSyncToken(asked.since) : undefined
+    if (asked.since && !since) throw invalidParam('since is not a token of this server')
+    return new JsonText(
+      await syncs.sync({
+        who,
+        since,
+        filter: await filters.resolve(who.userId, asked.filter),
+        fullState: asked.full_state,
+        stateAfter: stateAfterOf(asked),
+        setPresence: asked.set_presence,
+        timeoutMs: Math.min(asked.timeout, maxTimeoutMs),
+        signal,
+      }),
+    )
+  },
+})
+
+/** Clients are answered by the name under which they asked. */
+function stateAfterOf(asked: z.output<typeof query>): StateAfterKey | undefined {
+  if (asked.use_state_after) return 'state_after'
+  return asked['org.matrix.msc4222.use_state_after'] ? 'org.matrix.msc4222.state_after' : undefined
+}
+
+export const syncEndpoints = [sync]

@@ -90,6 +90,6 @@ export async function openAccounts({ config, clock, background, database, bus, h
     sessionWatch: new SessionWatch({ news }),
     sharedSecret: new SharedSecret({ clock, secret: config.registration.shared_secret }),
     uia,
-    runnable: [lastSeen, housekeeping, deactivation],
+    runnable: [passwords, lastSeen, housekeeping, deactivation],
   }
 }

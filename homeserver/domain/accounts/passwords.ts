@@ -1,10 +1,12 @@
 /**
- * Password hashes: argon2id in PHC form. Hashing costs memory and time on purpose, so only two run at once and few may
- * wait.
+ * Password hashes: argon2id in PHC form. Hashing costs memory and time on purpose, so only one runs at a time and few
+ * may wait.
  */
 import { argon2, randomBytes, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { invalidParam, limitExceeded, refuse } from '../../core/errors.ts'
+import type { Service } from '../../platform/lifecycle.ts'
+import { HashThread } from './hash-thread.ts'
 
 interface Cost {
   /** KiB */
@@ -22,18 +24,21 @@ const costs = {
 const TAG_BYTES = 32
 const SALT_BYTES = 16
 const MAX_PASSWORD_BYTES = 512
-const MAX_RUNNING = 2
 const MAX_WAITING = 32
 const RETRY_AFTER_MS = 2_000
 
-const derive = promisify(argon2)
+/** KiB; a hash that takes no more does not pay for a thread. */
+const SMALL = 1024
+const deriveSmall = promisify(argon2)
 
-export class Passwords {
+export class Passwords implements Service {
+  readonly name = 'passwords'
   readonly #cost: Cost
   /** Compared with where there is no hash: an unknown user takes as long as a wrong password. */
   readonly #dummy: string
+  readonly #thread = new HashThread()
   readonly #waiting: (() => void)[] = []
-  #running = 0
+  #isBusy = false
 
   constructor({ cost }: { cost: keyof typeof costs }) {
     this.#cost = costs[cost]
@@ -65,18 +70,23 @@ export class Passwords {
     return memory !== this.#cost.memory || passes !== this.#cost.passes || parallelism !== this.#cost.parallelism
   }
 
+  async stop(): Promise<void> {
+    await this.#thread.stop()
+  }
+
   async #derive(message: Buffer, nonce: Buffer, { memory, passes, parallelism }: Cost): Promise<Buffer> {
     await this.#enter()
     try {
-      return await derive('argon2id', { message, nonce, memory, passes, parallelism, tagLength: TAG_BYTES })
+      const parameters = { message, nonce, memory, passes, parallelism, tagLength: TAG_BYTES }
+      return await (memory > SMALL ? this.#thread.derive(parameters) : deriveSmall('argon2id', parameters))
     } finally {
       this.#leave()
     }
   }
 
   async #enter(): Promise<void> {
-    if (this.#running < MAX_RUNNING) {
-      this.#running++
+    if (!this.#isBusy) {
+      this.#isBusy = true
       return
     }
     if (this.#waiting.length >= MAX_WAITING) {
@@ -85,11 +95,11 @@ export class Passwords {
     await new Promise<void>((resolve) => this.#waiting.push(resolve))
   }
 
-  /** Hands the place to the next in line. */
+  /** Hands the turn to the next in line. */
   #leave(): void {
     const next = this.#waiting.shift()
     if (next) next()
-    else this.#running--
+    else this.#isBusy = false
   }
 }
 

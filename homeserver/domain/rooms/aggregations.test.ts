@@ -31,15 +31,15 @@ class House {
 
   constructor(heart: Heart, database: Conn = heart.database) {
     this.heart = heart
-    this.#summaries = new RelationSummaries({ ...heart, database })
+    this.#summaries = new RelationSummaries({ database, bus: heart.bus, streams: heart.streams })
   }
 
   async told(eventId: EventId, userId: UserId = alice, summaries = this.#summaries): Promise<Told | undefined> {
-    const { heart } = this
+    const { database, bus, clock, events, members } = this.heart
     const ignored = { of: (id: UserId) => Promise.resolve(this.ignoring.get(id) ?? new Set<string>()) }
-    const visibility = new Visibility({ ...heart, ignored })
-    const aggregations = new BundledAggregations({ ...heart, visibility, summaries, ignored })
-    const event = await heart.events.find(eventId)
+    const visibility = new Visibility({ database, bus, events, members, ignored })
+    const aggregations = new BundledAggregations({ database, clock, events, members, visibility, summaries, ignored })
+    const event = await events.find(eventId)
     if (!event) throw new Error('no such event')
     const text = (await aggregations.bundle([event], { userId })).get(eventId)
     return text === undefined ? undefined : (JSON.parse(text) as Told)

@@ -28,8 +28,10 @@ function as(userId: UserId): Requester {
 
 function open(heart: Heart): HistoryServices {
   const ignored = { of: () => Promise.resolve(new Set<string>()) }
-  const visibility = new Visibility({ ...heart, ignored })
-  return openHistory({ ...heart, config: { server_name: 'hs.test' }, visibility, ignored })
+  const { database, bus, clock, streams, events, members } = heart
+  const visibility = new Visibility({ database, bus, events, members, ignored })
+  const config = { server_name: 'hs.test' }
+  return openHistory({ config, database, bus, clock, streams, events, members, visibility, ignored })
 }
 
 const idsOf = (texts: readonly string[]): EventId[] =>

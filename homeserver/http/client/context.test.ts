@@ -50,7 +50,7 @@ forEachDatabase(({ dialect }) => {
     expect(topicOf(await state('limit=4'))).toBe('new')
     const membersOf = (events: Told[]): unknown[] =>
       events.flatMap(({ type, state_key }) => (type === 'm.room.member' ? state_key : []))
-    expect(membersOf(await state('limit=0')).toSorted()).toEqual([alice.userId, bob.userId, carol.userId])
+    expect(new Set(membersOf(await state('limit=0')))).toEqual(new Set([alice.userId, bob.userId, carol.userId]))
     const lazy = encodeURIComponent(JSON.stringify({ lazy_load_members: true }))
     expect(membersOf(await state(`limit=0&filter=${lazy}`))).toEqual([bob.userId])
     const topics = encodeURIComponent(JSON.stringify({ types: ['m.room.topic'] }))

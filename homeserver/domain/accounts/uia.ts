@@ -67,6 +67,12 @@ export class Uia {
     const auth = call.body?.auth
     const challenge = { flows, binding: bindingOf(call, bindsBody) }
     const session = auth?.session === undefined ? undefined : await this.#resume(auth.session, challenge)
+    if (auth?.session !== undefined && !session) {
+      throw await this.#ask(challenge, undefined, {
+        errcode: 'M_UNAUTHORIZED',
+        error: 'The session is used or expired',
+      })
+    }
     if (auth?.type === undefined) return await this.#finish(challenge, session, session?.completed ?? {})
     if (!flows.flat().some((stage) => stage === auth.type)) {
       throw await this.#ask(challenge, session, { errcode: 'M_UNRECOGNIZED', error: 'This is no stage of any flow' })
@@ -87,7 +93,7 @@ export class Uia {
     return true
   }
 
-  /** The session, if it is for this very request; an expired one counts as none. */
+  /** The session, if it is for this very request; undefined if it is unknown, used or expired. */
   async #resume(sessionId: string, { binding }: Challenge): Promise<UiaSession | undefined> {
     const session = await store.findUiaSession(this.#database, sessionId, this.#clock.now())
     if (!session) return undefined

@@ -27,9 +27,9 @@ const getProfileField = endpoint({
   auth: 'none',
   limit: 'read',
   handle: async ({ params }, { profiles }) => {
-    const value = (await profiles.get(params.userId))[params.key]
-    if (value === undefined) throw notFound('The profile has no such field')
-    return { [params.key]: value }
+    const profile = await profiles.get(params.userId)
+    if (!Object.hasOwn(profile, params.key)) throw notFound('The profile has no such field')
+    return { [params.key]: profile[params.key] }
   },
 })
 

@@ -26,7 +26,7 @@ const showPage = endpoint({
   path,
   since: ['r0', 'v3'],
   auth: 'none',
-  limit: 'register',
+  limit: 'read',
   query,
   handle: ({ params }) => page(formOf(params.authType)),
 })

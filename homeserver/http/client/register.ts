@@ -85,7 +85,7 @@ const registerAvailable = endpoint({
   path: '/register/available',
   since: ['r0', 'v3'],
   auth: 'none',
-  limit: 'register',
+  limit: 'read',
   query: z.object({ username: z.string() }),
   handle: async ({ query }, { config, registration }) => {
     if (config.registration.mode === 'closed') throw forbidden('Registration is closed')

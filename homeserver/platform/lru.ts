@@ -1,9 +1,21 @@
-/** A map that forgets what was used longest ago as soon as the weights add up to more than `max`. */
+interface Entry<K, V> {
+  readonly key: K
+  readonly value: V
+  readonly weight: number
+  older: Entry<K, V> | undefined
+  newer: Entry<K, V> | undefined
+}
+
+/**
+ * A map that forgets what was used longest ago as soon as the weights add up to more than `max`. Its entries are a list
+ * in order of use: taking one out of a large Map and putting it back for each use would cost far more than the look-up.
+ */
 export class Lru<K, V> {
   readonly #max: number
   readonly #weigh: (value: V, key: K) => number
-  /** In order of use, the latest last. */
-  readonly #entries = new Map<K, { readonly value: V; readonly weight: number }>()
+  readonly #entries = new Map<K, Entry<K, V>>()
+  #oldest: Entry<K, V> | undefined
+  #newest: Entry<K, V> | undefined
   #weight = 0
 
   /** `weigh` gives bytes, say; without it every entry weighs 1 and `max` is a count. */
@@ -23,8 +35,10 @@ export class Lru<K, V> {
   get(key: K): V | undefined {
     const entry = this.#entries.get(key)
     if (!entry) return undefined
-    this.#entries.delete(key)
-    this.#entries.set(key, entry)
+    if (entry !== this.#newest) {
+      this.#unlink(entry)
+      this.#link(entry)
+    }
     return entry.value
   }
 
@@ -38,18 +52,18 @@ export class Lru<K, V> {
     this.delete(key)
     const weight = this.#weigh(value, key)
     if (weight > this.#max) return
-    this.#entries.set(key, { value, weight })
+    const entry: Entry<K, V> = { key, value, weight, older: undefined, newer: undefined }
+    this.#entries.set(key, entry)
+    this.#link(entry)
     this.#weight += weight
-    for (const oldest of this.#entries.keys()) {
-      if (this.#weight <= this.#max) break
-      this.delete(oldest)
-    }
+    while (this.#oldest && this.#weight > this.#max) this.delete(this.#oldest.key)
   }
 
   delete(key: K): boolean {
     const entry = this.#entries.get(key)
     if (!entry) return false
     this.#weight -= entry.weight
+    this.#unlink(entry)
     return this.#entries.delete(key)
   }
 
@@ -60,11 +74,28 @@ export class Lru<K, V> {
 
   clear(): void {
     this.#entries.clear()
+    this.#oldest = undefined
+    this.#newest = undefined
     this.#weight = 0
   }
 
   /** The keys, longest unused first. */
-  keys(): IterableIterator<K> {
-    return this.#entries.keys()
+  *keys(): Generator<K> {
+    for (let entry = this.#oldest; entry; entry = entry.newer) yield entry.key
+  }
+
+  #link(entry: Entry<K, V>): void {
+    entry.older = this.#newest
+    entry.newer = undefined
+    if (this.#newest) this.#newest.newer = entry
+    else this.#oldest = entry
+    this.#newest = entry
+  }
+
+  #unlink({ older, newer }: Entry<K, V>): void {
+    if (older) older.newer = newer
+    else this.#oldest = newer
+    if (newer) newer.older = older
+    else this.#newest = older
   }
 }

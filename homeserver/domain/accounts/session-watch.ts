@@ -27,12 +27,17 @@ export class SessionWatch {
 
   /** `using session = watch.begin(who, signal)`: to be disposed when the work is done. */
   begin(who: Requester, signal: AbortSignal): WatchedSession {
-    const watched = { who, abort: new AbortController() }
+    const abort = new AbortController()
+    const watched = { who, abort }
     const ofUser = this.#watched.get(who.userId) ?? new Set()
     this.#watched.set(who.userId, ofUser.add(watched))
+    const forward = (): void => abort.abort(signal.reason)
+    if (signal.aborted) forward()
+    else signal.addEventListener('abort', forward, { once: true })
     return {
-      signal: AbortSignal.any([signal, watched.abort.signal]),
+      signal: abort.signal,
       [Symbol.dispose]: () => {
+        signal.removeEventListener('abort', forward)
         ofUser.delete(watched)
         if (ofUser.size === 0) this.#watched.delete(who.userId)
       },

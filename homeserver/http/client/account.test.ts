@@ -145,6 +145,17 @@ forEachDatabase(({ dialect: database }) => {
     expect(ofAlice.signal.aborted).toBe(true)
   })
 
+  test('T74: a long poll ends with its session', async () => {
+    await using server = await startServer({ database })
+    const alice = await server.register('alice', 'x')
+    const phone = await server.client().login('alice', 'x')
+    const since = (await phone.sync())['next_batch'] as string
+    const poll = phone.refusal('GET', `/sync?timeout=60000&since=${since}`)
+    await phone.get('/account/whoami')
+    await alice.ok('DELETE', `/devices/${phone.deviceId}`, { auth: passwordOf('alice', 'x') })
+    expect(await poll).toEqual({ status: 401, errcode: 'M_UNKNOWN_TOKEN' })
+  })
+
   test('capabilities and the well-known file tell what the server can do and where it is', async () => {
     await using server = await startServer({ database, config: 'public_url: https://chat.example.org/' })
     const alice = await server.register('alice')

@@ -27,9 +27,10 @@ export const sync = endpoint({
   auth: 'user',
   limit: 'sync',
   query,
-  handle: async ({ query: asked, who, signal }, { sync: syncs, filters }) => {
+  handle: async ({ query: asked, who, signal }, { sync: syncs, filters, sessionWatch }) => {
     const since = asked.since ? parseSyncToken(asked.since) : undefined
     if (asked.since && !since) throw invalidParam('since is not a token of this server')
+    using session = sessionWatch.begin(who, signal)
     return new JsonText(
       await syncs.sync({
         who,
@@ -39,7 +40,7 @@ export const sync = endpoint({
         stateAfter: stateAfterOf(asked),
         setPresence: asked.set_presence,
         timeoutMs: Math.min(asked.timeout, maxTimeoutMs),
-        signal,
+        signal: session.signal,
       }),
     )
   },

@@ -34,6 +34,9 @@ const HOST_PORT = /^(?:[0-9A-Za-z.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]):\d{1,5}$/
 const serverName = z
   .string({ error: 'a server name such as example.org' })
   .regex(SERVER_NAME, { error: 'a server name such as example.org, without https:// or path' })
+const serverPattern = z
+  .string({ error: 'server names' })
+  .regex(/^[\w.*?:[\]-]+$/, { error: 'server names such as example.org or *.example.org' })
 const listenAddress = z
   .string({ error: 'host:port' })
   .regex(HOST_PORT, { error: 'host:port such as 127.0.0.1:9009' })
@@ -126,6 +129,25 @@ export const schema = z.strictObject({
   }),
   federation: section('Talking to other servers.', {
     mode: choice(['off', 'open'], 'off', 'off: an island. open: with every Matrix server. Needs a public server_name.'),
+    allow: list(serverPattern, [], 'Only with these servers, if there are any in the list; * stands for anything.'),
+    deny: list(serverPattern, [], 'Never with these servers, such as spam.example or *.spam.example.'),
+    key_servers: list(
+      serverName,
+      [],
+      'Servers to ask for the signing keys of others that do not answer themselves. Profile community: matrix.org.',
+    ),
+  }),
+  support: section('Whom people may turn to, told at /.well-known/matrix/support.', {
+    matrix_id: z
+      .string()
+      .regex(/^@[^:\s]+:\S+$/, { error: 'a user id such as @admin:example.org' })
+      .optional()
+      .meta({ description: 'A Matrix user, perhaps on another server.', example: '@admin:example.org' }),
+    email: z
+      .email({ error: 'an e-mail address' })
+      .optional()
+      .meta({ description: 'An e-mail address.', example: 'admin@example.org' }),
+    page: httpUrl.meta({ description: 'A page with help.', example: 'https://example.org/help' }),
   }),
   outgoing: section('Connections that the server makes to others.', {
     allow_ranges: addresses([], 'Private or local ranges it may connect to; all others of that kind are refused.'),
@@ -184,7 +206,7 @@ export const schema = z.strictObject({
 export const profiles: Readonly<Record<Parsed['profile'], z.input<typeof schema>>> = {
   local: { limits: { preset: 'lan' } },
   family: {},
-  community: { federation: { mode: 'open' }, presence: 'local' },
+  community: { federation: { mode: 'open', key_servers: ['matrix.org'] }, presence: 'local' },
 }
 
 export type Parsed = z.output<typeof schema>

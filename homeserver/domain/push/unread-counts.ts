@@ -92,14 +92,17 @@ export class UnreadCounts {
 
   /** Events in (since, upto] that notify somebody, from memory as far as it reaches. */
   async #eventsOf(roomId: RoomId, since: number, upto: number): Promise<readonly Notifying[]> {
-    const before = this.#logs.get(roomId)
-    const log = before ? await before : undefined
-    if (log && log.since <= since && log.upto >= upto) return log.events
-    const next =
-      log && log.since <= since ? extend(this.#database, roomId, log, upto) : read(this.#database, roomId, since, upto)
+    // In line behind who asked before, so that a hundred who wake for one event read it once.
+    const next = this.#reaching(roomId, this.#logs.get(roomId), since, upto)
     this.#logs.set(roomId, next)
     next.catch(() => this.#logs.delete(roomId))
     return (await next).events
+  }
+
+  async #reaching(roomId: RoomId, before: Promise<RoomLog> | undefined, since: number, upto: number): Promise<RoomLog> {
+    const log = await before?.catch(() => undefined)
+    if (!log || log.since > since) return await read(this.#database, roomId, since, upto)
+    return log.upto >= upto ? log : await extend(this.#database, roomId, log, upto)
   }
 
   async #readMarks(userId: UserId, roomId: RoomId): Promise<ReadMarks> {

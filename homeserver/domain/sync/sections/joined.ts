@@ -136,7 +136,7 @@ export class JoinedSection {
   async #texts(
     { who, filter }: Span,
     events: readonly StoredEvent[],
-    memberships: Pick<ReadonlyMap<EventId, string>, 'get'> | undefined = undefined,
+    memberships?: Pick<ReadonlyMap<EventId, string>, 'get'>,
   ): Promise<string[]> {
     if (events.length === 0) return []
     const { clientEvents, tails } = this.#parts

@@ -47,6 +47,8 @@ export const maxDevices = 1000
 export const maxDeviceName = 100
 /** Characters of a user's name. */
 export const maxDisplayName = 256
+/** Characters of the address of a user's avatar. */
+export const maxAvatarUrl = 1000
 /** Bytes of a profile as canonical JSON, and of a key in it. https://spec.matrix.org/v1.19/client-server-api/#profiles */
 export const maxProfileBytes = 65_536
 export const maxProfileKeyBytes = 255

@@ -42,3 +42,11 @@ test('behaves like a list of the last used for any series of uses', () => {
     }),
   )
 })
+
+test('entries of a kind are taken away together, with their weight', () => {
+  const lru = new Lru<string, number>(100, (value) => value)
+  for (const value of [1, 2, 3, 4]) lru.set(`${value}`, value)
+  lru.deleteWhere((value, key) => value > 2 && key !== '4')
+  expect([...lru.keys()]).toEqual(['1', '2', '4'])
+  expect(lru.weight).toBe(7)
+})

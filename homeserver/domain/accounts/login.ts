@@ -67,12 +67,14 @@ export class Login {
     return { token, expiresInMs: LOGIN_TOKEN_MS }
   }
 
-  /** For interactive authentication: whether `auth` has the password of this user. */
+  /** For interactive authentication: whether `auth` has the password of this user. Throws `M_FORBIDDEN` if it names another. */
   async isPasswordOf(userId: UserId, auth: PasswordAuth, ip: string): Promise<boolean> {
     const { identifier, user: oldUser, password } = auth
     const user = isIdentifier(identifier) ? identifier.user : oldUser
+    if (user !== undefined && (typeof user !== 'string' || (await this.#resolve(user)) !== userId)) {
+      throw forbidden('Only the password of the user who asks passes')
+    }
     if (typeof password !== 'string') return false
-    if (user !== undefined && (typeof user !== 'string' || (await this.#resolve(user)) !== userId)) return false
     return (await this.#passwords.check(userId, password, ip)) !== undefined
   }
 

@@ -8,7 +8,7 @@ import type { Background } from '../../platform/lifecycle.ts'
 import { findAccount } from '../../storage/accounts.ts'
 import type { Database } from '../../storage/database.ts'
 import { findProfile, listProfiles, type Profile, setProfile } from '../../storage/profiles.ts'
-import { maxDisplayName, maxProfileBytes, maxProfileKeyBytes } from '../limits.ts'
+import { maxAvatarUrl, maxDisplayName, maxProfileBytes, maxProfileKeyBytes } from '../limits.ts'
 import type { AccountHooks } from './hooks.ts'
 import type { Requester } from './requester.ts'
 
@@ -95,9 +95,13 @@ function checkField(key: string, value: Json | undefined): void {
   if (key === 'displayname' && (typeof value !== 'string' || value.length > maxDisplayName)) {
     throw invalidParam(`'displayname' must be a text of at most ${maxDisplayName} characters`)
   }
-  if (key === 'avatar_url' && value !== '' && (typeof value !== 'string' || !parseMxc(value))) {
-    throw invalidParam("'avatar_url' must be an mxc:// URI")
-  }
+  if (key === 'avatar_url' && !isAvatar(value)) throw invalidParam("'avatar_url' must be an mxc:// URI")
+}
+
+/** Clients load what they are given, so no other scheme passes. What is no URI at all they leave alone. */
+function isAvatar(value: Json): boolean {
+  if (typeof value !== 'string' || value.length > maxAvatarUrl) return false
+  return !value.includes(':') || parseMxc(value) !== undefined
 }
 
 /** An empty name or avatar is none: so clients take them away. */

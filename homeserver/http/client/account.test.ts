@@ -48,7 +48,7 @@ forEachDatabase(({ dialect: database }) => {
     const alice = await server.register('alice', 'x')
     await server.register('bob', 'y')
     const withBob = { new_password: 'new', auth: passwordOf('bob', 'y') }
-    expect(await alice.refusal('POST', '/account/password', withBob)).toEqual({ status: 401, errcode: 'M_FORBIDDEN' })
+    expect(await alice.refusal('POST', '/account/password', withBob)).toEqual({ status: 403, errcode: 'M_FORBIDDEN' })
     const withDummy = { new_password: 'new', auth: { type: 'm.login.dummy' } }
     expect(await alice.refusal('POST', '/account/password', withDummy)).toMatchObject({ status: 401 })
   })

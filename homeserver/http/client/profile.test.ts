@@ -47,6 +47,7 @@ forEachDatabase(({ dialect: database }) => {
     expect(await refusal('displayname', { displayname: 5 })).toBe('M_INVALID_PARAM')
     expect(await refusal('displayname', { displayname: 'a'.repeat(257) })).toBe('M_INVALID_PARAM')
     expect(await refusal('avatar_url', { avatar_url: 'https://else.where/a.png' })).toBe('M_INVALID_PARAM')
+    expect(await refusal('avatar_url', { avatar_url: 'mxc://hs.test/../etc' })).toBe('M_INVALID_PARAM')
     expect(await refusal('No.Capitals', { 'No.Capitals': 1 })).toBe('M_INVALID_PARAM')
     expect(await refusal('__proto__', { a: 1 })).toBe('M_MISSING_PARAM')
     expect(await refusal('k'.repeat(256), { ['k'.repeat(256)]: 1 })).toBe('M_KEY_TOO_LARGE')

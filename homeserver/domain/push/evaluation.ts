@@ -8,7 +8,6 @@ import { defaultRules, evaluate, narrowRules } from '../../core/push-rules/evalu
 import { PushEvent, type PushUser } from '../../core/push-rules/event.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
 import type { Conn } from '../../storage/database.ts'
-import { listMembers } from '../../storage/memberships.ts'
 import type { BuiltEvent } from '../rooms/build.ts'
 import type { PushEvaluation } from '../rooms/commit.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
@@ -36,7 +35,7 @@ export class Evaluation implements PushEvaluation {
 
   async #column(conn: Conn, event: BuiltEvent, batch: ReadonlyMap<EventId, BuiltEvent>): Promise<string | null> {
     const { pdu, roomId } = event
-    const joined = this.#members.peekJoined(roomId) ?? (await listMembers(conn, roomId, 'join'))
+    const joined = await this.#members.joined(roomId, conn)
     const rows = [...joined.values()]
     const users: PushUser[] = []
     for (const { user_id: userId, display_name: name } of rows) {

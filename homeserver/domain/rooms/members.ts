@@ -4,7 +4,7 @@
 import type { RoomId, ServerName, UserId } from '../../core/ids.ts'
 import type { Bell, Bus } from '../../platform/bus.ts'
 import { Lru } from '../../platform/lru.ts'
-import type { Database } from '../../storage/database.ts'
+import type { Conn, Database } from '../../storage/database.ts'
 import { listMembers, listMembershipsOf, type MembershipRow } from '../../storage/memberships.ts'
 import { newsOf } from './news.ts'
 
@@ -34,12 +34,12 @@ export class Members {
     return userId.endsWith(`:${this.#serverName}`)
   }
 
-  /** The joined members of a room, those of other servers included. */
-  async joined(roomId: RoomId): Promise<ByUser> {
+  /** The joined members of a room, those of other servers included. Within a transaction `conn` is that. */
+  async joined(roomId: RoomId, conn: Conn = this.#database): Promise<ByUser> {
     const cached = this.#joined.get(roomId)
     if (cached) return cached
     const version = this.#version
-    const rows = new Map((await listMembers(this.#database, roomId, 'join')).map((row) => [row.user_id, row]))
+    const rows = new Map((await listMembers(conn, roomId, 'join')).map((row) => [row.user_id, row]))
     if (version === this.#version) this.#joined.set(roomId, rows)
     return rows
   }

@@ -1,0 +1,22 @@
+import { compileGlob, type Matcher } from '../../core/glob.ts'
+import type { ServerName } from '../../core/ids.ts'
+import type { Config } from '../../config/schema.ts'
+
+/** Whether we talk with a server at all, in either direction. */
+export type ServerFilter = (server: ServerName) => boolean
+
+/** Patterns are matched against the whole server name and against its host alone. */
+export function serverFilter({ mode, allow, deny }: Config['federation']): ServerFilter {
+  if (mode === 'off') return () => false
+  const [allowed, denied] = [matcherOf(allow), matcherOf(deny)]
+  return (server) => (allow.length === 0 || allowed(server)) && !denied(server)
+}
+
+function matcherOf(patterns: readonly string[]): ServerFilter {
+  const matchers: readonly Matcher[] = patterns.map((pattern) => compileGlob(pattern.toLowerCase()))
+  return (server) => {
+    const name = server.toLowerCase()
+    const host = name.replace(/:\d+$/, '')
+    return matchers.some((matches) => matches(name) || matches(host))
+  }
+}

@@ -70,6 +70,7 @@ export class LocalRoomWriter implements RoomWriter {
   readonly #committer: Committer
   readonly #heads = new Lru<RoomId, RoomHead>(MAX_HEADS, (head) => Math.min(head.weight, MAX_HEADS / 2))
   readonly #loading = new Map<RoomId, Promise<RoomHead>>()
+  #lastCreatedTs = 0
 
   private constructor(parts: WriterParts, nid: number) {
     this.#parts = parts
@@ -108,7 +109,9 @@ export class LocalRoomWriter implements RoomWriter {
     readonly roomId: RoomId
     readonly events: readonly SentEvent[]
   }> {
-    const createdTs = timestamp ?? this.#parts.clock.now()
+    // The id of a room of version 12 is the hash of its create event, so no two may be made in one millisecond.
+    const createdTs = timestamp ?? Math.max(this.#parts.clock.now(), this.#lastCreatedTs + 1)
+    this.#lastCreatedTs = Math.max(createdTs, this.#lastCreatedTs)
     const createDraft: EventDraft = {
       type: 'm.room.create',
       stateKey: '',

@@ -90,27 +90,23 @@ export async function listRoomsWithEvents(
 }
 
 /** The newest `limit` accepted events of each of the rooms at or below `upto`, by room, the oldest of them first. */
-export async function listLatestEvents(
+export async function listLatestEventIds(
   conn: Conn,
   roomIds: readonly RoomId[],
   { upto, limit }: { upto: number; limit: number },
-): Promise<Map<RoomId, StoredEvent[]>> {
-  const rows = await rowsIn<EventRow>(
+): Promise<{ readonly room_id: RoomId; readonly event_id: EventId }[]> {
+  return await rowsIn(
     conn,
     `with wanted as materialized (
        select r.room_id, coalesce((select x.stream_id from events x
                                     where x.room_id = r.room_id and x.stream_id <= ? and x.status = 0
                                     order by x.stream_id desc limit 1 offset ?), 0) as after
          from rooms r where r.room_id in (?))
-     select ${eventColumns('e')} from wanted w
+     select e.room_id, e.event_id from wanted w
        join events e on e.room_id = w.room_id and e.stream_id > w.after and e.stream_id <= ? and e.status = 0
       order by e.room_id, e.stream_id`,
     roomIds,
     { before: [upto, limit], after: [upto] },
-  )
-  return Map.groupBy(
-    rows.map((row) => new StoredEvent(row)),
-    ({ roomId }) => roomId,
   )
 }
 

@@ -2,8 +2,9 @@
 import type { EventId, RoomId, UserId } from '../../../core/ids.ts'
 import type { Database } from '../../../storage/database.ts'
 import type { StoredEvent } from '../../../storage/events.ts'
-import { listLatestEvents } from '../../../storage/sync.ts'
+import { listLatestEventIds } from '../../../storage/sync.ts'
 import type { ClientEvents } from '../../rooms/client-event.ts'
+import type { EventCache } from '../../rooms/event-cache.ts'
 import type { Members } from '../../rooms/members.ts'
 import type { IgnoredUsers, Visibility } from '../../rooms/visibility.ts'
 import type { KnownRoom } from '../room-lists.ts'
@@ -17,6 +18,7 @@ import type { UnreadSection } from './unread.ts'
 
 export interface JoinedParts {
   readonly database: Database
+  readonly events: EventCache
   readonly members: Members
   readonly tails: RoomTails
   readonly timelines: Timelines
@@ -87,11 +89,10 @@ export class JoinedSection {
   /** Members of `rooms.join` for rooms that are new to the client, read for all of them at once. */
   async fresh(span: Span, roomIds: readonly RoomId[], extras: RoomExtras): Promise<string[]> {
     if (roomIds.length === 0) return []
-    const { database, timelines, states, unread, visibility } = this.#parts
+    const { timelines, states, unread, visibility } = this.#parts
     const { filter, upto, who } = span
-    const limit = filter.timeline.limit
     const [pages, unreadTexts, summaries] = await Promise.all([
-      listLatestEvents(database, roomIds, { upto: upto.events, limit: limit + 1 }),
+      this.#pages(span, roomIds),
       unread.texts(span, roomIds),
       this.#summaries(span, roomIds),
       visibility.warm(roomIds),
@@ -131,6 +132,18 @@ export class JoinedSection {
       })
       return `${JSON.stringify(roomId)}:${text}`
     })
+  }
+
+  /** The last events of each room, one more than the timeline may have. */
+  async #pages({ upto, filter }: Span, roomIds: readonly RoomId[]): Promise<ReadonlyMap<RoomId, StoredEvent[]>> {
+    const { database, events } = this.#parts
+    const range = { upto: upto.events, limit: filter.timeline.limit + 1 }
+    const ids = (await listLatestEventIds(database, roomIds, range)).map(({ event_id }) => event_id)
+    const known = await events.list(ids)
+    return Map.groupBy(
+      ids.flatMap((id) => known.get(id) ?? []),
+      ({ roomId }) => roomId,
+    )
   }
 
   async #texts(

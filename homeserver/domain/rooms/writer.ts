@@ -110,8 +110,7 @@ export class LocalRoomWriter implements RoomWriter {
     readonly events: readonly SentEvent[]
   }> {
     // The id of a room of version 12 is the hash of its create event, so no two may be made in one millisecond.
-    const createdTs = timestamp ?? Math.max(this.#parts.clock.now(), this.#lastCreatedTs + 1)
-    this.#lastCreatedTs = Math.max(createdTs, this.#lastCreatedTs)
+    const createdTs = timestamp ?? (this.#lastCreatedTs = Math.max(this.#parts.clock.now(), this.#lastCreatedTs + 1))
     const createDraft: EventDraft = {
       type: 'm.room.create',
       stateKey: '',

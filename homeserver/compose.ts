@@ -1,4 +1,5 @@
 /** Which services there are, and what each is built from, in the order of their dependencies. */
+import { CarriedSettings } from './domain/account-data/carried-settings.ts'
 import { openAccountData } from './domain/account-data/open-account-data.ts'
 import type { AccountHooks } from './domain/accounts/hooks.ts'
 import { openAccounts } from './domain/accounts/open-accounts.ts'
@@ -7,6 +8,7 @@ import { openDevices } from './domain/devices/open-devices.ts'
 import { openDirectory } from './domain/directory/open-directory.ts'
 import { openEphemeral } from './domain/ephemeral/open-ephemeral.ts'
 import { openMedia } from './domain/media/open-media.ts'
+import { CarriedRules } from './domain/push/carried-rules.ts'
 import { openPush } from './domain/push/open-push.ts'
 import { EventCache } from './domain/rooms/event-cache.ts'
 import { Members } from './domain/rooms/members.ts'
@@ -59,6 +61,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     writer,
     directory: directory.directory,
     hooks,
+    settings: [new CarriedSettings(accountData), new CarriedRules(push)],
   })
   const { runnable: ephemeralRunnable, ...ephemeral } = openEphemeral({
     ...foundation,

@@ -112,6 +112,15 @@ export async function stateEventsAt(
   return rows.map((row) => new StoredEvent(row))
 }
 
+/** The place in the events stream at which the room first had state of this type. */
+export async function firstStateChange(conn: Conn, roomId: RoomId, type: string): Promise<number | undefined> {
+  const row = await conn.row<{ first: number | null }>(
+    'select min(stream_id) as first from state_changes where room_id = ? and type = ?',
+    [roomId, type],
+  )
+  return row?.first ?? undefined
+}
+
 export async function findStateEvent(
   conn: Conn,
   roomId: RoomId,

@@ -1,5 +1,5 @@
 /** What rooms ask of those who come after them: `compose.ts` fulfils it. */
-import type { RoomAlias, RoomId, ServerName } from '../../core/ids.ts'
+import type { RoomAlias, RoomId, ServerName, UserId } from '../../core/ids.ts'
 import type { Requester } from '../accounts/requester.ts'
 
 /** Whoever keeps aliases and the published list. */
@@ -14,4 +14,10 @@ export interface RoomDirectory {
   publish(who: Requester, roomId: RoomId): Promise<void>
   /** Gives a room's local aliases and its place in the list to the room that replaces it. */
   move(from: RoomId, to: RoomId): Promise<void>
+}
+
+/** Whoever keeps settings of a user for single rooms. */
+export interface RoomSettings {
+  /** Gives the settings for one room to the room that replaces it, unless it has settings of its own. */
+  carryOver(userId: UserId, from: RoomId, to: RoomId): Promise<void>
 }

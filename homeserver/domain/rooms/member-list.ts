@@ -4,7 +4,7 @@ import type { RoomId, UserId } from '../../core/ids.ts'
 import type { Database } from '../../storage/database.ts'
 import type { StoredEvent } from '../../storage/events.ts'
 import type { MembershipRow } from '../../storage/memberships.ts'
-import { currentStateEvents, stateEventsAt } from '../../storage/rooms.ts'
+import { currentStateEvents, firstStateChange, stateEventsAt } from '../../storage/rooms.ts'
 import type { Requester } from '../accounts/requester.ts'
 import type { Members } from './members.ts'
 import type { Visibility } from './visibility.ts'
@@ -31,11 +31,7 @@ export class MemberList {
   async events(who: Requester, roomId: RoomId, filter: MemberFilter = {}): Promise<StoredEvent[]> {
     const { at = Infinity, membership, notMembership } = filter
     const { upto = Infinity } = await this.#visibility.requireReader(who.userId, roomId)
-    const place = Math.min(at, upto)
-    const events =
-      place === Infinity
-        ? await currentStateEvents(this.#database, roomId, types)
-        : await stateEventsAt(this.#database, roomId, place, types)
+    const events = await this.#eventsAt(roomId, Math.min(at, upto))
     if (membership === undefined && notMembership === undefined) return events
     const [wanted, unwanted] = [JSON.stringify(membership), JSON.stringify(notMembership)]
     return events.filter((event) => {
@@ -43,6 +39,15 @@ export class MemberList {
       // Told both, a client gets what either lets through, as from other servers.
       return (wanted !== undefined && text === wanted) || (unwanted !== undefined && text !== unwanted)
     })
+  }
+
+  async #eventsAt(roomId: RoomId, place: number): Promise<StoredEvent[]> {
+    if (place === Infinity) return await currentStateEvents(this.#database, roomId, types)
+    const events = await stateEventsAt(this.#database, roomId, place, types)
+    if (events.length > 0) return events
+    // A place before the room was made is that of a client that has seen all of it: to it the room began with its creator.
+    const first = await firstStateChange(this.#database, roomId, 'm.room.member')
+    return first === undefined ? [] : await stateEventsAt(this.#database, roomId, first, types)
   }
 
   /** Those who are in the room now, for those who are in it. */

@@ -2,16 +2,18 @@
 import type { Config } from '../../config/schema.ts'
 import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Background } from '../../platform/lifecycle.ts'
 import type { Database } from '../../storage/database.ts'
 import type { AccountHooks } from '../accounts/hooks.ts'
 import { RoomCreator } from './create.ts'
 import type { EventCache } from './event-cache.ts'
 import { Forgetting } from './forget.ts'
-import type { RoomDirectory } from './hooks.ts'
+import type { RoomDirectory, RoomSettings } from './hooks.ts'
 import { MemberList } from './member-list.ts'
 import type { Members } from './members.ts'
 import { Memberships } from './membership.ts'
 import { EventSender } from './send.ts'
+import { followReplacements } from './replaced-rooms.ts'
 import { RoomsOfUser } from './rooms-of-user.ts'
 import { RoomState } from './state.ts'
 import type { Transactions } from './transactions.ts'
@@ -32,6 +34,7 @@ export interface RoomServices {
 export interface RoomParts {
   readonly config: Config
   readonly clock: Clock
+  readonly background: Background
   readonly database: Database
   readonly bus: Bus
   readonly events: EventCache
@@ -42,6 +45,7 @@ export interface RoomParts {
   readonly directory: RoomDirectory
   /** Rooms act when profiles change and accounts end. */
   readonly hooks: AccountHooks
+  readonly settings: readonly RoomSettings[]
 }
 
 export function openRooms({ config, hooks, ...parts }: RoomParts): RoomServices {
@@ -50,6 +54,7 @@ export function openRooms({ config, hooks, ...parts }: RoomParts): RoomServices 
   const roomsOfUser = new RoomsOfUser({ members: parts.members, memberships })
   hooks.departures.push(roomsOfUser)
   hooks.profiles.push(roomsOfUser)
+  followReplacements(parts)
   return {
     eventSender: new EventSender(parts),
     forgetting: new Forgetting(parts),

@@ -50,7 +50,7 @@ export class RoomState {
         ({ roomId, content }, before) => checkCanonicalAlias(directory, roomId, content, before?.pdu.content),
       ],
       ['m.room.encryption', checkEncryption],
-      ['m.room.power_levels', ({ roomId, content }) => checkCreatorsUnnamed(database, roomId, content)],
+      ['m.room.power_levels', ({ roomId, content }) => checkPowerLevels(database, roomId, content)],
       ['m.room.server_acl', ({ content }) => checkServerAcl(content, serverName)],
     ])
   }
@@ -105,10 +105,15 @@ function checkServerAcl(content: JsonObject, serverName: ServerName): void {
   if (!allowsServer(content, serverName)) throw invalidParam('This would shut your own server out of the room')
 }
 
-/** Told apart from a lack of power: creators have power without limit, and saying less of them is a mistake. */
-async function checkCreatorsUnnamed(database: Database, roomId: RoomId, { users }: JsonObject): Promise<void> {
-  if (!isJsonObject(users)) return
+/**
+ * What is wrong with power levels whoever sets them: numbers that are none here, and levels of creators, who have power
+ * without limit.
+ */
+async function checkPowerLevels(database: Database, roomId: RoomId, content: JsonObject): Promise<void> {
   const { version, create } = await roomPower(database, roomId)
+  encodeCanonical(content, version)
+  const { users } = content
+  if (!isJsonObject(users)) return
   if (!version.privilegedCreators || !create) return
   const creators = [create.sender, ...additionalCreators(create)]
   if (creators.some((id) => Object.hasOwn(users, id))) throw badJson('Creators of the room have no level of their own')

@@ -97,6 +97,7 @@ forEachDatabase(({ dialect }) => {
     expect(await list('?membership=leave')).toEqual([bob.userId])
     expect(await list('?not_membership=leave')).toEqual([alice.userId])
     expect(await list(`?at=s1_e${member?.stream_id}`)).toEqual([alice.userId])
+    expect(await list('?at=s1_e0')).toEqual([alice.userId])
     expect(await alice.refusal('GET', at(roomId, 'members?at=yesterday'))).toEqual({
       status: 400,
       errcode: 'M_INVALID_PARAM',
@@ -129,7 +130,7 @@ forEachDatabase(({ dialect }) => {
     await using server = await startServer({ database: dialect })
     const alice = await server.register('alice')
     const roomId = await alice.createRoom()
-    const put = (type: string, content: object): Promise<object> =>
+    const put = (type: string, content: object | string): Promise<object> =>
       alice.refusal('PUT', at(roomId, `state/${type}`), content)
     const invalid = { status: 400, errcode: 'M_INVALID_PARAM' }
     for (const acl of [{}, { allow: ['other.test'] }, { allow: ['*'], deny: ['hs.*'] }]) {
@@ -140,6 +141,10 @@ forEachDatabase(({ dialect }) => {
     expect(await put('m.room.encryption', {})).toEqual(forbidden)
     expect(await put('m.room.create', { room_version: '11' })).toEqual(forbidden)
     expect(await put('m.room.power_levels', { users: { [alice.userId]: 100 } })).toEqual({
+      status: 400,
+      errcode: 'M_BAD_JSON',
+    })
+    expect(await put('m.room.power_levels', '{"users":{"@b:hs.test":9007199254740992}}')).toEqual({
       status: 400,
       errcode: 'M_BAD_JSON',
     })

@@ -100,6 +100,28 @@ forEachDatabase(({ dialect }) => {
     expect(await stateOf(bob, replacement, 'm.room.name')).toEqual({ name: 'Den' })
   })
 
+  test('who comes into the new room finds the settings of the old one', async () => {
+    await using server = await startServer({ database: dialect })
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const old = await alice.createRoom({ preset: 'public_chat' })
+    await bob.post(at(old, 'join'))
+    const own = `/user/${bob.userId}`
+    const id = encodeURIComponent(old)
+    await bob.put(`${own}/rooms/${id}/tags/m.favourite`, { order: 0.5 })
+    await bob.put(`${own}/account_data/m.direct`, { [alice.userId]: [old] })
+    await bob.put(`/pushrules/global/room/${id}`, { actions: [] })
+    const replacement = await upgrade(alice, old, '12')
+    await bob.post(at(replacement, 'join'))
+    await server.server.settle()
+    expect(await bob.get(`${own}/rooms/${encodeURIComponent(replacement)}/tags`)).toEqual({
+      tags: { 'm.favourite': { order: 0.5 } },
+    })
+    expect(await bob.get(`${own}/account_data/m.direct`)).toEqual({ [alice.userId]: [old, replacement] })
+    expect(await bob.get(`/pushrules/global/room/${encodeURIComponent(replacement)}`)).toMatchObject({ actions: [] })
+    const rules = (await alice.get('/pushrules/'))['global']['room']
+    expect(rules).toEqual([])
+  })
+
   test('a room is replaced by members with the power to do so, in a version there is', async () => {
     await using server = await startServer({ database: dialect })
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]

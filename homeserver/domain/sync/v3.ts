@@ -3,6 +3,7 @@
  * waits. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync
  */
 import { formatSyncToken, type StreamName, streamNames } from '../../core/token.ts'
+import { MatrixError } from '../../core/errors.ts'
 import type { RoomId, UserId } from '../../core/ids.ts'
 import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -132,7 +133,12 @@ export class Sync {
       if (left <= 0) return await this.#nothing(span)
       // What there was did not concern the client, so it knows it.
       since = span.upto
-      await notifier.wait({ userId: who.userId, since, timeoutMs: left, signal })
+      try {
+        await notifier.wait({ userId: who.userId, since, timeoutMs: left, signal })
+      } catch (error) {
+        if (error instanceof MatrixError) throw error // nobody is there any more
+        return await this.#nothing(span) // the server stops
+      }
     }
   }
 

@@ -272,4 +272,16 @@ forEachDatabase(({ dialect: database }) => {
     expect(room.timeline.events).toEqual([])
     expect(typesOf(room.state.events)).toContain('m.room.create')
   })
+
+  test('when the server stops, long polls are answered', async () => {
+    const server = await startServer({ database })
+    const alice = await server.register('alice')
+    const { next_batch: since } = await alice.sync()
+    const waiting = alice.request('GET', `/sync?since=${since}&timeout=30000`)
+    for (let tries = 0; tries < 500 && server.server.services.notifier.waiting === 0; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    await server[Symbol.asyncDispose]()
+    expect(await waiting).toMatchObject({ status: 200, body: { next_batch: expect.any(String) } })
+  })
 })

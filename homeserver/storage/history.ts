@@ -3,10 +3,10 @@
  * depth is a place in the order in which the events came here.
  */
 import type { RoomEventFilter } from '../core/filter.ts'
-import type { RoomId } from '../core/ids.ts'
+import type { EventId, RoomId } from '../core/ids.ts'
 import type { PaginationToken } from '../core/token.ts'
 import { type Conn, escapeLike, type Value } from './database.ts'
-import { eventColumns, type EventRow, StoredEvent } from './events.ts'
+import { eventColumns, type EventRow, listEventsByNid, StoredEvent } from './events.ts'
 
 /** Backwards, from late to early, or forwards. */
 export type Direction = 'b' | 'f'
@@ -30,15 +30,18 @@ export interface EventPage {
 /** Events looked at for one page, so that a filter that passes next to nothing does not read a whole room. */
 const WINDOW = 5_000
 
+/** What finds an event that is in memory. */
+export type Peek = (eventId: EventId) => StoredEvent | undefined
+
 /**
  * The next accepted events of a room. With a filter a page may be empty though there is more. The filter is a first
- * sieve: what it lets through has yet to be asked the compiled filter.
+ * sieve: what it lets through has yet to be asked the compiled filter. Of events in memory only the places are read.
  */
 export async function listRoomEvents(
   conn: Conn,
   roomId: RoomId,
   range: EventRange,
-  filter: RoomEventFilter = {},
+  { filter = {}, peek }: { readonly filter?: RoomEventFilter; readonly peek: Peek },
 ): Promise<EventPage> {
   const { limit } = range
   const sieve = sieveOf(filter, roomId)
@@ -48,34 +51,51 @@ export async function listRoomEvents(
   const order = orderOf(range, 'e')
   const rows =
     sieve.length === 0
-      ? await conn.rows<EventRow>(
-          `select ${eventColumns('e')} from events e where ${where} order by ${order} limit ${limit + 1}`,
+      ? await conn.rows<PlacedRow>(
+          `select ${placeColumns} from events e where ${where} order by ${order} limit ${limit + 1}`,
           bindings,
         )
-      : await conn.rows<EventRow>(
-          `select ${eventColumns('e')}
+      : await conn.rows<PlacedRow>(
+          `select ${placeColumns}
              from (select e.* from events e where ${where} order by ${order} limit ${WINDOW}) as e
             where ${sieve.map(([text]) => text).join(' and ')} order by ${order} limit ${limit + 1}`,
-          [...bindings, ...sieve.flatMap(([, values]) => values)],
+          [...bindings, ...sieve.flatMap(([, bound]) => bound)],
         )
-  const events = rows.slice(0, limit).map((row) => new StoredEvent(row))
+  const events = await eventsOf(conn, rows.slice(0, limit), peek)
   if (rows.length > limit) return { events, next: placeBeyond(rows[limit - 1], range) ?? range.from }
   if (sieve.length === 0) return { events, next: undefined }
   const last = await conn.row<PlacedRow>(
-    `select e.depth, e.stream_id from events e where ${where} order by ${order} limit 1 offset ${WINDOW - 1}`,
+    `select ${placeColumns} from events e where ${where} order by ${order} limit 1 offset ${WINDOW - 1}`,
     bindings,
   )
   return { events, next: placeBeyond(last, range) }
 }
 
+/** The events of these rows, in their order. */
+async function eventsOf(conn: Conn, rows: readonly PlacedRow[], peek: Peek): Promise<StoredEvent[]> {
+  const known = new Map<number, StoredEvent>()
+  const missing: number[] = []
+  for (const { nid, event_id: id } of rows) {
+    const event = peek(id)
+    if (event) known.set(nid, event)
+    else missing.push(nid)
+  }
+  if (missing.length > 0) for (const event of await listEventsByNid(conn, missing)) known.set(event.row.nid, event)
+  return rows.flatMap(({ nid }) => known.get(nid) ?? [])
+}
+
+const placeColumns = 'e.nid, e.event_id, e.depth, e.stream_id'
+
 interface PlacedRow {
+  readonly nid: number
+  readonly event_id: EventId
   readonly depth: number
   readonly stream_id: number | null
 }
 
 /** The place on the far side of an event, for those who walk in this direction. */
 export function placeBeyond(
-  row: PlacedRow | undefined,
+  row: Pick<PlacedRow, 'depth' | 'stream_id'> | undefined,
   { dir, from }: Pick<EventRange, 'dir' | 'from'>,
 ): PaginationToken | undefined {
   if (!row || row.stream_id === null) return undefined

@@ -145,7 +145,7 @@ export class History {
 
   /** Goes on until `limit` events are found that the user may see and the filter lets through, or the room ends. */
   async #walk(userId: UserId, roomId: RoomId, range: EventRange, filter: CompiledEventFilter): Promise<Walk> {
-    const { database, visibility } = this.#parts
+    const { database, events: cache, visibility } = this.#parts
     const { limit } = range
     const events: StoredEvent[] = []
     let place = range.from
@@ -155,7 +155,7 @@ export class History {
         database,
         roomId,
         { ...range, from: place, limit: pages === 0 ? limit : Math.max(limit, NEXT_PAGE) },
-        filter.source,
+        { filter: filter.source, peek: (id) => cache.peek(id) },
       )
       const seen = await visibility.visibleTo(userId, roomId, page.events)
       for (const event of seen) {

@@ -7,6 +7,7 @@ import { OpenIdTokens } from './domain/accounts/openid-tokens.ts'
 import { openDevices } from './domain/devices/open-devices.ts'
 import { openDirectory } from './domain/directory/open-directory.ts'
 import { openEphemeral } from './domain/ephemeral/open-ephemeral.ts'
+import { openFederation } from './domain/federation/open-federation.ts'
 import { openMedia } from './domain/media/open-media.ts'
 import { CarriedRules } from './domain/push/carried-rules.ts'
 import { openPush } from './domain/push/open-push.ts'
@@ -18,7 +19,7 @@ import { Transactions } from './domain/rooms/transactions.ts'
 import { Visibility } from './domain/rooms/visibility.ts'
 import { LocalRoomWriter } from './domain/rooms/writer.ts'
 import { openSync } from './domain/sync/open-sync.ts'
-import type { Authenticator } from './http/auth.ts'
+import type { Authenticator, ServerAuthenticator } from './http/auth.ts'
 import type { Services } from './http/services.ts'
 import type { Service } from './platform/lifecycle.ts'
 import type { Foundation } from './server.ts'
@@ -26,6 +27,7 @@ import type { Foundation } from './server.ts'
 export interface Composition {
   readonly services: Services
   readonly authenticator: Authenticator
+  readonly serverAuthenticator: ServerAuthenticator
   /** Those with a life of their own, in the order in which they start. */
   readonly runnable: readonly Service[]
 }
@@ -82,6 +84,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     clientEvents: history.clientEvents,
   })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
+  const { serverAuthenticator, ...federation } = await openFederation(foundation)
   return {
     services: {
       config,
@@ -103,8 +106,10 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...directory,
       ...sync,
       ...mediaServices,
+      ...federation,
     },
     authenticator,
+    serverAuthenticator,
     runnable: [...accountsRunnable, ...ephemeralRunnable, ...mediaRunnable],
   }
 }

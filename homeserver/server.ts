@@ -6,9 +6,10 @@ import type { Config } from './config/schema.ts'
 import type { Signer, SigningKey } from './core/signing.ts'
 import { compose } from './compose.ts'
 import { openDatabase } from './open-database.ts'
+import { openOutgoing } from './outgoing.ts'
 import { limitsOf } from './http/limits.ts'
 import { trustedProxies } from './http/client-address.ts'
-import { endpoints } from './http/endpoints.ts'
+import { endpointsOf } from './http/endpoints.ts'
 import { listen, type Listening, type ListenOptions } from './http/listener.ts'
 import { metricsHandler } from './http/metrics.ts'
 import { RateLimiter } from './http/rate-limit.ts'
@@ -16,6 +17,8 @@ import { createApp } from './http/router.ts'
 import type { Services } from './http/services.ts'
 import { type Bus, MemoryBus } from './platform/bus.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
+import { createDns, type Dns } from './platform/dns.ts'
+import type { Fetcher } from './platform/fetch.ts'
 import { Background, Supervisor } from './platform/lifecycle.ts'
 import { logger } from './platform/log.ts'
 import { Metrics } from './platform/metrics.ts'
@@ -34,6 +37,7 @@ export interface ServerParts {
   readonly signingKeys: readonly [SigningKey, ...SigningKey[]]
   readonly clock?: Clock
   readonly bus?: Bus
+  readonly dns?: Dns
 }
 
 /** What every service may be built from. */
@@ -45,6 +49,9 @@ export interface Foundation {
   readonly database: Database
   readonly bus: Bus
   readonly streams: Streams
+  readonly dns: Dns
+  /** For everything that goes out over HTTP. */
+  readonly fetch: Fetcher
   readonly signer: Signer
   readonly signingKeys: readonly [SigningKey, ...SigningKey[]]
 }
@@ -79,7 +86,7 @@ export class Server implements AsyncDisposable {
   /** Migrates, starts every service, listens. On failure everything opened so far is closed again. */
   static async start(
     config: Config,
-    { signingKeys, clock = systemClock, bus = new MemoryBus() }: ServerParts,
+    { signingKeys, clock = systemClock, bus = new MemoryBus(), dns = createDns({ clock }) }: ServerParts,
   ): Promise<Server> {
     await using opening = new AsyncDisposableStack()
     const metrics = new Metrics()
@@ -89,9 +96,11 @@ export class Server implements AsyncDisposable {
     const schema = await migrate(database)
     const streams = await Streams.open(database, bus, { clock })
     const background = new Background({ clock })
+    const fetch = await openOutgoing(config, { dns, clock })
+    opening.defer(() => fetch.close())
     const signer = { serverName: config.server_name, key: signingKeys[0] }
-    const foundation = { config, clock, metrics, background, database, bus, streams, signer, signingKeys }
-    const { services, authenticator, runnable } = await compose(foundation)
+    const foundation = { config, clock, metrics, background, database, bus, streams, dns, fetch, signer, signingKeys }
+    const { services, authenticator, serverAuthenticator, runnable } = await compose(foundation)
     const supervisor = new Supervisor({ clock })
     opening.defer(() => supervisor.stop())
     await supervisor.start([background, ...runnable])
@@ -99,9 +108,10 @@ export class Server implements AsyncDisposable {
     const stopping = new AbortController()
     const limiter = new RateLimiter({ clock, limits: limitsOf(config.limits.preset) })
     const app = createApp({
-      endpoints,
+      endpoints: endpointsOf(config),
       services,
       authenticator,
+      serverAuthenticator,
       limiter,
       metrics,
       trustedProxies: trustedProxies(config.listen.trusted_proxies),
@@ -126,6 +136,11 @@ export class Server implements AsyncDisposable {
   /** The port of the plain HTTP listener. */
   get port(): number {
     return this.#listeners[0]?.port ?? this.#config.listen.port
+  }
+
+  /** The port of the listener with the server's own certificate, if there is one. */
+  get tlsPort(): number | undefined {
+    return this.#listeners[1]?.port
   }
 
   /** Resolves when no background work is left: what tests call instead of sleeping. */

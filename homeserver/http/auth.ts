@@ -1,7 +1,9 @@
 /** Finds out who asks. */
 import type { IncomingMessage } from 'node:http'
 import { forbidden, MatrixError, missingToken } from '../core/errors.ts'
+import type { ServerName } from '../core/ids.ts'
 import type { Requester } from '../domain/accounts/requester.ts'
+import { type JsonBody, readJsonBody } from './body.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** What the router asks of the accounts. */
@@ -14,6 +16,18 @@ export interface Authenticator {
   authenticate(token: string, options: AuthenticateOptions): Promise<Requester>
   /** The id of the application service that has this token. Throws `M_UNKNOWN_TOKEN`. */
   authenticateAppservice(token: string): { readonly appserviceId: string }
+}
+
+/** What the router asks of federation. */
+export interface ServerAuthenticator {
+  /**
+   * The server that has signed a request, and the body, which its signature covers and `readBody` reads. Throws
+   * `M_UNAUTHORIZED`, and `M_FORBIDDEN` for servers we do not talk to.
+   */
+  authenticate(
+    request: { readonly method: string; readonly uri: string; readonly authorization: readonly string[] },
+    readBody: () => Promise<JsonBody | undefined>,
+  ): Promise<{ readonly origin: ServerName; readonly content: JsonBody | undefined }>
 }
 
 export interface AuthenticateOptions {
@@ -51,6 +65,20 @@ export async function principalOf(
     throw new MatrixError(403, 'M_USER_SUSPENDED', 'Your account is suspended: you can read and leave, not write')
   }
   return who
+}
+
+/** Another server, and the value of the body, which has to be read to find out. */
+export async function serverPrincipalOf(
+  endpoint: Endpoint,
+  request: IncomingMessage,
+  authenticator: ServerAuthenticator,
+): Promise<{ readonly who: { readonly origin: ServerName }; readonly body: unknown }> {
+  const { method = '', url: uri = '', headersDistinct } = request
+  const { origin, content } = await authenticator.authenticate(
+    { method, uri, authorization: headersDistinct['authorization'] ?? [] },
+    () => readJsonBody(request, { maxBytes: endpoint.maxBody, numbers: 'exact' }),
+  )
+  return { who: { origin }, body: content?.value }
 }
 
 /** By header, or by the query as old clients do. https://spec.matrix.org/v1.19/client-server-api/#using-access-tokens */

@@ -1,6 +1,7 @@
 /** Reads a request's JSON body: counted while it arrives, UTF-8 or refused, parsed once. */
 import type { IncomingMessage } from 'node:http'
 import { parseJson } from '../core/canonical-json.ts'
+import type { Json } from '../core/event.ts'
 import { MatrixError, notJson, tooLarge } from '../core/errors.ts'
 
 /** Against clients that send a body byte by byte (T47). */
@@ -8,11 +9,24 @@ const DEADLINE_MS = 75_000
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
+export interface JsonBody {
+  readonly text: string
+  readonly value: Json
+}
+
 /** The JSON value, or undefined for an empty body. Throws `M_TOO_LARGE` as soon as `maxBytes` are passed, `M_NOT_JSON` for what is no JSON text. */
 export async function readJson(
   request: IncomingMessage,
-  { maxBytes, numbers }: { maxBytes: number; numbers: 'exact' | 'plain' },
+  options: { maxBytes: number; numbers: 'exact' | 'plain' },
 ): Promise<unknown> {
+  return (await readJsonBody(request, options))?.value
+}
+
+/** As `readJson`, with the text that the value was read from. */
+export async function readJsonBody(
+  request: IncomingMessage,
+  { maxBytes, numbers }: { maxBytes: number; numbers: 'exact' | 'plain' },
+): Promise<JsonBody | undefined> {
   const type = request.headers['content-type']?.toLowerCase() ?? ''
   if (type.startsWith('multipart/')) {
     throw new MatrixError(415, 'M_NOT_JSON', 'The request body must be JSON')
@@ -25,7 +39,7 @@ export async function readJson(
   } catch {
     throw notJson('The request body is not UTF-8')
   }
-  return parseJson(text, { numbers })
+  return { text, value: parseJson(text, { numbers }) }
 }
 
 /** The whole body. Throws `M_TOO_LARGE` as soon as `maxBytes` are passed. */

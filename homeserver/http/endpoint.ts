@@ -3,14 +3,18 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
+import type { ServerName } from '../core/ids.ts'
 import type { Requester } from '../domain/accounts/requester.ts'
 import type { LimitName } from './rate-limit.ts'
 import type { Services } from './services.ts'
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE'
 
-/** Who may ask: anybody, anybody but a token is looked at, a user, a server administrator, an application service itself. */
-export type AuthKind = 'none' | 'optional' | 'user' | 'admin' | 'appservice'
+/**
+ * Who may ask: anybody, anybody but a token is looked at, a user, a server administrator, an application service itself,
+ * another server, whose signature covers the body.
+ */
+export type AuthKind = 'none' | 'optional' | 'user' | 'admin' | 'appservice' | 'server'
 
 interface Principals {
   none: undefined
@@ -18,6 +22,7 @@ interface Principals {
   user: Requester
   admin: Requester
   appservice: { readonly appserviceId: string }
+  server: { readonly origin: ServerName }
 }
 
 /** `/rooms/:roomId/typing/:userId` gives `{ roomId: string, userId: string }`. */
@@ -84,7 +89,7 @@ interface Declaration<Path extends string, Auth extends AuthKind, Query extends 
   readonly query?: Query
   /** The schema of a JSON body; `stream` leaves the body to the handler, `none` is for methods that have none. */
   readonly body?: Body | 'stream'
-  /** Keeps numbers in the body as they are written, for content of events: `1.0` is not an integer there. */
+  /** Keeps numbers in the body as they are written, for content of events: `1.0` is not an integer there. Always so with `server`. */
   readonly exactNumbers?: boolean
   /** Bytes; 1 MiB unless told. */
   readonly maxBody?: number

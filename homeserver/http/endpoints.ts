@@ -1,4 +1,5 @@
 /** Every endpoint there is, by file. A path missing here is answered with M_UNRECOGNIZED. */
+import type { Config } from '../config/schema.ts'
 import { adminRegisterEndpoints } from './admin/register.ts'
 import { accountEndpoints } from './client/account.ts'
 import { accountDataEndpoints } from './client/account-data.ts'
@@ -51,8 +52,13 @@ import { userDirectoryEndpoints } from './client/user-directory.ts'
 import { versions } from './client/versions.ts'
 import { wellKnownEndpoints } from './client/well-known.ts'
 import type { Endpoint } from './endpoint.ts'
+import { serverKeysEndpoints } from './server/keys.ts'
+import { queryEndpoints } from './server/query.ts'
+import { versionEndpoints } from './server/version.ts'
+import { wellKnownServerEndpoints } from './server/well-known.ts'
 
-export const endpoints: readonly Endpoint[] = [
+/** Those that are there whether we talk with other servers or not. */
+const ownEndpoints: readonly Endpoint[] = [
   versions,
   ...registerEndpoints,
   ...loginEndpoints,
@@ -104,4 +110,18 @@ export const endpoints: readonly Endpoint[] = [
   ...upgradeEndpoints,
   ...syncEndpoints,
   ...filterEndpoints,
+  ...versionEndpoints,
 ]
+
+const federationEndpoints: readonly Endpoint[] = [
+  ...wellKnownServerEndpoints,
+  ...serverKeysEndpoints,
+  ...queryEndpoints,
+]
+
+export const endpoints: readonly Endpoint[] = [...ownEndpoints, ...federationEndpoints]
+
+/** With `federation.mode: off` other servers find nothing here. */
+export function endpointsOf({ federation }: Config): readonly Endpoint[] {
+  return federation.mode === 'off' ? ownEndpoints : endpoints
+}

@@ -18,6 +18,8 @@ const normal: Limits = {
   search: { perSecond: 2, burst: 20 },
   keys: { perSecond: 20, burst: 200 },
   sync: { perSecond: 20, burst: 200 },
+  // Of another server, with all its users.
+  federation: { perSecond: 100, burst: 1000 },
   admin: { perSecond: 20, burst: 100 },
 }
 

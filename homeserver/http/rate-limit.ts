@@ -26,6 +26,7 @@ export const limitNames = [
   'search',
   'keys',
   'sync',
+  'federation',
   'admin',
 ] as const
 

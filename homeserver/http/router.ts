@@ -1,16 +1,18 @@
 /**
  * Mounts endpoint declarations on Koa. Every request takes the same way:
- * request id → CORS → route → who asks → rate limit → query and body → handler → answer.
+ * request id → CORS → route → who asks → rate limit → query and body → handler → answer. Only where another server asks
+ * the body is read before it is known who does, because the signature covers it.
  */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import findMyWay from 'find-my-way'
 import Koa from 'koa'
 import { badJson, MatrixError, missingParam, unrecognized } from '../core/errors.ts'
+import type { ServerName } from '../core/ids.ts'
 import { logger, withRequest } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
 import type { Requester } from '../domain/accounts/requester.ts'
-import { type Authenticator, principalOf } from './auth.ts'
+import { type Authenticator, principalOf, type ServerAuthenticator, serverPrincipalOf } from './auth.ts'
 import { readJson } from './body.ts'
 import { clientAddress, type TrustedProxies } from './client-address.ts'
 import { type Answer, type Endpoint, JsonText, type Method, type Pieces, Reply } from './endpoint.ts'
@@ -34,6 +36,7 @@ export interface RouterParts {
   readonly endpoints: readonly Endpoint[]
   readonly services: Services
   readonly authenticator: Authenticator
+  readonly serverAuthenticator: ServerAuthenticator
   readonly limiter: RateLimiter
   readonly metrics: Metrics
   readonly trustedProxies: TrustedProxies
@@ -101,7 +104,7 @@ function mount(endpoints: readonly Endpoint[]): Routes {
 }
 
 async function serve(
-  { services, authenticator, limiter, trustedProxies, stopping }: RouterParts,
+  { services, authenticator, serverAuthenticator, limiter, trustedProxies, stopping }: RouterParts,
   endpoint: Endpoint,
   params: Record<string, string | undefined>,
   request: IncomingMessage,
@@ -109,25 +112,33 @@ async function serve(
   url: Url,
 ): Promise<Answer> {
   const ip = clientAddress(request, trustedProxies)
-  const who = await principalOf(endpoint, request, url.query, ip, authenticator)
+  const asked =
+    endpoint.auth === 'server'
+      ? await serverPrincipalOf(endpoint, request, serverAuthenticator)
+      : { who: await principalOf(endpoint, request, url.query, ip, authenticator) }
+  const { who } = asked
   if (!isUnlimited(who)) limiter.spend(endpoint.limit, limitKey(who, ip))
   for (const [name, value] of Object.entries(params)) {
     if (value === '' && name !== 'stateKey') throw missingParam(`The path has an empty ${name}`)
     if (value?.includes('\0') || value?.isWellFormed() === false) throw badJson(`The path has a malformed ${name}`)
   }
   const query = endpoint.query && parse(endpoint.query, Object.fromEntries(url.query), 'query')
-  const body = await bodyOf(endpoint, request)
+  const body = 'body' in asked ? signedBodyOf(endpoint, asked.body) : await bodyOf(endpoint, request)
   return await endpoint.handle(
     { params, who, query, body, ip, signal: signalOf(response, stopping), request, path: url.path },
     services,
   )
 }
 
-function limitKey(who: Requester | { appserviceId: string } | undefined, ip: string): string {
-  return who && 'userId' in who ? who.userId : (who?.appserviceId ?? ip)
+type Principal = Requester | { readonly appserviceId: string } | { readonly origin: ServerName } | undefined
+
+function limitKey(who: Principal, ip: string): string {
+  if (!who) return ip
+  if ('userId' in who) return who.userId
+  return 'origin' in who ? who.origin : who.appserviceId
 }
 
-function isUnlimited(who: Requester | { appserviceId: string } | undefined): boolean {
+function isUnlimited(who: Principal): boolean {
   return who !== undefined && 'isUnlimited' in who && who.isUnlimited === true
 }
 
@@ -142,6 +153,10 @@ async function bodyOf({ body: schema, maxBody, exactNumbers }: Endpoint, request
     await readJson(request, { maxBytes: maxBody, numbers: exactNumbers ? 'exact' : 'plain' }),
     'body',
   )
+}
+
+function signedBodyOf({ body: schema }: Endpoint, value: unknown): unknown {
+  return schema === undefined || schema === 'stream' ? undefined : parse(schema, value, 'body')
 }
 
 function parse(schema: NonNullable<Endpoint['query']>, value: unknown, part: 'body' | 'query'): unknown {

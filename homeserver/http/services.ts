@@ -6,6 +6,7 @@ import type { OpenIdTokens } from '../domain/accounts/openid-tokens.ts'
 import type { DeviceServices } from '../domain/devices/open-devices.ts'
 import type { DirectoryServices } from '../domain/directory/open-directory.ts'
 import type { EphemeralServices } from '../domain/ephemeral/open-ephemeral.ts'
+import type { FederationServices } from '../domain/federation/open-federation.ts'
 import type { Media } from '../domain/media/media.ts'
 import type { MediaReader } from '../domain/media/reader.ts'
 import type { Thumbnails } from '../domain/media/thumbnails.ts'
@@ -31,6 +32,7 @@ export interface Services
     RoomServices,
     HistoryServices,
     DirectoryServices,
+    FederationServices,
     SyncServices {
   readonly config: Config
   readonly clock: Clock

@@ -66,6 +66,7 @@ export async function startMediaServer(
     endpoints: mediaEndpoints,
     services: { config: settings, clock, metrics, ...services } as unknown as Services, // all that these endpoints use
     authenticator: { authenticate: (token) => Promise.resolve(requester(token)), authenticateAppservice: refuse },
+    serverAuthenticator: { authenticate: refuse },
     limiter: new RateLimiter({ clock, limits: {} }),
     metrics,
     trustedProxies: trustedProxies([]),

@@ -1,3 +1,4 @@
+import { notFound } from '../../core/errors.ts'
 import { endpoint } from '../endpoint.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixclient */
@@ -9,4 +10,25 @@ const wellKnownClient = endpoint({
   handle: (_, { config }) => ({ 'm.homeserver': { base_url: config.public_url } }),
 })
 
-export const wellKnownEndpoints = [wellKnownClient]
+/** https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixsupport */
+const wellKnownSupport = endpoint({
+  method: 'GET',
+  path: '/.well-known/matrix/support',
+  auth: 'none',
+  limit: 'none',
+  handle: (_, { config: { support } }) => {
+    const { matrix_id, email, page } = support
+    const contact = {
+      ...(matrix_id === undefined ? {} : { matrix_id }),
+      ...(email === undefined ? {} : { email_address: email }),
+    }
+    const hasContact = Object.keys(contact).length > 0
+    if (!hasContact && page === undefined) throw notFound('This server does not say whom to turn to')
+    return {
+      ...(hasContact ? { contacts: [{ ...contact, role: 'm.role.admin' }] } : {}),
+      ...(page === undefined ? {} : { support_page: page }),
+    }
+  },
+})
+
+export const wellKnownEndpoints = [wellKnownClient, wellKnownSupport]

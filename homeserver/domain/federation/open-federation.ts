@@ -1,0 +1,67 @@
+/** Builds what talks with other servers. With `federation.mode: off` it is there and talks with nobody. */
+import type { Config } from '../../config/schema.ts'
+import type { Signer, SigningKey } from '../../core/signing.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Dns } from '../../platform/dns.ts'
+import type { Fetcher } from '../../platform/fetch.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import type { Database } from '../../storage/database.ts'
+import { RequestAuthenticator } from './authenticate-request.ts'
+import { FederationClient } from './client.ts'
+import { Destinations } from './destinations.ts'
+import { createKeySource } from './key-source.ts'
+import { KeyRing } from './keys.ts'
+import { Notary } from './notary.ts'
+import { OwnKeys } from './own-keys.ts'
+import { createResolveServer } from './resolve-server.ts'
+import { type ServerFilter, serverFilter } from './server-filter.ts'
+import { WellKnown } from './well-known.ts'
+
+export interface OpenFederationParts {
+  readonly config: Config
+  readonly database: Database
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly dns: Dns
+  readonly fetch: Fetcher
+  readonly signer: Signer
+  readonly signingKeys: readonly [SigningKey, ...SigningKey[]]
+}
+
+export interface FederationServices {
+  readonly federationClient: FederationClient
+  readonly keyRing: KeyRing
+  readonly ownKeys: OwnKeys
+  readonly notary: Notary
+  readonly destinations: Destinations
+  readonly mayTalkTo: ServerFilter
+}
+
+export async function openFederation(
+  parts: OpenFederationParts,
+): Promise<FederationServices & { readonly serverAuthenticator: RequestAuthenticator }> {
+  const { config, database, clock, metrics, dns, fetch, signer, signingKeys } = parts
+  const { serverName } = signer
+  const mayTalkTo = serverFilter(config.federation)
+  const destinations = new Destinations({ clock })
+  const resolveServer = createResolveServer({ dns, wellKnown: new WellKnown({ fetch, clock }) })
+  const federationClient = new FederationClient({
+    signer,
+    fetch,
+    resolveServer,
+    mayTalkTo,
+    destinations,
+    metrics,
+    clock,
+  })
+  const ownKeys = await OwnKeys.open({ serverName, database, clock, signingKeys })
+  const source = createKeySource({
+    client: federationClient,
+    notaryVerifier: (notary, keyId) => keyRing.verifierFor(notary, keyId, clock.now()),
+  })
+  const notaries = config.federation.key_servers
+  const keyRing: KeyRing = new KeyRing({ serverName, ownKeys, source, notaries, mayTalkTo, database, clock })
+  const notary = new Notary({ signer, ownKeys, keyRing, database, clock })
+  const serverAuthenticator = new RequestAuthenticator({ serverName, keyRing, mayTalkTo, destinations, clock })
+  return { federationClient, keyRing, ownKeys, notary, destinations, mayTalkTo, serverAuthenticator }
+}

@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs'
+import { endpoint } from '../endpoint.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+  version: string // of our own package
+}
+const answer = { server: { name: 'Domovoi', version } }
+
+/** https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1version */
+const getVersion = endpoint({
+  method: 'GET',
+  path: '/_matrix/federation/v1/version',
+  auth: 'none',
+  limit: 'none',
+  handle: () => answer,
+})
+
+export const versionEndpoints = [getVersion]

@@ -31,6 +31,8 @@ export interface RelationSummary {
 
 export const emptySummary: RelationSummary = { edit: undefined, references: [], thread: [] }
 
+const none: ReadonlyMap<EventId, never> = new Map<EventId, never>()
+
 /** Events known to be related to since `floor`, and weight of summaries in memory. */
 const MAX_TARGETS = 50_000
 const MAX_WEIGHT = 100_000
@@ -60,6 +62,7 @@ export class RelationSummaries {
 
   /** The summaries of those of the events that have one that is not empty. State events have none. */
   async of(events: readonly StoredEvent[]): Promise<ReadonlyMap<EventId, RelationSummary>> {
+    if (!events.some((event) => this.#mayHave(event))) return none
     const found = new Map<EventId, RelationSummary>()
     const missing = new Map<RoomId, StoredEvent[]>()
     for (const event of events) {

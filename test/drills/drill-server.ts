@@ -1,0 +1,128 @@
+/** The real server program, to be killed and started again on the same port and data. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { Database } from '../../homeserver/storage/database.ts'
+import { main, Place } from '../support/program.ts'
+import type { Failpoint, Survived } from './failpoints.ts'
+
+const failpoints = fileURLToPath(new URL('failpoints.ts', import.meta.url))
+
+export class DrillServer implements AsyncDisposable {
+  /** From each start of the process to its word that it is ready, in milliseconds. */
+  readonly readyMs: number[] = []
+  readonly databaseUrl: string
+  readonly #place: Place
+  readonly #withFailpoints: boolean
+  #child: ChildProcess | undefined
+  #up = Promise.withResolvers<void>()
+
+  private constructor(place: Place, databaseUrl: string, withFailpoints: boolean) {
+    this.#place = place
+    this.databaseUrl = databaseUrl
+    this.#withFailpoints = withFailpoints
+  }
+
+  /** A directory, a port and settings; nothing runs yet. */
+  static async make({
+    databaseUrl,
+    withFailpoints = false,
+  }: {
+    databaseUrl?: string | undefined
+    withFailpoints?: boolean
+  }): Promise<DrillServer> {
+    const place = await Place.make()
+    const url = databaseUrl ?? `sqlite:${place.path('domovoi.db')}`
+    const config = `
+server_name: drill.test
+data_dir: ${place.path('data')}
+listen: { host: 127.0.0.1, port: ${place.port} }
+database: { url: '${url}' }
+registration: { mode: open, i_accept_abuse_risk: true }
+auth: { password_hash: fast }
+limits: { preset: off }
+log: { level: info, format: json }
+`
+    await writeFile(place.path('config.yaml'), config)
+    return new DrillServer(place, url, withFailpoints)
+  }
+
+  get url(): string {
+    return this.#place.url
+  }
+
+  /** Resolves while the server answers, else as soon as it does again. */
+  get up(): Promise<void> {
+    return this.#up.promise
+  }
+
+  async start(): Promise<void> {
+    const begun = performance.now()
+    const child = spawn(
+      process.execPath,
+      [...(this.#withFailpoints ? ['--import', failpoints] : []), main, '-c', this.#place.path('config.yaml')],
+      { cwd: this.#place.cwd, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
+    )
+    this.#child = child
+    const errors = child.stderr ? text(child.stderr) : undefined
+    if (!(await saysReady(child))) throw new Error(`The server did not start: ${await errors}`)
+    this.readyMs.push(performance.now() - begun)
+    this.#up.resolve()
+  }
+
+  /** SIGKILL, now. */
+  async kill(): Promise<void> {
+    this.#child?.kill('SIGKILL')
+    await this.died()
+  }
+
+  /** Resolves when the process is gone, by whatever hand. */
+  async died(): Promise<void> {
+    const child = this.#child
+    if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    this.#up = Promise.withResolvers()
+    this.#child = undefined
+  }
+
+  /** Lets it end in order, as a service manager does. */
+  async stop(): Promise<void> {
+    this.#child?.kill('SIGTERM')
+    await this.died()
+  }
+
+  /** The process will die at that step of the next such transaction. Resolves to its number of steps if it had fewer, else to undefined when it is dead. */
+  async arm(failpoint: Failpoint): Promise<{ readonly outcome: Promise<number | undefined> }> {
+    const child = this.#child
+    if (!child) throw new Error('Only a running server can be armed')
+    child.send(failpoint)
+    await once(child, 'message')
+    const survived = once(child, 'message').then(([message]) => (message as Survived).steps)
+    survived.catch(() => undefined)
+    return { outcome: Promise.race([survived, once(child, 'exit').then(() => undefined)]) }
+  }
+
+  /** Beside the server, which may be dead. */
+  openDatabase(): Promise<Database> {
+    return Database.open({ url: this.databaseUrl })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill()
+    await this.#place[Symbol.asyncDispose]()
+  }
+}
+
+/** False if its output ends before. */
+async function saysReady(child: ChildProcess): Promise<boolean> {
+  if (!child.stdout) return false
+  const lines = createInterface({ input: child.stdout })
+  for await (const line of lines) {
+    if (!line.includes('"msg":"ready"')) continue
+    child.stdout.resume() // or its log would fill the pipe
+    return true
+  }
+  return false
+}

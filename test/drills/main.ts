@@ -1,0 +1,34 @@
+/**
+ * `npm run drill -- D1 [D3…] [--database sqlite|postgres] [--kills N]`: breaks a real server and looks what is left.
+ * Prints a JSON line for each drill and database; the exit code is 1 if one fails.
+ */
+import { parseArgs } from 'node:util'
+import { findPostgres, startPostgres } from '../support/postgres.ts'
+import { killWhileWriting } from './d1-kill-while-writing.ts'
+import { killInCommit } from './d3-kill-in-commit.ts'
+import type { Drill } from './drill.ts'
+
+const drills: Readonly<Record<string, Drill>> = { D1: killWhileWriting, D3: killInCommit }
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { database: { type: 'string', multiple: true }, kills: { type: 'string' } },
+})
+
+for (const name of positionals.length > 0 ? positionals : Object.keys(drills)) {
+  const drill = drills[name]
+  if (!drill) throw new Error(`There is no drill ${name}: there are ${Object.keys(drills).join(', ')}`)
+  for (const dialect of values.database ?? ['sqlite', 'postgres']) {
+    const databaseUrl = dialect === 'postgres' ? await freshPostgres() : undefined
+    const kills = values.kills === undefined ? undefined : Number(values.kills)
+    const { pass, figures } = await drill({ databaseUrl, kills })
+    process.stdout.write(`${JSON.stringify({ name, database: dialect, pass, figures })}\n`)
+    if (!pass) process.exitCode = 1
+  }
+}
+
+async function freshPostgres(): Promise<string> {
+  const bin = findPostgres()
+  if (!bin) throw new Error('There is no Postgres here: install the package postgresql, or give --database sqlite')
+  return await startPostgres(bin)
+}

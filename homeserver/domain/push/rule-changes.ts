@@ -30,15 +30,22 @@ export function putRule(own: OwnRules, kind: RuleKind, rule: PushRule, place: Pl
   return { ...own, rules: { ...own.rules, [kind]: rules } }
 }
 
-export function deleteRule(own: OwnRules, kind: RuleKind, ruleId: string): OwnRules {
-  const existing = own.rules[kind] ?? []
+export function deleteRule(own: OwnRules, kindName: string, ruleId: string): OwnRules {
+  const kind = findKind(kindName)
+  const existing = (kind && own.rules[kind]) ?? []
   const left = existing.filter(({ rule_id: id }) => id !== ruleId)
-  if (left.length === existing.length) throw notFound('There is no such push rule of yours')
+  if (!kind || left.length === existing.length) throw notFound('There is no such push rule of yours')
   return { ...own, rules: { ...own.rules, [kind]: left } }
 }
 
-export function setEnabled(own: OwnRules, userId: UserId, kind: RuleKind, ruleId: string, enabled: boolean): OwnRules {
-  requireRule(own, userId, kind, ruleId)
+export function setEnabled(
+  own: OwnRules,
+  userId: UserId,
+  kindName: string,
+  ruleId: string,
+  enabled: boolean,
+): OwnRules {
+  const { kind } = requireRule(own, userId, kindName, ruleId)
   if (isDefault(ruleId)) return { ...own, enabled: { ...own.enabled, [`${kind}/${ruleId}`]: enabled } }
   return changeOwn(own, kind, ruleId, (rule) => ({ ...rule, enabled }))
 }
@@ -46,27 +53,38 @@ export function setEnabled(own: OwnRules, userId: UserId, kind: RuleKind, ruleId
 export function setActions(
   own: OwnRules,
   userId: UserId,
-  kind: RuleKind,
+  kindName: string,
   ruleId: string,
   actions: readonly Action[],
 ): OwnRules {
-  requireRule(own, userId, kind, ruleId)
+  const { kind } = requireRule(own, userId, kindName, ruleId)
   checkSize(actions)
   if (isDefault(ruleId)) return { ...own, actions: { ...own.actions, [`${kind}/${ruleId}`]: actions } }
   return changeOwn(own, kind, ruleId, (rule) => ({ ...rule, actions }))
 }
 
-/** The rule as the user has it now. Throws `M_NOT_FOUND`. */
-export function requireRule(own: OwnRules, userId: UserId, kind: RuleKind, ruleId: string): PushRule {
-  const rule = mergeRules(defaultRuleset(userId), own)[kind].find(({ rule_id: id }) => id === ruleId)
+/** The rule as the user has it now. Throws `M_NOT_FOUND`, also where there is no such kind of rules. */
+export function requireRule(
+  own: OwnRules,
+  userId: UserId,
+  kindName: string,
+  ruleId: string,
+): { readonly kind: RuleKind; readonly rule: PushRule } {
+  const kind = findKind(kindName)
+  const rule = kind && mergeRules(defaultRuleset(userId), own)[kind].find(({ rule_id: id }) => id === ruleId)
   if (!rule) throw notFound('There is no such push rule')
-  return rule
+  return { kind, rule }
 }
 
-export function parseKind(kind: string): RuleKind {
-  const known = ruleKinds.find((name) => name === kind)
-  if (!known) throw invalidParam(`${kind} is no kind of push rule`)
-  return known
+/** Throws `M_INVALID_PARAM`. */
+export function parseKind(kindName: string): RuleKind {
+  const kind = findKind(kindName)
+  if (!kind) throw invalidParam(`${kindName} is no kind of push rule`)
+  return kind
+}
+
+function findKind(kindName: string): RuleKind | undefined {
+  return ruleKinds.find((kind) => kind === kindName)
 }
 
 function isDefault(ruleId: string): boolean {

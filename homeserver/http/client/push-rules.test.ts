@@ -27,6 +27,17 @@ forEachDatabase(({ dialect }) => {
     })
   })
 
+  test('a rule of a kind that is not known here is not found', async () => {
+    await using server = await startServer({ database: dialect })
+    const alice = await server.register('alice')
+    const path = '/pushrules/global/postcontent/.io.element.msc4306.rule.subscribed_thread'
+    const missing = { status: 404, errcode: 'M_NOT_FOUND' }
+    expect(await alice.refusal('GET', path)).toEqual(missing)
+    expect(await alice.refusal('GET', `${path}/actions`)).toEqual(missing)
+    expect(await alice.refusal('PUT', `${path}/enabled`, { enabled: false })).toEqual(missing)
+    expect(await alice.refusal('DELETE', path)).toEqual(missing)
+  })
+
   test('T70: rules without end, with a malformed name or of no known kind are refused', async () => {
     await using server = await startServer({ database: dialect })
     const alice = await server.register('alice')

@@ -48,7 +48,7 @@ const getRule = endpoint({
   limit: 'read',
   handle: async ({ who, params: { scope, kind, ruleId } }, { pushRules }) => {
     requireGlobal(scope)
-    return requireRule((await pushRules.rulesOf(who.userId)).own, who.userId, parseKind(kind), ruleId)
+    return requireRule((await pushRules.rulesOf(who.userId)).own, who.userId, kind, ruleId).rule
   },
 })
 
@@ -85,7 +85,7 @@ const remove = endpoint({
   limit: 'write',
   handle: async ({ who, params: { scope, kind, ruleId } }, { pushRules }) => {
     requireGlobal(scope)
-    await pushRules.change(who.userId, (own) => deleteRule(own, parseKind(kind), ruleId))
+    await pushRules.change(who.userId, (own) => deleteRule(own, kind, ruleId))
     return {}
   },
 })
@@ -99,7 +99,7 @@ const getEnabled = endpoint({
   handle: async ({ who, params: { scope, kind, ruleId } }, { pushRules }) => {
     requireGlobal(scope)
     const { own } = await pushRules.rulesOf(who.userId)
-    return { enabled: requireRule(own, who.userId, parseKind(kind), ruleId).enabled }
+    return { enabled: requireRule(own, who.userId, kind, ruleId).rule.enabled }
   },
 })
 
@@ -112,7 +112,7 @@ const putEnabled = endpoint({
   body: z.object({ enabled: z.boolean() }),
   handle: async ({ who, params: { scope, kind, ruleId }, body }, { pushRules }) => {
     requireGlobal(scope)
-    await pushRules.change(who.userId, (own) => setEnabled(own, who.userId, parseKind(kind), ruleId, body.enabled))
+    await pushRules.change(who.userId, (own) => setEnabled(own, who.userId, kind, ruleId, body.enabled))
     return {}
   },
 })
@@ -126,7 +126,7 @@ const getActions = endpoint({
   handle: async ({ who, params: { scope, kind, ruleId } }, { pushRules }) => {
     requireGlobal(scope)
     const { own } = await pushRules.rulesOf(who.userId)
-    return { actions: requireRule(own, who.userId, parseKind(kind), ruleId).actions }
+    return { actions: requireRule(own, who.userId, kind, ruleId).rule.actions }
   },
 })
 
@@ -139,7 +139,7 @@ const putActions = endpoint({
   body: z.object({ actions }),
   handle: async ({ who, params: { scope, kind, ruleId }, body }, { pushRules }) => {
     requireGlobal(scope)
-    await pushRules.change(who.userId, (own) => setActions(own, who.userId, parseKind(kind), ruleId, body.actions))
+    await pushRules.change(who.userId, (own) => setActions(own, who.userId, kind, ruleId, body.actions))
     return {}
   },
 })

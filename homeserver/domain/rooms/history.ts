@@ -166,7 +166,8 @@ export class History {
         return { events, place: placeBeyond(event.row, range), isOver }
       }
       place = page.next ?? placeBeyond(page.events.at(-1)?.row, range) ?? place
-      if (!page.next) return { events, place, isOver: true }
+      // With a filter the end is told by an empty page, as clients know it from other servers.
+      if (!page.next) return { events, place, isOver: filter.passesAll || events.length === 0 }
     }
     return { events, place, isOver: false }
   }

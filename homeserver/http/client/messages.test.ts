@@ -29,6 +29,22 @@ forEachDatabase(({ dialect }) => {
     expect(none).toMatchObject({ chunk: [], end: none['start'] })
   })
 
+  test('with a filter a page of the last events has an end, and nothing is behind it', async () => {
+    await using server = await startServer({ database: dialect })
+    const alice = await server.register('alice')
+    const roomId = await alice.createRoom()
+    await alice.put(`${pathOf(roomId)}/send/m.room.message/p`, {
+      msgtype: 'm.image',
+      body: 'p',
+      url: 'mxc://hs.test/a',
+    })
+    const filter = encodeURIComponent(JSON.stringify({ contains_url: true }))
+    const pictures = await alice.get(`${pathOf(roomId)}/messages?dir=b&filter=${filter}`)
+    expect(bodies(pictures['chunk'])).toEqual(['p'])
+    const rest = await alice.get(`${pathOf(roomId)}/messages?dir=b&filter=${filter}&from=${pictures['end']}`)
+    expect([rest['chunk'], rest['end']]).toEqual([[], undefined])
+  })
+
   test('an event is told with what belongs to it, its transaction id only to the device that sent it', async () => {
     await using server = await startServer({ database: dialect })
     const alice = await server.register('alice')

@@ -215,7 +215,8 @@ export function visibilityOf(event: StoredEvent | undefined): HistoryVisibility 
   return value === 'world_readable' || value === 'invited' || value === 'joined' ? value : 'shared'
 }
 
-function membershipOf(event: StoredEvent | undefined): string {
+/** What a member event makes of its user; without one he is not in the room. */
+export function membershipOf(event: StoredEvent | undefined): string {
   const membership = event?.pdu.content['membership']
   return typeof membership === 'string' ? membership : 'leave'
 }

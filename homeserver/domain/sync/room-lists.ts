@@ -5,6 +5,7 @@ import type { StoredEvent } from '../../storage/events.ts'
 import type { MembershipRow } from '../../storage/memberships.ts'
 import { listOwnReceiptRooms, listRoomsWithEvents } from '../../storage/sync.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
+import { membershipOf } from '../rooms/visibility.ts'
 import type { Notifier } from './notifier.ts'
 import type { RoomTails } from './room-tails.ts'
 import type { Span } from './span.ts'
@@ -86,7 +87,9 @@ export class RoomLister {
       const row = rooms.get(roomId)
       if (row && row.stream_id <= upto.events && !rows.has(roomId)) rows.set(roomId, row)
     }
-    const wanted = [...rows.values()].filter((row) => row.forgotten === 0 && filter.passesRoom(row.room_id))
+    // The user's other devices hear of the leaving of a room that is forgotten.
+    const isHidden = (row: MembershipRow): boolean => row.forgotten === 1 && (!since || row.stream_id <= since.events)
+    const wanted = [...rows.values()].filter((row) => !isHidden(row) && filter.passesRoom(row.room_id))
     const active = since && candidates.unsure ? await this.#active(wanted, since.events, upto.events) : undefined
     const lists = { known: [] as KnownRoom[], fresh: [] as RoomId[], left: [] as LeftRoom[] }
     const invited: MembershipRow[] = []
@@ -142,9 +145,4 @@ export class RoomLister {
       membershipOf(nid === undefined ? undefined : (this.#tails.find(roomId, nid) ?? read.get(nid))),
     )
   }
-}
-
-function membershipOf(event: StoredEvent | undefined): string {
-  const membership = event?.pdu.content['membership']
-  return typeof membership === 'string' ? membership : 'leave'
 }

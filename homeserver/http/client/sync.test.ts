@@ -155,6 +155,50 @@ forEachDatabase(({ dialect: database }) => {
     )
   })
 
+  test('every event tells what the reader was in the room at the time', async () => {
+    await using server = await startServer({ database })
+    const { alice, bob, roomId } = await two(server)
+    await alice.send(roomId, 'before')
+    await alice.post(`/rooms/${encodeURIComponent(roomId)}/invite`, { user_id: bob.userId })
+    await alice.send(roomId, 'between')
+    const { next_batch: since } = await bob.sync()
+    await join(bob, roomId)
+    await alice.send(roomId, 'after')
+    const told = ({ rooms }: Json): unknown[] =>
+      rooms.join[roomId].timeline.events.map(({ content, unsigned }: Json) => [
+        content.body ?? content.membership,
+        unsigned.membership,
+      ])
+    const expected = [
+      ['before', 'leave'],
+      ['invite', 'invite'],
+      ['between', 'invite'],
+      ['join', 'join'],
+      ['after', 'join'],
+    ]
+    expect(told(await bob.sync()).slice(-5)).toEqual(expected)
+    expect(told(await bob.sync({ since })).slice(-5)).toEqual(expected)
+    const messages = JSON.stringify({ room: { timeline: { types: ['m.room.message'] } } })
+    expect(told(await bob.sync({ filter: messages })).at(-1)).toEqual(['after', 'join'])
+    await bob.post(`/rooms/${encodeURIComponent(roomId)}/leave`)
+    const left = (await bob.sync({ since }))['rooms'].leave[roomId].timeline.events
+    expect(left.map(({ unsigned }: Json) => unsigned.membership).slice(-3)).toEqual(['join', 'join', 'leave'])
+  })
+
+  test('the leaving of a room that is forgotten is told once', async () => {
+    await using server = await startServer({ database })
+    const { bob, roomId } = await two(server)
+    await join(bob, roomId)
+    const { next_batch: since } = await bob.sync()
+    await bob.post(`/rooms/${encodeURIComponent(roomId)}/leave`)
+    await bob.post(`/rooms/${encodeURIComponent(roomId)}/forget`)
+    const answer = await bob.sync({ since })
+    expect(answer['rooms'].leave).toHaveProperty([roomId])
+    expect(await bob.sync({ since: answer['next_batch'], full_state: 'true' })).not.toHaveProperty('rooms')
+    const filter = JSON.stringify({ room: { include_leave: true } })
+    expect(await bob.sync({ filter })).not.toHaveProperty('rooms')
+  })
+
   test('lazy loading tells the members that the timeline needs, each once', async () => {
     await using server = await startServer({ database })
     const { alice, bob, roomId } = await two(server)

@@ -11,7 +11,8 @@ import type { KnownRoom } from '../room-lists.ts'
 import type { RoomTails } from '../room-tails.ts'
 import { sinceOf, type Span } from '../span.ts'
 import { roomText } from './room-text.ts'
-import type { RoomStates } from './state.ts'
+import { ownMemberships } from './own-memberships.ts'
+import type { RoomStates, RoomTimeline } from './state.ts'
 import { type Summaries, summaryText } from './summary.ts'
 import { type Timeline, type Timelines, timelineText, type Visible } from './timeline.ts'
 import type { UnreadSection } from './unread.ts'
@@ -174,23 +175,17 @@ export class JoinedSection {
     return events.length === 0 ? new Map() : await this.#parts.visibility.membershipsAt(who.userId, events)
   }
 
-  /**
-   * What the user was at events of rooms new to him. At first he was joined since his last membership event, and what he
-   * was before it is not told: it would have to be read for every room.
-   */
-  async #freshMemberships(
-    span: Span,
-    rooms: readonly { readonly timeline: Timeline }[],
-  ): Promise<Pick<ReadonlyMap<EventId, string>, 'get'>> {
-    const events = rooms.flatMap(({ timeline }) => timeline.events)
-    if (span.since) return await this.#memberships(span, events)
-    const own = await this.#parts.members.roomsOf(span.who.userId)
-    const known = new Map<EventId, string>()
-    for (const { eventId, roomId, row } of events) {
-      const member = own.get(roomId)
-      if (member?.membership === 'join' && (row.stream_id ?? 0) >= member.stream_id) known.set(eventId, 'join')
+  /** What the user was at events of rooms new to him; read for every room only where there are few. */
+  async #freshMemberships(span: Span, rooms: readonly RoomTimeline[]): Promise<ReadonlyMap<EventId, string>> {
+    if (span.since) {
+      return await this.#memberships(
+        span,
+        rooms.flatMap(({ timeline }) => timeline.events),
+      )
     }
-    return known
+    const { members, events } = this.#parts
+    const { userId } = span.who
+    return await ownMemberships(userId, await members.roomsOf(userId), rooms, events)
   }
 
   async #summaries(

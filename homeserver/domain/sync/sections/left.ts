@@ -58,9 +58,10 @@ export class LeftSection {
     state: readonly StoredEvent[],
   ): Promise<string> {
     const form = { withRoomId: false, format: filter.eventFormat, project: filter.project }
-    const { clientEvents } = this.#parts
+    const { clientEvents, visibility } = this.#parts
+    const memberships = await visibility.membershipsAt(who.userId, timeline.events)
     const [texts, stateTexts] = await Promise.all([
-      clientEvents.texts(timeline.events, who, form),
+      clientEvents.texts(timeline.events, who, { ...form, memberships }),
       clientEvents.texts(state, who, { ...form, bundled: false }),
     ])
     const text = roomText({ timeline: timelineText(timeline, texts), state: stateTexts, stateAfter, accountData: [] })

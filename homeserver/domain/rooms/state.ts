@@ -1,9 +1,9 @@
 /** Reads and sets the state of rooms. https://spec.matrix.org/v1.19/client-server-api/#getting-events-for-a-room */
 import { encodeCanonical, isJsonObject } from '../../core/canonical-json.ts'
-import { additionalCreators } from '../../core/auth/power-levels.ts'
+import { additionalCreators, namedLevel, userLevel } from '../../core/auth/power-levels.ts'
 import { badJson, forbidden, invalidParam, notFound } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
-import { type EventId, isUserId, type RoomId, type ServerName } from '../../core/ids.ts'
+import { type EventId, isUserId, type RoomId, type ServerName, type UserId } from '../../core/ids.ts'
 import { allowsServer } from '../../core/server-acl.ts'
 import type { Database } from '../../storage/database.ts'
 import type { StoredEvent } from '../../storage/events.ts'
@@ -34,7 +34,7 @@ export interface StateChangeRequest {
   readonly content: JsonObject
 }
 
-type Check = (change: StateChangeRequest, before: StoredEvent | undefined) => void | Promise<void>
+type Check = (change: StateChangeRequest, before: StoredEvent | undefined, who: Requester) => void | Promise<void>
 
 export class RoomState {
   readonly #parts: RoomStateParts
@@ -44,7 +44,10 @@ export class RoomState {
   constructor(parts: RoomStateParts) {
     this.#parts = parts
     const { directory, serverName, database } = parts
+    const callMember: Check = (change, _before, who) => checkCallMember(database, change, who.userId)
     this.#checks = new Map<string, Check>([
+      ['m.call.member', callMember],
+      ['org.matrix.msc3401.call.member', callMember],
       [
         'm.room.canonical_alias',
         ({ roomId, content }, before) => checkCanonicalAlias(directory, roomId, content, before?.pdu.content),
@@ -85,7 +88,7 @@ export class RoomState {
     }
     const before = await findStateEvent(this.#parts.database, roomId, type, stateKey)
     if (before?.row.sender === who.userId && before.contentText === encodeCanonical(content)) return before.eventId
-    await this.#checks.get(type)?.(change, before)
+    await this.#checks.get(type)?.(change, before, who)
     const draft: EventDraft = {
       type,
       sender: who.userId,
@@ -95,6 +98,21 @@ export class RoomState {
     }
     return onlyEvent(await this.#parts.writer.send(roomId, [draft]))
   }
+}
+
+/**
+ * Taking part in a call is state of a device, under a key that the authorisation rules let anybody write. Here only the
+ * user's own and, to clear away what a device has left behind, those of moderators get through.
+ */
+async function checkCallMember(
+  database: Database,
+  { roomId, stateKey }: StateChangeRequest,
+  sender: UserId,
+): Promise<void> {
+  if (stateKey.startsWith('@') || stateKey.startsWith(`_${sender}_`)) return // the rules look at keys that are user ids
+  const levels = await roomPower(database, roomId)
+  const level = userLevel(levels, sender)
+  if (level < 50 || level < namedLevel(levels, 'ban')) throw forbidden('The state key is that of another user')
 }
 
 function checkEncryption({ content }: StateChangeRequest, before: StoredEvent | undefined): void {

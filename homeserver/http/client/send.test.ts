@@ -138,4 +138,54 @@ forEachDatabase(({ dialect }) => {
       errcode: 'M_NOT_FOUND',
     })
   })
+
+  test('an application service may give its events a time of their own', async () => {
+    await using server = await startServer({ database: dialect })
+    const { eventSender, events, roomCreator, roomState } = server.server.services
+    const alice = await server.register('alice')
+    const who = {
+      userId: alice.userId as `@${string}:test`,
+      deviceId: undefined,
+      sessionId: 'bridge',
+      isGuest: false,
+      isAdmin: false,
+      isSuspended: false,
+      appserviceId: 'bridge',
+      timestamp: 1_000,
+    }
+    const roomId = await roomCreator.create(who, {})
+    const ids = [
+      await eventSender.send(who, { roomId, type: 'm.room.message', content: hello, transactionId: '1' }),
+      await roomState.set(who, { roomId, type: 'm.room.name', stateKey: '', content: { name: 'Old' } }),
+    ]
+    const times = [...(await events.list(ids)).values()].map(({ row }) => row.origin_server_ts)
+    expect(times).toEqual([1_000, 1_000])
+  })
+
+  test('a suspended user redacts nothing but what is theirs', async () => {
+    await using server = await startServer({ database: dialect })
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = (await alice.createRoom({ preset: 'public_chat' })) as `!${string}`
+    await bob.post(at(roomId, 'join'))
+    const [hers, his] = [await alice.send(roomId, 'hers'), await bob.send(roomId, 'his')] as `$${string}`[]
+    const who = {
+      userId: alice.userId as `@${string}:test`,
+      deviceId: alice.deviceId,
+      sessionId: alice.deviceId,
+      isGuest: false,
+      isAdmin: false,
+      isSuspended: true,
+      appserviceId: undefined,
+    }
+    const redact = (redacts: `$${string}` | undefined): Promise<string> =>
+      server.server.services.eventSender.send(who, {
+        roomId,
+        type: 'm.room.redaction',
+        content: {},
+        transactionId: `redact ${redacts}`,
+        ...(redacts === undefined ? {} : { redacts }),
+      })
+    await expect(redact(his)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' })
+    expect(await redact(hers)).toMatch(/^\$/)
+  })
 })

@@ -167,4 +167,18 @@ forEachDatabase(({ dialect }) => {
       errcode: 'M_BAD_JSON',
     })
   })
+
+  test('everybody takes part in calls for themselves alone, and moderators clear up', async () => {
+    await using server = await startServer({ database: dialect })
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    const roomId = await alice.createRoom({ preset: 'public_chat' })
+    await bob.post(at(roomId, 'join'))
+    const path = (key: string): string => at(roomId, `state/org.matrix.msc3401.call.member/${encodeURIComponent(key)}`)
+    await bob.put(path(`_${bob.userId}_PHONE_m.call`), { application: 'm.call' })
+    await bob.put(path(bob.userId), { memberships: [] })
+    for (const key of [`_${alice.userId}_PHONE_m.call`, alice.userId, 'anything', '']) {
+      expect(await bob.refusal('PUT', path(key), {})).toEqual(forbidden)
+    }
+    await alice.put(path(`_${bob.userId}_PHONE_m.call`), {})
+  })
 })

@@ -65,3 +65,11 @@ export const maxStatusLength = 2_048
 export const maxFilters = 100
 /** Bytes of a filter. */
 export const maxFilterBytes = 16_384
+
+/** Pushers of one user: most sessions have one. */
+export const maxPushers = 100
+/** Of a pusher: characters and bytes of what names it, characters of its other texts, bytes of what is for the gateway. */
+export const maxAppIdLength = 64
+export const maxPushkeyBytes = 512
+export const maxPusherTextLength = 1_000
+export const maxPusherDataBytes = 16_384

@@ -31,6 +31,7 @@ import { presenceEndpoints } from './client/presence.ts'
 import { profileEndpoints } from './client/profile.ts'
 import { publicRoomsEndpoints } from './client/public-rooms.ts'
 import { pushRuleEndpoints } from './client/push-rules.ts'
+import { pusherEndpoints } from './client/pushers.ts'
 import { readMarkerEndpoints } from './client/read-markers.ts'
 import { receiptEndpoints } from './client/receipts.ts'
 import { redactEndpoints } from './client/redact.ts'
@@ -83,6 +84,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...readMarkerEndpoints,
   ...presenceEndpoints,
   ...pushRuleEndpoints,
+  ...pusherEndpoints,
   ...directoryEndpoints,
   ...publicRoomsEndpoints,
   ...roomSummaryEndpoints,

@@ -1,0 +1,131 @@
+/** Where users want to be told of what happens. https://spec.matrix.org/v1.19/client-server-api/#push-notifications */
+import { invalidParam, tooLarge } from '../../core/errors.ts'
+import type { JsonObject } from '../../core/event.ts'
+import type { DeviceId, UserId } from '../../core/ids.ts'
+import type { Bus } from '../../platform/bus.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Database, Tx } from '../../storage/database.ts'
+import {
+  countPushers,
+  findPusher,
+  listPushers,
+  type Pusher,
+  type PusherData,
+  type PusherKey,
+  type PusherSettings,
+  removePusher,
+  removePushersOfDevices,
+  removePushersOfOthers,
+  removePushersOfUser,
+  setPusher,
+} from '../../storage/pushers.ts'
+import type { Streams } from '../../storage/streams.ts'
+import type { Departure, DeviceBelongings } from '../accounts/hooks.ts'
+import type { Requester } from '../accounts/requester.ts'
+import { maxAppIdLength, maxPusherDataBytes, maxPushers, maxPusherTextLength, maxPushkeyBytes } from '../limits.ts'
+
+export type { Pusher }
+
+export interface NewPusher extends Omit<PusherSettings, 'userId' | 'deviceId' | 'data' | 'enabled' | 'setTs'> {
+  readonly data: JsonObject
+  /** Only said by who switches a pusher on or off, maybe that of another session. */
+  readonly enabled?: boolean | undefined
+  /** Lets other users keep their pushers with this pushkey. */
+  readonly append: boolean
+}
+
+const NOTIFY_PATH = '/_matrix/push/v1/notify'
+const BELL = 'pushers'
+
+export interface PushersParts {
+  readonly database: Database
+  readonly bus: Bus
+  readonly streams: Streams
+  readonly clock: Clock
+}
+
+export class Pushers implements DeviceBelongings, Departure {
+  readonly #parts: PushersParts
+
+  constructor(parts: PushersParts) {
+    this.#parts = parts
+  }
+
+  async list(userId: UserId): Promise<readonly Pusher[]> {
+    return await listPushers(this.#parts.database, userId)
+  }
+
+  /** Throws `M_INVALID_PARAM` for what cannot be a pusher, and `M_TOO_LARGE` for one too many. */
+  async set(who: Requester, pusher: NewPusher): Promise<void> {
+    checkSizes(pusher)
+    const data = checkedData(pusher.data)
+    const { database, streams, clock } = this.#parts
+    const key = { userId: who.userId, appId: pusher.appId, pushkey: pusher.pushkey }
+    await database.transaction('set pusher', async (tx) => {
+      const present = await findPusher(tx, key)
+      if (!present && (await countPushers(tx, who.userId)) >= maxPushers) throw tooLarge('You have too many pushers')
+      const others = pusher.append ? [] : await removePushersOfOthers(tx, key)
+      // https://github.com/matrix-org/matrix-spec-proposals/pull/3881: a pusher switched from elsewhere stays where it
+      // is. An app that sets its own says nothing of the kind.
+      const deviceId = present && pusher.enabled !== undefined ? present.deviceId : who.deviceId
+      const settings = { ...pusher, ...key, data, deviceId, enabled: pusher.enabled ?? true, setTs: clock.now() }
+      await setPusher(tx, settings, streams.position('events'))
+      this.#ring(tx, [who.userId, ...others])
+    })
+  }
+
+  /** One that is not there is no error. */
+  async remove(key: PusherKey): Promise<void> {
+    await this.#parts.database.transaction('remove pusher', async (tx) => {
+      await removePusher(tx, key)
+      this.#ring(tx, [key.userId])
+    })
+  }
+
+  /** A pusher ends with its session. */
+  async devicesRemoved(tx: Tx, userId: UserId, deviceIds: readonly DeviceId[]): Promise<void> {
+    if (await removePushersOfDevices(tx, userId, deviceIds)) this.#ring(tx, [userId])
+  }
+
+  /** Those without a session go with the account. */
+  async leave(userId: UserId): Promise<void> {
+    await this.#parts.database.transaction('remove pushers', async (tx) => {
+      if (await removePushersOfUser(tx, userId)) this.#ring(tx, [userId])
+    })
+  }
+
+  /** Calls the listener with each user whose pushers have changed. */
+  subscribe(listener: (userId: UserId) => void): () => void {
+    return this.#parts.bus.subscribe(({ stream, keys }) => {
+      if (stream === BELL) for (const userId of keys.users ?? []) listener(userId as UserId) // what `#ring` gave
+    })
+  }
+
+  #ring(tx: Tx, users: readonly UserId[]): void {
+    tx.onCommit(() => this.#parts.bus.publish({ stream: BELL, writer: 'push', position: 0, keys: { users } }))
+  }
+}
+
+function checkSizes({ appId, pushkey, data, appDisplayName, deviceDisplayName, profileTag, lang }: NewPusher): void {
+  if (appId === '' || appId.length > maxAppIdLength) throw invalidParam('app_id must have 1 to 64 characters')
+  if (pushkey === '' || Buffer.byteLength(pushkey) > maxPushkeyBytes) {
+    throw invalidParam('pushkey must have 1 to 512 bytes')
+  }
+  const texts = [appDisplayName, deviceDisplayName, profileTag ?? '', lang]
+  if (texts.some((text) => text.length > maxPusherTextLength)) throw invalidParam('A name of the pusher is too long')
+  // Columns take no U+0000.
+  if ([appId, pushkey, ...texts].some((text) => text.includes('\0'))) throw invalidParam('Texts cannot hold U+0000')
+  if (Buffer.byteLength(JSON.stringify(data)) > maxPusherDataBytes) throw invalidParam('The data is too large')
+}
+
+/** The path is fixed, so that a pusher cannot make us call anything but a push gateway. */
+function checkedData(data: JsonObject): PusherData {
+  const { url } = data
+  if (typeof url !== 'string') throw invalidParam('data needs a url')
+  const parsed = URL.parse(url)
+  const isWeb = parsed?.protocol === 'https:' || parsed?.protocol === 'http:'
+  if (!isWeb || parsed.pathname !== NOTIFY_PATH)
+    throw invalidParam(`The url must be http(s) with the path ${NOTIFY_PATH}`)
+  if (parsed.username !== '' || parsed.password !== '') throw invalidParam('The url cannot hold a password')
+  return { ...data, url }
+}

@@ -11,8 +11,8 @@ import { type Dialect, freshDatabaseUrl } from './databases.ts'
 
 export interface TestServerOptions {
   readonly database?: Dialect
-  /** YAML that wins over a configuration with open registration, fast hashes and no rate limits. */
-  readonly config?: string
+  /** YAML that wins over a configuration with open registration, fast hashes and no rate limits; of several the later one. */
+  readonly config?: string | readonly string[]
   readonly parts?: Partial<ServerParts>
 }
 
@@ -45,7 +45,7 @@ export class TestServer implements AsyncDisposable {
 
 export async function startServer({
   database = 'sqlite',
-  config = '',
+  config = [],
   parts = {},
 }: TestServerOptions = {}): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'domovoi-data-'))
@@ -60,7 +60,7 @@ limits: { preset: off }
 log: { level: error }
 `
   const signingKeys = [signingKeyFromSeed('test', randomBytes(32))] as const
-  const files = [{ name: 'test', text }, ...(config === '' ? [] : [{ name: 'options', text: config }])]
+  const files = [{ name: 'test', text }, ...[config].flat().map((options) => ({ name: 'options', text: options }))]
   const server = await Server.start(loadConfig({ files, env: {}, readFile: () => '' }), {
     signingKeys: [...signingKeys],
     ...parts,

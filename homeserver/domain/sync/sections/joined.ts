@@ -175,17 +175,10 @@ export class JoinedSection {
     return events.length === 0 ? new Map() : await this.#parts.visibility.membershipsAt(who.userId, events)
   }
 
-  /** What the user was at events of rooms new to him; read for every room only where there are few. */
-  async #freshMemberships(span: Span, rooms: readonly RoomTimeline[]): Promise<ReadonlyMap<EventId, string>> {
-    if (span.since) {
-      return await this.#memberships(
-        span,
-        rooms.flatMap(({ timeline }) => timeline.events),
-      )
-    }
+  /** What the user was at events of rooms that are new to him. */
+  async #freshMemberships({ who }: Span, rooms: readonly RoomTimeline[]): Promise<ReadonlyMap<EventId, string>> {
     const { members, events } = this.#parts
-    const { userId } = span.who
-    return await ownMemberships(userId, await members.roomsOf(userId), rooms, events)
+    return await ownMemberships(await members.roomsOf(who.userId), rooms, events)
   }
 
   async #summaries(

@@ -3,6 +3,7 @@ import type { EventId, RoomId } from '../../../core/ids.ts'
 import type { StoredEvent } from '../../../storage/events.ts'
 import type { MembershipRow } from '../../../storage/memberships.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
+import type { RoomTimeline } from './state.ts'
 
 /** Events of a room that are still to be told of, and the membership event that came after them. */
 interface Open {
@@ -15,16 +16,18 @@ const MAX_ROUNDS = 5
 
 /** `rows` are the user's memberships as they are now. Each points back to the one that it replaced. */
 export async function ownMemberships(
-  events: EventCache,
   rows: ReadonlyMap<RoomId, MembershipRow>,
-  rooms: readonly { readonly roomId: RoomId; readonly events: readonly StoredEvent[] }[],
+  rooms: readonly RoomTimeline[],
+  events: EventCache,
 ): Promise<ReadonlyMap<EventId, string>> {
   const known = new Map<EventId, string>()
-  const current = rooms.flatMap(({ roomId, events: ofRoom }): { row: MembershipRow; early: StoredEvent[] } | [] => {
+  const current = rooms.flatMap(({ roomId, timeline }): { row: MembershipRow; early: StoredEvent[] } | [] => {
     const row = rows.get(roomId)
     if (!row) return []
-    const early = ofRoom.filter((event) => placeOf(event) < row.stream_id)
-    for (const event of ofRoom) if (placeOf(event) >= row.stream_id) known.set(event.eventId, row.membership)
+    const early = timeline.events.filter((event) => placeOf(event) < row.stream_id)
+    for (const event of timeline.events) {
+      if (placeOf(event) >= row.stream_id) known.set(event.eventId, row.membership)
+    }
     return early.length > 0 ? { row, early } : []
   })
   const latest = await events.list(current.map(({ row }) => row.event_id))

@@ -29,6 +29,9 @@ const roomEventFilter = eventFilter.extend({
   unread_thread_notifications: flag,
   related_by_senders: userIds,
   related_by_rel_types: texts,
+  // https://github.com/matrix-org/matrix-spec-proposals/pull/3874
+  'org.matrix.msc3874.rel_types': texts,
+  'org.matrix.msc3874.not_rel_types': texts,
 })
 
 const roomFilter = z.object({
@@ -85,6 +88,8 @@ export interface CompiledEventFilter {
   readonly limit: number
   /** Whether every event passes. */
   readonly passesAll: boolean
+  /** Whether it looks at the content of events. */
+  readonly looksInside: boolean
   passes(event: Filterable): boolean
   passesRoom(roomId: string): boolean
   readonly lazyLoadMembers: boolean
@@ -138,6 +143,7 @@ export function compileEventFilter(given: RoomEventFilter = {}, limits: Limits =
   return {
     limit: Math.min(given.limit ?? limits.defaultLimit, limits.maxLimit),
     passesAll: tests.length === 0,
+    looksInside: given.contains_url !== undefined || relationTests(given).length > 0,
     passes: (event) => tests.every((test) => test(event)),
     passesRoom: roomPredicate(given.rooms, given.not_rooms),
     lazyLoadMembers: given.lazy_load_members ?? false,
@@ -170,7 +176,23 @@ function eventTests(given: RoomEventFilter): ((event: Filterable) => boolean)[] 
     const wanted = given.contains_url
     tests.push(({ content }) => (isJsonObject(content) && typeof content['url'] === 'string') === wanted)
   }
-  return tests
+  return [...tests, ...relationTests(given)]
+}
+
+/** What an event itself relates to; an event that relates to nothing is excluded by no list. */
+function relationTests({
+  'org.matrix.msc3874.rel_types': included,
+  'org.matrix.msc3874.not_rel_types': excluded,
+}: RoomEventFilter): ((event: Filterable) => boolean)[] {
+  if (!included && !excluded) return []
+  return [
+    ({ content }) => {
+      const relation = isJsonObject(content) ? content['m.relates_to'] : undefined
+      const relType = isJsonObject(relation) ? relation['rel_type'] : undefined
+      if (typeof relType !== 'string') return included === undefined
+      return (!included || included.includes(relType)) && !excluded?.includes(relType)
+    },
+  ]
 }
 
 /** Of event types only `*` is a wildcard. */

@@ -172,6 +172,10 @@ forEachDatabase(({ freshUrl }) => {
     expect(await walkWith({ rooms: [] })).toEqual([])
     const reaction = { 'm.relates_to': { rel_type: 'm.annotation', event_id: picture, key: '+' } }
     await heart.send(roomId, alice, { type: 'm.reaction', content: reaction })
+    const one = await page(services, alice, roomId, { dir: 'b', limit: 1 })
+    expect(await walkWith({ 'org.matrix.msc3874.rel_types': ['m.annotation'] })).toEqual(idsOf(one.chunk))
+    expect(await walkWith({ types: ['m.reaction'], 'org.matrix.msc3874.not_rel_types': ['m.annotation'] })).toEqual([])
+    expect(await walkWith({ contains_url: true, 'org.matrix.msc3874.not_rel_types': ['x'] })).toEqual([picture])
     expect(await walkWith({ related_by_rel_types: ['m.annotation'] })).toEqual([picture])
     expect(await walkWith({ related_by_rel_types: ['m.annotation'], related_by_senders: [bob] })).toEqual([])
   })

@@ -237,7 +237,7 @@ function memberKeysOf(events: readonly StoredEvent[]): StateKey[] {
 
 function passes(event: StoredEvent, filter: CompiledEventFilter): boolean {
   // Where nothing is asked of the content, events need not be parsed.
-  return filter.passesAll || filter.passes(filter.source.contains_url === undefined ? event.row : event.pdu)
+  return filter.passesAll || filter.passes(filter.looksInside ? event.pdu : event.row)
 }
 
 /** The place on the far side of an event. */

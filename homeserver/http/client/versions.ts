@@ -11,9 +11,10 @@ export const versions = endpoint({
   handle: () => answer,
 })
 
-/** Flags of proposals that clients look for, although what they name is part of the listed versions. */
+/** Flags of proposals that clients look for. Most of what they name is part of the listed versions. */
 const unstableFeatures = {
   'org.matrix.e2e_cross_signing': true,
+  'org.matrix.msc3874': true,
 }
 
 const answer = {

@@ -73,12 +73,18 @@ export function syncing(heart: Heart, bus: Bus = heart.bus): Syncing {
         timeoutMs,
         signal: new AbortController().signal,
       })
-      const body = JSON.parse(text) as Json
+      const body = JSON.parse(typeof text === 'string' ? text : await whole(text)) as Json
       const next = parseSyncToken(body['next_batch'] as string)
       if (!next) throw new Error('next_batch is no token')
       return { body, next }
     },
   }
+}
+
+async function whole(pieces: AsyncIterable<string>): Promise<string> {
+  let text = ''
+  for await (const piece of pieces) text += piece
+  return text
 }
 
 /** A client as the specification describes one: it keeps rooms by what its syncs tell. */

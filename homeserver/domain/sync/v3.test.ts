@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { forEachDatabase } from '../../../test/support/databases.ts'
+import { forEachDatabase, freshDatabaseUrl } from '../../../test/support/databases.ts'
 import { Heart } from '../../../test/support/heart.ts'
 import { SyncedClient, syncing } from '../../../test/support/syncing.ts'
 import type { RoomId, UserId } from '../../core/ids.ts'
@@ -86,6 +86,17 @@ forEachDatabase(({ dialect, freshUrl }) => {
       { numRuns },
     )
   })
+})
+
+test('an answer with very many new rooms comes in pieces that are one JSON text', async () => {
+  await using heart = await Heart.open(await freshDatabaseUrl('sqlite'))
+  const rooms: RoomId[] = []
+  for (let n = 0; n < 1_001; n++) rooms.push(await heart.create(alice))
+  await heart.member(await heart.create(bob), alice, 'invite', bob)
+  const { body, next } = await syncing(heart).sync(alice)
+  expect(new Set(Object.keys(body['rooms'].join))).toEqual(new Set(rooms))
+  expect(Object.keys(body['rooms'].invite)).toHaveLength(1)
+  expect(next.events).toBe(heart.streams.position('events'))
 })
 
 forEachDatabase(({ dialect, freshUrl }) => {

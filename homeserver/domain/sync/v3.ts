@@ -26,7 +26,8 @@ import { AccountDataSection, type PushRuleReader } from './sections/account-data
 import { type DevicesParts, DevicesSection } from './sections/devices.ts'
 import { EphemeralSection } from './sections/ephemeral.ts'
 import { InvitedSection } from './sections/invited.ts'
-import { JoinedSection, type RoomExtras } from './sections/joined.ts'
+import { JoinedRooms } from './sections/joined-rooms.ts'
+import { JoinedSection } from './sections/joined.ts'
 import { LeftSection } from './sections/left.ts'
 import { PresenceSection } from './sections/presence.ts'
 import { RoomStates } from './sections/state.ts'
@@ -61,8 +62,11 @@ export interface SyncRequest extends Omit<Span, 'upto'> {
   readonly signal: AbortSignal
 }
 
+/** A long answer comes in pieces, which are made as the client takes them. */
+export type SyncAnswer = string | AsyncIterable<string>
+
 interface Answer {
-  readonly text: string
+  readonly text: SyncAnswer
   readonly hasNews: boolean
 }
 
@@ -74,17 +78,16 @@ interface Snapshot {
 
 /** How long another process may be ahead of this one before the client is answered all the same. */
 const CATCH_UP_MS = 5_000
-/** Rooms that are read at once. */
-const ROOMS_AT_ONCE = 100
+/** An answer with more rooms that are new to the client comes in pieces. */
+const MAX_ROOMS_WHOLE = 1_000
 
 export class Sync {
   readonly #parts: SyncParts
   readonly #lister: RoomLister
-  readonly #joined: JoinedSection
+  readonly #joined: JoinedRooms
   readonly #left: LeftSection
   readonly #invited: InvitedSection
   readonly #accountData: AccountDataSection
-  readonly #ephemeral: EphemeralSection
   readonly #devices: DevicesSection
   readonly #presence: PresenceSection
 
@@ -94,17 +97,20 @@ export class Sync {
     const states = new RoomStates({ ...parts, lazyMembers: new LazyMembers() })
     const unread = new UnreadSection(parts)
     this.#lister = new RoomLister(parts)
-    this.#joined = new JoinedSection({ ...parts, timelines, states, summaries: new Summaries(parts), unread })
     this.#left = new LeftSection({ ...parts, timelines, states })
     this.#invited = new InvitedSection(parts)
     this.#accountData = new AccountDataSection(parts)
-    this.#ephemeral = new EphemeralSection(parts)
+    this.#joined = new JoinedRooms({
+      joined: new JoinedSection({ ...parts, timelines, states, summaries: new Summaries(parts), unread }),
+      accountData: this.#accountData,
+      ephemeral: new EphemeralSection(parts),
+    })
     this.#devices = new DevicesSection(parts)
     this.#presence = new PresenceSection(parts)
   }
 
-  /** The text of the answer: at once if there is news, else when there is some or the time is up. */
-  async sync(request: SyncRequest): Promise<string> {
+  /** The answer: at once if there is news, else when there is some or the time is up. */
+  async sync(request: SyncRequest): Promise<SyncAnswer> {
     const { who, setPresence } = request
     const endPresence = this.#parts.presence.beginSync(who.userId, who.deviceId, setPresence)
     try {
@@ -114,7 +120,7 @@ export class Sync {
     }
   }
 
-  async #answer(request: SyncRequest): Promise<string> {
+  async #answer(request: SyncRequest): Promise<SyncAnswer> {
     const { clock, notifier } = this.#parts
     const { who, timeoutMs, signal } = request
     const until = clock.monotonic() + timeoutMs
@@ -189,16 +195,17 @@ export class Sync {
     return `{"next_batch":"${formatSyncToken(span.upto)}"${await this.#devices.keys(span)}}`
   }
 
-  async #build({ span, rooms, candidates }: Snapshot): Promise<Answer> {
+  async #build({ span, rooms: memberships, candidates }: Snapshot): Promise<Answer> {
     const { notifier } = this.#parts
     const { who, since, upto } = span
     const concerns = (stream: StreamName): boolean =>
-      !since || notifier.concerns(stream, who.userId, rooms, since[stream])
+      !since || notifier.concerns(stream, who.userId, memberships, since[stream])
     const hasNews = { presence: concerns('presence'), device_lists: concerns('device_lists') }
     const accountData = await this.#accountData.changes(span)
-    const lists = await this.#lister.list(span, candidates, rooms, accountData.rooms.keys())
+    const lists = await this.#lister.list(span, candidates, memberships, accountData.rooms.keys())
+    const isLong = lists.fresh.length > MAX_ROOMS_WHOLE
     const [join, invite, knock, leave, messages, met, keys] = await Promise.all([
-      this.#joinedTexts(span, lists, accountData.rooms),
+      isLong ? [] : this.#joined.all(span, lists, accountData.rooms),
       this.#invited.texts(span, lists.invited, 'invite'),
       this.#invited.texts(span, lists.knocked, 'knock'),
       Promise.all(lists.left.map((room) => this.#left.text(span, room))),
@@ -210,59 +217,19 @@ export class Sync {
       this.#devices.lists(span, met.rooms, hasNews.device_lists),
       this.#presence.texts(span, hasNews.presence, met.users),
     ])
-    const roomParts = [
-      ['join', join],
-      ['invite', invite],
-      ['knock', knock],
-      ['leave', leave],
-    ] as const
-    const parts = roomParts.filter(([, texts]) => texts.length > 0)
     let text = ''
-    if (parts.length > 0) {
-      text += `,"rooms":{${parts.map(([name, texts]) => `"${name}":{${texts.join(',')}}`).join(',')}}`
-    }
     if (accountData.global.length > 0) text += `,"account_data":${eventList(accountData.global)}`
     if (presence.length > 0) text += `,"presence":${eventList(presence)}`
     if (messages.texts.length > 0) text += `,"to_device":${eventList(messages.texts)}`
     if (deviceLists !== undefined) text += `,"device_lists":${deviceLists}`
+    const rooms = roomsText({ invite, knock, leave, join })
     const next = formatSyncToken({ ...upto, to_device: messages.upto })
-    return { hasNews: text !== '', text: `{"next_batch":"${next}"${text}${keys}}` }
-  }
-
-  async #joinedTexts(
-    span: Span,
-    { known, fresh }: RoomLists,
-    accountData: RoomExtras['accountData'],
-  ): Promise<readonly string[]> {
-    if (known.length === 0 && fresh.length === 0) return []
-    const ephemeral = await this.#ephemeral.texts(span, {
-      fresh,
-      known: known.map(({ roomId }) => roomId),
-      withReceipts: known.filter(({ hasReceipts }) => hasReceipts).map(({ roomId }) => roomId),
-    })
-    const extras = { ephemeral, accountData: await this.#withFresh(span, fresh, accountData) }
-    const texts: string[] = []
-    for (let from = 0; from < known.length; from += ROOMS_AT_ONCE) {
-      const chunk = known.slice(from, from + ROOMS_AT_ONCE)
-      const told = await Promise.all(chunk.map((room) => this.#joined.known(span, room, extras)))
-      for (const text of told) if (text !== undefined) texts.push(text)
+    const head = `{"next_batch":"${next}"${text}${keys}`
+    if (isLong) return { hasNews: true, text: pieces(head, rooms, this.#joined.some(span, lists, accountData.rooms)) }
+    return {
+      hasNews: text !== '' || rooms !== '',
+      text: rooms === '' ? `${head}}` : `${head},"rooms":{${rooms}}}`,
     }
-    for (let from = 0; from < fresh.length; from += ROOMS_AT_ONCE) {
-      texts.push(...(await this.#joined.fresh(span, fresh.slice(from, from + ROOMS_AT_ONCE), extras)))
-    }
-    return texts
-  }
-
-  /** Of a room that is new to the client all account data is told, not only what changed. */
-  async #withFresh(
-    span: Span,
-    fresh: readonly RoomId[],
-    accountData: RoomExtras['accountData'],
-  ): Promise<RoomExtras['accountData']> {
-    if (!span.since || fresh.length === 0) return accountData
-    const whole = new Map(accountData)
-    for (const roomId of fresh) whole.set(roomId, await this.#accountData.ofRoom(span, roomId))
-    return whole
   }
 
   /** The rooms where somebody came or went, and those who are with the user in a room they were not in before. */
@@ -287,4 +254,23 @@ export class Sync {
     users.delete(who.userId)
     return { rooms, users: [...users] }
   }
+}
+
+/** The parts of `rooms` that there are. */
+function roomsText(parts: Readonly<Record<'invite' | 'knock' | 'leave' | 'join', readonly string[]>>): string {
+  return Object.entries(parts)
+    .filter(([, texts]) => texts.length > 0)
+    .map(([name, texts]) => `"${name}":{${texts.join(',')}}`)
+    .join(',')
+}
+
+async function* pieces(head: string, rooms: string, joined: AsyncIterable<readonly string[]>): AsyncGenerator<string> {
+  yield `${head},"rooms":{${rooms}${rooms === '' ? '' : ','}"join":{`
+  let comma = ''
+  for await (const texts of joined) {
+    if (texts.length === 0) continue
+    yield comma + texts.join(',')
+    comma = ','
+  }
+  yield '}}}'
 }

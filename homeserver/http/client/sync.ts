@@ -1,9 +1,10 @@
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync */
+import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { invalidParam } from '../../core/errors.ts'
 import { parseSyncToken } from '../../core/token.ts'
 import { type StateAfterKey } from '../../domain/sync/span.ts'
-import { endpoint, JsonText } from '../endpoint.ts'
+import { endpoint, JsonText, Reply } from '../endpoint.ts'
 
 /** Longer than any client waits, and than proxies keep a silent connection. */
 const maxTimeoutMs = 300_000
@@ -31,18 +32,18 @@ export const sync = endpoint({
     const since = asked.since ? parseSyncToken(asked.since) : undefined
     if (asked.since && !since) throw invalidParam('since is not a token of this server')
     using session = sessionWatch.begin(who, signal)
-    return new JsonText(
-      await syncs.sync({
-        who,
-        since,
-        filter: await filters.resolve(who.userId, asked.filter),
-        fullState: asked.full_state,
-        stateAfter: stateAfterOf(asked),
-        setPresence: asked.set_presence,
-        timeoutMs: Math.min(asked.timeout, maxTimeoutMs),
-        signal: session.signal,
-      }),
-    )
+    const answer = await syncs.sync({
+      who,
+      since,
+      filter: await filters.resolve(who.userId, asked.filter),
+      fullState: asked.full_state,
+      stateAfter: stateAfterOf(asked),
+      setPresence: asked.set_presence,
+      timeoutMs: Math.min(asked.timeout, maxTimeoutMs),
+      signal: session.signal,
+    })
+    if (typeof answer === 'string') return new JsonText(answer)
+    return new Reply(200, Readable.from(answer), { 'Content-Type': 'application/json' })
   },
 })
 

@@ -41,9 +41,10 @@ export class UnreadSection {
     const quiet = span.filter.timeline.unreadThreadNotifications
       ? `"unread_notifications":${countText(none)},"unread_thread_notifications":{}`
       : `"unread_notifications":${countText(none)}`
-    const texts = new Map<RoomId, string>()
-    for (const roomId of roomIds) texts.set(roomId, notifying.has(roomId) ? await this.text(span, roomId) : quiet)
-    return texts
+    const counted = roomIds.map(
+      async (roomId) => [roomId, notifying.has(roomId) ? await this.text(span, roomId) : quiet] as const,
+    )
+    return new Map(await Promise.all(counted))
   }
 }
 

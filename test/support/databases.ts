@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe } from '@jest/globals'
 import pg from 'pg'
+import { Database } from '../../homeserver/storage/database.ts'
 
 export type Dialect = 'sqlite' | 'postgres'
 
@@ -39,6 +40,19 @@ export function forEachDatabase(
       declare({ dialect, freshUrl: () => freshDatabaseUrl(dialect) })
     })
   }
+}
+
+/** Every row of every table as text. */
+export async function dumpOf(url: string): Promise<string> {
+  const database = await Database.open({ url })
+  const tables = await database.rows<{ name: string }>(
+    database.dialect === 'sqlite'
+      ? `select name from sqlite_schema where type = 'table'`
+      : `select table_name as name from information_schema.tables where table_schema = current_schema()`,
+  )
+  const rows = await Promise.all(tables.map(({ name }) => database.rows(`select * from ${name}`)))
+  await database.close()
+  return JSON.stringify(rows)
 }
 
 async function freshSqlite(): Promise<string> {

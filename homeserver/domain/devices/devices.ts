@@ -13,6 +13,8 @@ import { maxDeviceNameLength } from '../limits.ts'
 import type { DeviceLists } from './device-lists.ts'
 import type { OneTimeKeys } from './one-time-keys.ts'
 
+export type { Device }
+
 export class Devices implements DeviceBelongings {
   readonly #database: Database
   readonly #streams: Streams

@@ -19,6 +19,8 @@ import {
 } from '../../storage/key-backup.ts'
 import { maxBackedUpSessions, maxBackupDataBytes, maxKeyBackups } from '../limits.ts'
 
+export type { BackedUpSession, BackupVersion }
+
 export interface SessionData {
   readonly first_message_index: number
   readonly forwarded_count: number

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Device } from '../../storage/devices.ts'
+import type { Device } from '../../domain/devices/devices.ts'
 import { endpoint, Reply } from '../endpoint.ts'
 import { authData } from './auth-data.ts'
 

@@ -1,9 +1,8 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { expect, test } from '@jest/globals'
 import { FakeClock } from '../../platform/fake-clock.ts'
-import { Database } from '../../storage/database.ts'
 import type { Client } from '../../../test/support/client.ts'
-import { forEachDatabase, freshDatabaseUrl } from '../../../test/support/databases.ts'
+import { dumpOf, forEachDatabase, freshDatabaseUrl } from '../../../test/support/databases.ts'
 import { startServer } from '../../../test/support/server.ts'
 
 const passwordLogin = (user: string, password: string) => ({
@@ -221,16 +220,3 @@ forEachDatabase(({ dialect: database }) => {
     expect(Math.abs(difference / samples)).toBeLessThan(5)
   }, 30_000)
 })
-
-/** Every row of every table as text. */
-async function dumpOf(url: string): Promise<string> {
-  const database = await Database.open({ url })
-  const tables = await database.rows<{ name: string }>(
-    database.dialect === 'sqlite'
-      ? `select name from sqlite_schema where type = 'table'`
-      : `select table_name as name from information_schema.tables where table_schema = current_schema()`,
-  )
-  const rows = await Promise.all(tables.map(({ name }) => database.rows(`select * from ${name}`)))
-  await database.close()
-  return JSON.stringify(rows)
-}

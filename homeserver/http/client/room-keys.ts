@@ -2,8 +2,7 @@
 import { Readable } from 'node:stream'
 import { z } from 'zod'
 import { invalidParam, notFound } from '../../core/errors.ts'
-import type { SessionData } from '../../domain/devices/key-backup.ts'
-import type { BackedUpSession, BackupVersion } from '../../storage/key-backup.ts'
+import type { BackedUpSession, BackupVersion, SessionData } from '../../domain/devices/key-backup.ts'
 import { endpoint, JsonText, Reply } from '../endpoint.ts'
 import { jsonObject } from './json-object.ts'
 

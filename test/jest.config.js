@@ -1,11 +1,12 @@
 export default {
+  rootDir: '..',
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '\\.ts$': './test/support/strip-types.js' },
+  transform: { '\\.ts$': '<rootDir>/test/support/strip-types.js' },
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/data/'],
   modulePathIgnorePatterns: ['<rootDir>/data/'],
   maxWorkers: 2,
-  globalSetup: './test/support/global-setup.ts',
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
   testTimeout: 20_000,
 }

@@ -168,6 +168,7 @@ export class FederationClient {
         timeoutMs: call.timeoutMs ?? TIMEOUT_MS,
         ...(target.certificateName === undefined ? {} : { servername: target.certificateName }),
       }
+      call.signal.throwIfAborted()
       try {
         return await attempt(url, options)
       } catch (error) {

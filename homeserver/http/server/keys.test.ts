@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { hasOpenssl } from '../../../test/support/certificates.ts'
 import { forEachDatabase, freshDatabaseUrl } from '../../../test/support/databases.ts'
 import { Federation, startTwo } from '../../../test/support/federation.ts'
@@ -8,80 +8,85 @@ import type { JsonObject } from '../../core/event.ts'
 import { publicKeyFrom, signingKeyFromSeed, verifyJson } from '../../core/signing.ts'
 import { FakeClock } from '../../platform/fake-clock.ts'
 
-const testTls = hasOpenssl ? test : test.skip
+const describeTls = hasOpenssl ? describe : describe.skip
 
 /** Whether a document carries a good signature of that server by one of these keys. */
 function isSignedBy(document: JsonObject, server: string, keys: JsonObject): boolean {
   return Object.entries(keys).some(([keyId, key]) => {
-    const publicKey = publicKeyFrom(String((key as JsonObject)['key'])) // as key documents have it
+    const publicKey = publicKeyFrom((key as { key: string }).key) // as key documents have it
     return publicKey !== undefined && verifyJson(document, { serverName: server, keyId, publicKey })
   })
 }
 
-forEachDatabase(({ dialect }) => {
-  testTls("two servers read each other's keys", async () => {
-    const { federation, hs1, hs2 } = await startTwo(dialect)
-    await using _ = federation
-    const now = Date.UTC(2026, 0, 1)
-    const { keyRing } = hs1.services
-    expect(await keyRing.verifierFor('hs2.test', 'ed25519:test', now)).toMatchObject({ serverName: 'hs2.test' })
-    expect(await keyRing.verifierFor('hs2.test', 'ed25519:other', now)).toBeUndefined()
-    expect(await hs2.services.keyRing.verifierFor('hs1.test', 'ed25519:test', now)).toMatchObject({
-      keyId: 'ed25519:test',
+describeTls('over TLS', () => {
+  forEachDatabase(({ dialect }) => {
+    test("two servers read each other's keys", async () => {
+      const { federation, hs1, hs2 } = await startTwo(dialect)
+      await using _ = federation
+      const now = Date.UTC(2026, 0, 1)
+      const { keyRing } = hs1.services
+      expect(await keyRing.verifierFor('hs2.test', 'ed25519:test', now)).toMatchObject({ serverName: 'hs2.test' })
+      expect(await keyRing.verifierFor('hs2.test', 'ed25519:other', now)).toBeUndefined()
+      expect(await hs2.services.keyRing.verifierFor('hs1.test', 'ed25519:test', now)).toMatchObject({
+        keyId: 'ed25519:test',
+      })
     })
-  })
 
-  testTls('a notary gives the document of the server with its own signature added', async () => {
-    const { federation, hs1 } = await startTwo(dialect)
-    await using _ = federation
-    const client = hs1.server.client()
-    const own = await client.get('/_matrix/key/v2/server')
-    for (const path of ['query/hs2.test', 'query/hs2.test/ed25519:test']) {
-      const [document, ...others] = (await client.get(`/_matrix/key/v2/${path}`))['server_keys']
-      expect(others).toEqual([])
-      expect(document).toMatchObject({ server_name: 'hs2.test' })
-      expect(isSignedBy(document, 'hs1.test', own['verify_keys'])).toBe(true)
-      expect(isSignedBy(document, 'hs2.test', document.verify_keys)).toBe(true)
-    }
-    const all = await client.post('/_matrix/key/v2/query', {
-      server_keys: { 'hs1.test': {}, 'hs2.test': { 'ed25519:test': {} }, 'nobody.test': {} },
+    test('a notary gives the document of the server with its own signature added', async () => {
+      const { federation, hs1 } = await startTwo(dialect)
+      await using _ = federation
+      const client = hs1.server.client()
+      const own = await client.get('/_matrix/key/v2/server')
+      for (const path of ['query/hs2.test', 'query/hs2.test/ed25519:test']) {
+        const [document, ...others] = (await client.get(`/_matrix/key/v2/${path}`))['server_keys']
+        expect(others).toEqual([])
+        expect(document).toMatchObject({ server_name: 'hs2.test' })
+        expect(isSignedBy(document, 'hs1.test', own['verify_keys'])).toBe(true)
+        expect(isSignedBy(document, 'hs2.test', document.verify_keys)).toBe(true)
+      }
+      const all = await client.post('/_matrix/key/v2/query', {
+        server_keys: { 'hs1.test': {}, 'hs2.test': { 'ed25519:test': {} }, 'nobody.test': {} },
+      })
+      expect(all['server_keys'].map((document: JsonObject) => document['server_name'])).toEqual([
+        'hs1.test',
+        'hs2.test',
+      ])
+      expect(await client.post('/_matrix/key/v2/query', { server_keys: {} })).toEqual({ server_keys: [] })
     })
-    expect(all['server_keys'].map((document: JsonObject) => document['server_name'])).toEqual(['hs1.test', 'hs2.test'])
-    expect(await client.post('/_matrix/key/v2/query', { server_keys: {} })).toEqual({ server_keys: [] })
-  })
 
-  testTls('T27: after a rotation the old key counts for what is old, and for nothing new', async () => {
-    await using federation = await Federation.make('hs1.test', 'hs2.test')
-    const clock = new FakeClock()
-    const hour = 3_600_000
-    const [oldKey, newKey] = [signingKeyFromSeed('old', randomBytes(32)), signingKeyFromSeed('new', randomBytes(32))]
-    const config = `database: { url: '${await freshDatabaseUrl(dialect)}' }`
-    const before = await federation.start('hs1.test', { config, parts: { clock, signingKeys: [oldKey] } })
-    const peer = await federation.start('hs2.test', { database: dialect, parts: { clock } })
-    const { keyRing } = peer.services
-    const bytesOf = async (keyId: string, at: number): Promise<unknown> =>
-      (await keyRing.verifierFor('hs1.test', keyId, at))?.publicKey.export({ format: 'jwk' }).x
-    const oldBytes = oldKey.privateKey.export({ format: 'jwk' }).x
-    expect(await bytesOf('ed25519:old', clock.now())).toBe(oldBytes)
-    const signedAt = clock.now()
+    test('T27: after a rotation the old key counts for what is old, and for nothing new', async () => {
+      await using federation = await Federation.make('hs1.test', 'hs2.test')
+      const clock = new FakeClock()
+      const hour = 3_600_000
+      const [oldKey, newKey] = [signingKeyFromSeed('old', randomBytes(32)), signingKeyFromSeed('new', randomBytes(32))]
+      const config = `database: { url: '${await freshDatabaseUrl(dialect)}' }`
+      const before = await federation.start('hs1.test', { config, parts: { clock, signingKeys: [oldKey] } })
+      const peer = await federation.start('hs2.test', { database: dialect, parts: { clock } })
+      const { keyRing } = peer.services
+      const bytesOf = async (keyId: string, at: number): Promise<unknown> =>
+        (await keyRing.verifierFor('hs1.test', keyId, at))?.publicKey.export({ format: 'jwk' }).x
+      const oldBytes = oldKey.privateKey.export({ format: 'jwk' }).x
+      expect(await bytesOf('ed25519:old', clock.now())).toBe(oldBytes)
+      const signedAt = clock.now()
 
-    await before.server.server.stop()
-    await clock.advance(hour)
-    const rotatedAt = clock.now()
-    const after = await federation.start('hs1.test', { config, parts: { clock, signingKeys: [newKey] } })
-    await clock.advance(hour)
-    expect(after.keys()).toMatchObject({
-      verify_keys: { 'ed25519:new': { key: newKey.publicKey } },
-      old_verify_keys: { 'ed25519:old': { key: oldKey.publicKey, expired_ts: rotatedAt } },
+      await before.server.server.stop()
+      await clock.advance(hour)
+      const rotatedAt = clock.now()
+      const after = await federation.start('hs1.test', { config, parts: { clock, signingKeys: [newKey] } })
+      await clock.advance(hour)
+      expect(after.keys()).toMatchObject({
+        verify_keys: { 'ed25519:new': { key: newKey.publicKey } },
+        old_verify_keys: { 'ed25519:old': { key: oldKey.publicKey, expired_ts: rotatedAt } },
+      })
+      const newBytes = newKey.privateKey.export({ format: 'jwk' }).x
+      expect(await bytesOf('ed25519:new', clock.now())).toBe(newBytes)
+      expect(await bytesOf('ed25519:old', signedAt)).toBe(oldBytes)
+      expect(await bytesOf('ed25519:old', rotatedAt + 1)).toBeUndefined()
+      const own = after.services.keyRing
+      expect(await own.verifierFor('hs1.test', 'ed25519:old', signedAt)).toBeDefined()
+      expect(await own.verifierFor('hs1.test', 'ed25519:old', rotatedAt + 1)).toBeUndefined()
+      expect(await own.verifierFor('hs1.test', 'ed25519:new', clock.now())).toBeDefined()
     })
-    const newBytes = newKey.privateKey.export({ format: 'jwk' }).x
-    expect(await bytesOf('ed25519:new', clock.now())).toBe(newBytes)
-    expect(await bytesOf('ed25519:old', signedAt)).toBe(oldBytes)
-    expect(await bytesOf('ed25519:old', rotatedAt + 1)).toBeUndefined()
-    const own = after.services.keyRing
-    expect(await own.verifierFor('hs1.test', 'ed25519:old', signedAt)).toBeDefined()
-    expect(await own.verifierFor('hs1.test', 'ed25519:old', rotatedAt + 1)).toBeUndefined()
-    expect(await own.verifierFor('hs1.test', 'ed25519:new', clock.now())).toBeDefined()
   })
 })
 

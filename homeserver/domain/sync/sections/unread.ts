@@ -31,6 +31,7 @@ export class UnreadSection {
   async text({ who, upto, filter }: Span, roomId: RoomId): Promise<string> {
     const { main, threads } = await this.#counts.of(who.userId, roomId, upto.events)
     if (!filter.timeline.unreadThreadNotifications) return `"unread_notifications":${countText(total(main, threads))}`
+    if (threads.size === 0) return `"unread_notifications":${countText(main)}`
     const each = [...threads].map(([root, counts]) => `${JSON.stringify(root)}:${countText(counts)}`)
     return `"unread_notifications":${countText(main)},"unread_thread_notifications":{${each.join(',')}}`
   }
@@ -38,9 +39,7 @@ export class UnreadSection {
   /** As `text`, of many rooms: most of them have nothing that could be unread. */
   async texts(span: Span, roomIds: readonly RoomId[]): Promise<ReadonlyMap<RoomId, string>> {
     const notifying = new Set(await listNotifyingRooms(this.#database, roomIds))
-    const quiet = span.filter.timeline.unreadThreadNotifications
-      ? `"unread_notifications":${countText(none)},"unread_thread_notifications":{}`
-      : `"unread_notifications":${countText(none)}`
+    const quiet = `"unread_notifications":${countText(none)}`
     const counted = roomIds.map(
       async (roomId) => [roomId, notifying.has(roomId) ? await this.text(span, roomId) : quiet] as const,
     )

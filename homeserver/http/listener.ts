@@ -1,7 +1,7 @@
 /** Sockets: how long a client may take, and how connections end. */
 import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 
 export interface ListenOptions {
   readonly host: string
@@ -24,6 +24,7 @@ const timeouts = { headersTimeout: 15_000, requestTimeout: 3_600_000, keepAliveT
 
 export async function listen(handler: Handler, { host, port, tls }: ListenOptions): Promise<Listening> {
   const server = tls ? createTlsServer({ ...timeouts, ...tls }, handler) : createServer(timeouts, handler)
+  const sockets = socketsOf(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port, backlog: 1024 }, () => {
@@ -33,11 +34,25 @@ export async function listen(handler: Handler, { host, port, tls }: ListenOption
   })
   // listen() by host and port gives an address of this form
   const { port: bound } = server.address() as AddressInfo
-  return { port: bound, close: (graceMs) => close(server, graceMs) }
+  return { port: bound, close: (graceMs) => close(server, sockets, graceMs) }
 }
 
-async function close(server: HttpServer, graceMs: number): Promise<void> {
+/** The open connections of a server; with TLS also what they are carried by. */
+function socketsOf(server: HttpServer): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>()
+  const remember = (socket: Socket): void => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  }
+  server.on('connection', remember)
+  server.on('secureConnection', remember)
+  return sockets
+}
+
+async function close(server: HttpServer, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => void server.close(() => resolve()))
+  // Clients open connections to spare. For Node they are not idle before their first request.
+  for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
   // A connection that was busy when the server was told to close is idle when it has its answer, and would be kept alive.
   const sweep = setInterval(() => server.closeIdleConnections(), 50)
   const deadline = setTimeout(() => server.closeAllConnections(), graceMs)

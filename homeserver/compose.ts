@@ -43,7 +43,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const events = new EventCache({ database, bus })
   const members = new Members({ database, bus, serverName: config.server_name })
   const transactions = new Transactions({ database, clock })
-  const { evaluation, ...push } = openPush({ ...foundation, events, members, hooks })
+  const { evaluation, ...push } = openPush({ ...foundation, events, members, ignored: accountData.ignoredUsers, hooks })
   const writer = await LocalRoomWriter.open({ ...foundation, events, push: evaluation })
   const directory = openDirectory({
     database,

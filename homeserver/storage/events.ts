@@ -144,7 +144,9 @@ export async function redactEvent(
   { eventId, redactedBy, json, contentAt, contentLength }: Redaction,
 ): Promise<void> {
   await tx.run(
-    `update events set json = ?, content_at = ?, content_length = ?, redacted_by = ?, push = null where event_id = ?`,
+    // It notifies nobody any more, but its sender has read what was before it.
+    `update events set json = ?, content_at = ?, content_length = ?, redacted_by = ?,
+            push = case when push is null then null else '{}' end where event_id = ?`,
     [json, contentAt, contentLength, redactedBy, eventId],
   )
   await tx.run('delete from relations where event_nid = (select nid from events where event_id = ?)', [eventId])

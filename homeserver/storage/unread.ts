@@ -6,18 +6,19 @@ export interface PushRow {
   readonly stream_id: number
   readonly sender: UserId
   readonly thread_root: EventId | null
+  readonly state_key: string | null
   /** In the form of domain/push/push-column.ts. */
   readonly push: string
 }
 
-/** The last events in (since, upto] that notify somebody, oldest first, at most `limit`. */
+/** The last events in (since, upto] that matter for counts, oldest first, at most `limit`. */
 export async function listPushEvents(
   conn: Conn,
   roomId: RoomId,
   { since, upto, limit }: { since: number; upto: number; limit: number },
 ): Promise<PushRow[]> {
   const rows = await conn.rows<PushRow>(
-    `select stream_id, sender, thread_root, push from events
+    `select stream_id, sender, thread_root, state_key, push from events
       where room_id = ? and stream_id > ? and stream_id <= ? and push is not null
       order by stream_id desc limit ?`,
     [roomId, since, upto, limit],

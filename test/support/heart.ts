@@ -3,6 +3,7 @@ import { signingKeyFromSeed } from '../../homeserver/core/signing.ts'
 import type { JsonObject } from '../../homeserver/core/event.ts'
 import type { EventId, RoomId, UserId } from '../../homeserver/core/ids.ts'
 import { findRoomVersion } from '../../homeserver/core/room-version.ts'
+import type { PushEvaluation } from '../../homeserver/domain/rooms/commit.ts'
 import { EventCache } from '../../homeserver/domain/rooms/event-cache.ts'
 import { Members } from '../../homeserver/domain/rooms/members.ts'
 import { type EventDraft } from '../../homeserver/domain/rooms/build.ts'
@@ -14,6 +15,11 @@ import { migrate } from '../../homeserver/storage/migrate.ts'
 import { Streams } from '../../homeserver/storage/streams.ts'
 
 export const serverName = 'hs.test'
+
+type PushParts = Pick<Heart, 'database' | 'bus' | 'streams' | 'events' | 'members'>
+
+/** Notifies nobody of anything. */
+const quiet = (): PushEvaluation => ({ evaluate: (_, built) => Promise.resolve(built.map(() => null)) })
 
 export class Heart implements AsyncDisposable {
   readonly database: Database
@@ -40,7 +46,8 @@ export class Heart implements AsyncDisposable {
       bus = new MemoryBus(),
       clock = systemClock,
       writer: name = 'main',
-    }: { bus?: Bus; clock?: Clock; writer?: string } = {},
+      push: openPush = quiet,
+    }: { bus?: Bus; clock?: Clock; writer?: string; push?: (parts: PushParts) => PushEvaluation } = {},
   ): Promise<Heart> {
     const database = await Database.open({ url })
     await migrate(database)
@@ -48,7 +55,7 @@ export class Heart implements AsyncDisposable {
     const events = new EventCache({ database, bus })
     const members = new Members({ database, bus, serverName })
     const signer = { serverName, key: signingKeyFromSeed('test', Buffer.alloc(32, 7)) }
-    const push = { evaluate: (_: unknown, built: readonly unknown[]) => Promise.resolve(built.map(() => null)) }
+    const push = openPush({ database, bus, streams, events, members })
     const writer = await LocalRoomWriter.open({ database, bus, streams, signer, clock, events, push })
     return new Heart({ database, bus, clock, streams, events, members, writer })
   }

@@ -1,56 +1,64 @@
 /** Runs push rules over every event as it is written, for the members of this server. */
-import { powerLevelsOf, userLevel } from '../../core/auth/power-levels.ts'
-import { isJsonObject } from '../../core/canonical-json.ts'
-import type { IdentifiedPdu, JsonObject } from '../../core/event.ts'
-import { referenceIds } from '../../core/event.ts'
 import type { EventId, UserId } from '../../core/ids.ts'
 import { defaultRules, evaluate, narrowRules } from '../../core/push-rules/evaluate.ts'
 import { PushEvent, type PushUser } from '../../core/push-rules/event.ts'
-import type { RoomVersion } from '../../core/room-version.ts'
 import type { Conn } from '../../storage/database.ts'
 import type { BuiltEvent } from '../rooms/build.ts'
 import type { PushEvaluation } from '../rooms/commit.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
 import type { Members } from '../rooms/members.ts'
-import { encodeNotified } from './push-column.ts'
+import { encodeNotified, notifiesNobody } from './push-column.ts'
 import type { PushRules } from './push-rules.ts'
+import { roomFacts } from './room-facts.ts'
+
+/** Asks whom users do not want to hear of. Fulfilled by account data. */
+export interface IgnoredUsers {
+  list(userIds: Iterable<UserId>, conn: Conn): Promise<ReadonlyMap<UserId, ReadonlySet<UserId>>>
+}
+
+export interface EvaluationParts {
+  readonly rules: PushRules
+  readonly members: Members
+  readonly events: EventCache
+  readonly ignored: IgnoredUsers
+}
 
 export class Evaluation implements PushEvaluation {
-  readonly #rules: PushRules
-  readonly #members: Members
-  readonly #events: EventCache
+  readonly #parts: EvaluationParts
 
-  constructor({ rules, members, events }: { rules: PushRules; members: Members; events: EventCache }) {
-    this.#rules = rules
-    this.#members = members
-    this.#events = events
+  constructor(parts: EvaluationParts) {
+    this.#parts = parts
   }
 
   async evaluate(conn: Conn, built: readonly BuiltEvent[]): Promise<(string | null)[]> {
     const batch = new Map(built.map((event) => [event.eventId, event]))
     const columns: (string | null)[] = []
-    for (const event of built) columns.push(await this.#column(conn, event, batch))
+    for (const event of built) columns.push((await this.#column(conn, event, batch)) ?? this.#unnoticed(event))
     return columns
   }
 
+  /** Whoever says something has read what was there, whether or not anybody hears it. */
+  #unnoticed({ pdu }: BuiltEvent): string | null {
+    return pdu.state_key === undefined && this.#parts.members.isLocal(pdu.sender) ? notifiesNobody : null
+  }
+
   async #column(conn: Conn, event: BuiltEvent, batch: ReadonlyMap<EventId, BuiltEvent>): Promise<string | null> {
-    const { pdu, roomId } = event
-    const joined = await this.#members.joined(roomId, conn)
-    const rows = [...joined.values()]
+    const { members, events, rules: ownRules } = this.#parts
+    const { pdu, roomId, version } = event
+    const joined = await members.joined(roomId, conn)
     const users: PushUser[] = []
-    for (const { user_id: userId, display_name: name } of rows) {
-      if (userId !== pdu.sender && this.#members.isLocal(userId)) users.push({ userId, displayName: name ?? undefined })
+    for (const { user_id: userId, display_name: name } of joined.values()) {
+      if (userId !== pdu.sender && members.isLocal(userId)) users.push({ userId, displayName: name ?? undefined })
     }
     const invited = this.#invited(event)
     if (invited) users.push({ userId: invited, displayName: undefined })
-    if (users.length === 0) return null
 
-    const pushEvent = new PushEvent({ ...pdu, room_id: roomId }, this.#facts(event, rows.length, batch))
+    if (users.length === 0) return null
+    const facts = roomFacts(event, { version, memberCount: joined.size }, (id) => batch.get(id) ?? events.peek(id))
+    const pushEvent = new PushEvent({ ...pdu, room_id: roomId }, facts)
     const rules = narrowRules(defaultRules, pushEvent)
-    const own = await this.#rules.compiled(
-      conn,
-      users.map(({ userId }) => userId),
-    )
+    const userIds = users.map(({ userId }) => userId)
+    const own = await ownRules.compiled(conn, userIds)
     const notified: UserId[] = []
     const highlighted: UserId[] = []
     for (const user of users) {
@@ -59,36 +67,21 @@ export class Evaluation implements PushEvaluation {
       notified.push(user.userId)
       if (outcome.highlight) highlighted.push(user.userId)
     }
-    return encodeNotified(
-      users.map(({ userId }) => userId),
-      notified,
-      highlighted,
-    )
+    if (notified.length === 0) return null
+    const listens = await this.#listeners(conn, pdu.sender, notified)
+    return encodeNotified(userIds, notified.filter(listens), highlighted.filter(listens))
+  }
+
+  /** Who does not ignore the sender. */
+  async #listeners(conn: Conn, sender: UserId, userIds: readonly UserId[]): Promise<(userId: UserId) => boolean> {
+    const ignored = await this.#parts.ignored.list(userIds, conn)
+    return (userId) => ignored.get(userId)?.has(sender) !== true
   }
 
   /** The user of this server whom the event invites. */
   #invited({ pdu }: BuiltEvent): UserId | undefined {
     const invites = pdu.type === 'm.room.member' && pdu.content['membership'] === 'invite'
-    if (!invites || pdu.state_key === undefined || !this.#members.isLocal(pdu.state_key)) return undefined
+    if (!invites || pdu.state_key === undefined || !this.#parts.members.isLocal(pdu.state_key)) return undefined
     return pdu.state_key as UserId // the authorisation rules have seen that it is one
   }
-
-  /** Every event cites the power levels that were in force, so nothing has to be looked up in the state. */
-  #facts(event: BuiltEvent, memberCount: number, batch: ReadonlyMap<EventId, BuiltEvent>): PushEvent['room'] {
-    const { pdu, version } = event
-    const cited = new Map<string, IdentifiedPdu>()
-    for (const id of [...referenceIds(pdu.auth_events), createIdOf(event, version)]) {
-      const found = batch.get(id) ?? this.#events.peek(id)
-      if (found?.pdu.state_key === '') cited.set(found.pdu.type, found)
-    }
-    const levels = powerLevelsOf({ get: (type) => cited.get(type) }, version)
-    const notifications = levels.content?.['notifications']
-    const notificationLevels: JsonObject = isJsonObject(notifications) ? notifications : {}
-    return { memberCount, senderPowerLevel: Number(userLevel(levels, pdu.sender)), notificationLevels }
-  }
-}
-
-/** In version 12 the room id names the create event, which nothing cites. */
-function createIdOf({ roomId }: BuiltEvent, version: RoomVersion): EventId {
-  return version.roomIdIsCreateHash ? `$${roomId.slice(1)}` : '$'
 }

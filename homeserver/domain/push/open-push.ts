@@ -5,7 +5,7 @@ import type { Streams } from '../../storage/streams.ts'
 import type { AccountHooks } from '../accounts/hooks.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
 import type { Members } from '../rooms/members.ts'
-import { Evaluation } from './evaluation.ts'
+import { Evaluation, type IgnoredUsers } from './evaluation.ts'
 import { PushRules } from './push-rules.ts'
 import { Pushers } from './pushers.ts'
 import { UnreadCounts } from './unread-counts.ts'
@@ -23,6 +23,7 @@ export interface PushParts {
   readonly clock: Clock
   readonly events: EventCache
   readonly members: Members
+  readonly ignored: IgnoredUsers
   /** Pushers end with sessions and accounts. */
   readonly hooks: AccountHooks
 }

@@ -14,6 +14,9 @@ export interface Notified {
   readonly h?: UserSet
 }
 
+/** Of an event that notifies nobody and still matters for counts: its sender has read what was before it. */
+export const notifiesNobody = '{}'
+
 /** Null if nobody is notified. `asked` are all users for whom rules were run. */
 export function encodeNotified(
   asked: readonly UserId[],
@@ -30,7 +33,7 @@ export function decodeNotified(text: string): Notified {
   return JSON.parse(text) as Notified
 }
 
-/** The sender of an event is in neither set. */
+/** To be asked of those who were in the room or were invited by the event. The sender of an event is in neither set. */
 export function isIn(set: UserSet | undefined, userId: UserId): boolean {
   if (set === undefined) return false
   return 'not' in set ? !set.not.includes(userId) : set.includes(userId)

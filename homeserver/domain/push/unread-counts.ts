@@ -2,18 +2,17 @@
  * Unread counts. They are counted from the events and receipts themselves and kept up to date in memory, so they cannot
  * drift: whatever is wrong is right again at the next count.
  *
- * An own event in a timeline or thread counts as having read it, and so does joining.
+ * An own event that is no state counts as having read the timeline or thread it is in, and so does joining.
  */
-import { parseJson } from '../../core/canonical-json.ts'
-import type { Pdu } from '../../core/event.ts'
 import type { EventId, RoomId, UserId } from '../../core/ids.ts'
 import type { Bell, Bus } from '../../platform/bus.ts'
 import { Lru } from '../../platform/lru.ts'
-import type { Conn, Database } from '../../storage/database.ts'
-import { listReceiptsOf, type ReceiptRow } from '../../storage/receipts.ts'
-import { listMemberChanges, listPushEvents } from '../../storage/unread.ts'
+import type { Conn } from '../../storage/database.ts'
+import { listPushEvents } from '../../storage/unread.ts'
 import type { ReceiptNews } from '../ephemeral/receipts.ts'
+import type { EventNews } from '../rooms/news.ts'
 import { decodeNotified, isIn, type Notified } from './push-column.ts'
+import { isRead, type ReadMarks, readMarks } from './read-marks.ts'
 
 export interface Counts {
   readonly notifications: number
@@ -27,137 +26,136 @@ export interface RoomCounts {
   readonly threads: ReadonlyMap<EventId, Counts>
 }
 
-/** Rooms whose latest notifying events are in memory, and how many of each; what is beyond is not counted. */
-const MAX_ROOMS = 2_000
+/** Events of one room that are counted; what is before them is not. */
 const MAX_EVENTS = 2_000
-const MAX_COUNTS = 100_000
-const MAX_MEMBER_CHANGES = 100
+/** Events in memory, and counts. */
+const MAX_LOGGED = 200_000
+const MAX_COUNTED = 100_000
 
-interface Notifying extends Notified {
+interface Counting extends Notified {
   readonly streamId: number
   readonly sender: UserId
   readonly thread: EventId | undefined
+  readonly isState: boolean
 }
 
-/** The latest notifying events of a room: all there are in (since, upto]. */
+/** The latest events of a room that matter for counts: all there are in (since, upto]. */
 interface RoomLog {
   readonly since: number
-  upto: number
-  events: Notifying[]
+  readonly upto: number
+  readonly events: readonly Counting[]
 }
 
-interface Tally {
-  notifications: number
-  highlights: number
-}
-
-/** One user's counts in one room, as of a position. */
-interface Counted {
-  upto: number
+/** One user's counts in one room, as of a place in the events stream. */
+interface Counted extends RoomCounts {
+  readonly upto: number
   readonly read: ReadMarks
-  readonly main: Tally
-  readonly threads: Map<EventId, Tally>
 }
 
-/** Up to where the user has read. */
-interface ReadMarks {
-  /** Everything, in threads too. */
-  readonly all: number
-  readonly main: number
-  readonly threads: ReadonlyMap<string, number>
-}
+const none: Counts = { notifications: 0, highlights: 0 }
 
 export class UnreadCounts {
-  readonly #database: Database
-  readonly #logs = new Lru<RoomId, Promise<RoomLog>>(MAX_ROOMS)
-  readonly #counted = new Lru<string, Counted>(MAX_COUNTS)
+  readonly #database: Conn
+  readonly #logs = new Lru<RoomId, RoomLog>(MAX_LOGGED, ({ events }) => events.length + 1)
+  readonly #counted = new Lru<RoomId, Map<UserId, Counted>>(MAX_COUNTED, (users) => users.size + 1)
+  /** Counts news, so that what was overtaken by some is not kept. */
+  #version = 0
 
-  constructor({ database, bus }: { database: Database; bus: Bus }) {
+  constructor({ database, bus }: { database: Conn; bus: Bus }) {
     this.#database = database
     bus.subscribe((bell) => this.#heard(bell))
   }
 
   /** The counts of a joined user, of all events at or below `upto` in the events stream. */
   async of(userId: UserId, roomId: RoomId, upto: number): Promise<RoomCounts> {
-    const key = `${roomId} ${userId}`
-    let counted = this.#counted.get(key)
-    if (!counted || counted.upto > upto) {
-      const read = await this.#readMarks(userId, roomId)
-      counted = { upto: read.all, read, main: { notifications: 0, highlights: 0 }, threads: new Map() }
-      this.#counted.set(key, counted)
-    }
-    if (counted.upto < upto) count(counted, await this.#eventsOf(roomId, counted.upto, upto), userId, upto)
+    const version = this.#version
+    const known = this.#counted.get(roomId)?.get(userId)
+    if (known?.upto === upto) return known
+    const begun = known && known.upto < upto ? known : await this.#begin(userId, roomId)
+    const events = await this.#eventsOf(roomId, begun.upto, upto)
+    const counted = count(begun, events, userId, upto)
+    if (version === this.#version) this.#keep(userId, roomId, counted)
     return counted
   }
 
-  /** Events in (since, upto] that notify somebody, from memory as far as it reaches. */
-  async #eventsOf(roomId: RoomId, since: number, upto: number): Promise<readonly Notifying[]> {
-    // In line behind who asked before, so that a hundred who wake for one event read it once.
-    const next = this.#reaching(roomId, this.#logs.get(roomId), since, upto)
-    this.#logs.set(roomId, next)
-    next.catch(() => this.#logs.delete(roomId))
-    return (await next).events
+  async #begin(userId: UserId, roomId: RoomId): Promise<Counted> {
+    const read = await readMarks(this.#database, userId, roomId)
+    return { upto: read.all, read, main: none, threads: new Map() }
   }
 
-  async #reaching(roomId: RoomId, before: Promise<RoomLog> | undefined, since: number, upto: number): Promise<RoomLog> {
-    const log = await before?.catch(() => undefined)
-    if (!log || log.since > since) return await read(this.#database, roomId, since, upto)
-    return log.upto >= upto ? log : await extend(this.#database, roomId, log, upto)
+  /** Callers for different places may come at the same time: the latest stays. */
+  #keep(userId: UserId, roomId: RoomId, counted: Counted): void {
+    const users = this.#counted.get(roomId) ?? new Map<UserId, Counted>()
+    if ((users.get(userId)?.upto ?? -1) >= counted.upto) return
+    users.set(userId, counted)
+    this.#counted.set(roomId, users)
   }
 
-  async #readMarks(userId: UserId, roomId: RoomId): Promise<ReadMarks> {
-    const [receipts, changes] = await Promise.all([
-      listReceiptsOf(this.#database, roomId, [userId]),
-      listMemberChanges(this.#database, roomId, userId, MAX_MEMBER_CHANGES),
-    ])
-    const joined = joinedAt(changes)
-    const latest = (rows: readonly ReceiptRow[]): number => rows.reduce((at, row) => Math.max(at, row.event_stream), 0)
-    const threads = new Map<string, number>()
-    for (const row of receipts) {
-      threads.set(row.thread_id, Math.max(threads.get(row.thread_id) ?? 0, row.event_stream))
-    }
-    return {
-      all: Math.max(joined, latest(receipts.filter((row) => row.thread_id === ''))),
-      main: threads.get('main') ?? 0,
-      threads,
-    }
+  /** At least the events in (since, upto], from memory as far as it reaches. */
+  async #eventsOf(roomId: RoomId, since: number, upto: number): Promise<readonly Counting[]> {
+    const version = this.#version
+    const known = this.#logs.get(roomId)
+    const reaches = known !== undefined && known.since <= since
+    if (reaches && known.upto >= upto) return known.events
+    const log = reaches
+      ? await extend(this.#database, roomId, known, upto)
+      : await read(this.#database, roomId, since, upto)
+    const kept = this.#logs.get(roomId)
+    const isBetter = !kept || kept.upto < log.upto || (kept.upto === log.upto && kept.since > log.since)
+    if (version === this.#version && isBetter) this.#logs.set(roomId, log)
+    return log.events
   }
 
-  #heard(bell: Bell): void {
-    if (bell.stream === 'events' && bell.payload !== undefined) {
-      const { redacted } = bell.payload as { redacted?: readonly EventId[] } // EventNews
-      if (redacted?.length) for (const room of bell.keys.rooms ?? []) this.#forget(room as RoomId)
-    }
-    if (bell.stream !== 'receipts') return
-    const news = bell.payload as ReceiptNews | undefined // only receipts.ts rings this stream
+  #heard({ stream, keys, payload }: Bell): void {
+    if (stream === 'receipts') this.#heardReceipts(payload as ReceiptNews | undefined) // only receipts.ts rings it
+    if (stream === 'events' && payload !== undefined) this.#heardEvents(payload as EventNews, keys.rooms ?? [])
+  }
+
+  #heardReceipts(news: ReceiptNews | undefined): void {
+    this.#version++
     if (!news) this.#counted.clear()
-    for (const { room_id, user_id } of news?.rows ?? []) this.#counted.delete(`${room_id} ${user_id}`)
+    for (const { room_id, user_id } of news?.rows ?? []) this.#counted.get(room_id)?.delete(user_id)
   }
 
-  /** A redacted event counts no more. */
-  #forget(roomId: RoomId): void {
-    this.#logs.delete(roomId)
-    for (const key of this.#counted.keys()) if (key.startsWith(`${roomId} `)) this.#counted.delete(key)
+  /** A redacted event counts no more, and who comes into a room begins anew. */
+  #heardEvents({ redacted, memberships }: EventNews, rooms: readonly string[]): void {
+    if (redacted.length === 0 && memberships.length === 0) return
+    this.#version++
+    for (const { room_id, user_id } of memberships) this.#counted.get(room_id)?.delete(user_id)
+    if (redacted.length === 0) return
+    for (const room of rooms) {
+      this.#logs.delete(room as RoomId) // keys of this stream are ids
+      this.#counted.delete(room as RoomId)
+    }
   }
 }
 
-function count(counted: Counted, events: readonly Notifying[], userId: UserId, upto: number): void {
-  const from = firstAfter(events, counted.upto)
-  for (let index = from; index < events.length; index++) {
+function count(begun: Counted, events: readonly Counting[], userId: UserId, upto: number): Counted {
+  const { read } = begun
+  let { main } = begun
+  const threads = new Map(begun.threads)
+  for (let index = firstAfter(events, begun.upto); index < events.length; index++) {
     const event = events[index]
     if (!event || event.streamId > upto) break
     const { thread } = event
-    if (event.sender === userId) clear(counted, thread)
-    else if (!isRead(counted.read, event) && isIn(event.n, userId)) {
-      const tally = tallyOf(counted, thread)
-      tally.notifications++
-      if (isIn(event.h, userId)) tally.highlights++
+    if (event.sender === userId) {
+      if (event.isState) continue
+      if (thread === undefined) main = none
+      else threads.delete(thread)
+    } else if (isIn(event.n, userId) && !isRead(read, event)) {
+      const isHighlight = isIn(event.h, userId)
+      if (thread === undefined) main = more(main, isHighlight ? 1 : 0)
+      else threads.set(thread, more(threads.get(thread) ?? none, isHighlight ? 1 : 0))
     }
   }
-  counted.upto = upto
+  return { upto, read, main, threads }
 }
 
-function firstAfter(events: readonly Notifying[], position: number): number {
+function more({ notifications, highlights }: Counts, highlight: 0 | 1): Counts {
+  return { notifications: notifications + 1, highlights: highlights + highlight }
+}
+
+function firstAfter(events: readonly Counting[], position: number): number {
   let low = 0
   let high = events.length
   while (low < high) {
@@ -168,54 +166,27 @@ function firstAfter(events: readonly Notifying[], position: number): number {
   return low
 }
 
-function isRead({ main, threads }: ReadMarks, { thread, streamId }: Notifying): boolean {
-  return streamId <= (thread === undefined ? main : (threads.get(thread) ?? 0))
-}
-
-function tallyOf({ main, threads }: Counted, thread: EventId | undefined): Tally {
-  if (thread === undefined) return main
-  const known = threads.get(thread)
-  if (known) return known
-  const tally = { notifications: 0, highlights: 0 }
-  threads.set(thread, tally)
-  return tally
-}
-
-function clear({ main, threads }: Counted, thread: EventId | undefined): void {
-  if (thread !== undefined) threads.delete(thread)
-  else main.notifications = main.highlights = 0
-}
-
 async function read(conn: Conn, roomId: RoomId, since: number, upto: number): Promise<RoomLog> {
-  const events = await notifying(conn, roomId, since, upto)
-  return { since, upto, events }
-}
-
-async function extend(conn: Conn, roomId: RoomId, log: RoomLog, upto: number): Promise<RoomLog> {
-  if (log.upto >= upto) return log
-  const events = [...log.events, ...(await notifying(conn, roomId, log.upto, upto))]
-  if (events.length <= MAX_EVENTS * 2) return { since: log.since, upto, events }
-  const kept = events.slice(-MAX_EVENTS)
-  return { since: (kept[0]?.streamId ?? 1) - 1, upto, events: kept }
-}
-
-async function notifying(conn: Conn, roomId: RoomId, since: number, upto: number): Promise<Notifying[]> {
   const rows = await listPushEvents(conn, roomId, { since, upto, limit: MAX_EVENTS })
-  return rows.map((row) => ({
+  const events = rows.map((row): Counting => ({
     ...decodeNotified(row.push),
     streamId: row.stream_id,
     sender: row.sender,
     thread: row.thread_root ?? undefined,
+    isState: row.state_key !== null,
   }))
+  return events.length < MAX_EVENTS ? { since, upto, events } : { since: beforeFirst(events), upto, events }
 }
 
-/** The position at which the user last came into the room. */
-function joinedAt(changes: readonly { stream_id: number; json: string }[]): number {
-  let at = 0
-  for (const { stream_id: position, json } of changes) {
-    // What is stored was a PDU when it was checked.
-    if ((parseJson(json) as Pdu).content['membership'] !== 'join') break
-    at = position
-  }
-  return at
+async function extend(conn: Conn, roomId: RoomId, log: RoomLog, upto: number): Promise<RoomLog> {
+  const added = await read(conn, roomId, log.upto, upto)
+  if (added.since > log.upto) return added
+  const events = [...log.events, ...added.events]
+  if (events.length <= 2 * MAX_EVENTS) return { since: log.since, upto, events }
+  const kept = events.slice(-MAX_EVENTS)
+  return { since: beforeFirst(kept), upto, events: kept }
+}
+
+function beforeFirst([first]: readonly Counting[]): number {
+  return (first?.streamId ?? 0) - 1
 }

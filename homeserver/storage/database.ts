@@ -1,17 +1,19 @@
 /**
- * One database, two dialects. Everything that differs between SQLite and Postgres is in this file.
+ * One database, two dialects. What differs between them is here, in sqlite.ts and in postgres.ts, and nowhere else.
  *
  * Statements are written once, with `?` placeholders, in the SQL both understand: `insert … on conflict … do update`,
  * `returning`, booleans as 0 and 1, structured values as JSON text.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomInt } from 'node:crypto'
-import knexFactory, { type Knex } from 'knex'
-import pg from 'pg'
-import type sqlite3 from 'sqlite3'
+import type { Knex } from 'knex'
+import type { Connection, Pool, Value } from './pool.ts'
+import { checkPostgres, postgresPool } from './postgres.ts'
+import { sqlitePool } from './sqlite.ts'
+
+export type { Value } from './pool.ts'
 
 export type Dialect = 'sqlite' | 'postgres'
-export type Value = string | number | null | Buffer
 
 /** A place to read from: the database, or a transaction on it. Store functions take it as their first argument. */
 export interface Conn {
@@ -39,15 +41,7 @@ export interface DatabaseOptions {
   readonly password?: string | undefined
   /** Postgres: connections in the pool. */
   readonly poolSize?: number | undefined
-  /** Postgres: schema to work in, made on open where missing. Tests give each file its own. */
-  readonly schema?: string | undefined
 }
-
-// Stream positions, sizes and timestamps stay below 2^53.
-pg.types.setTypeParser(pg.types.builtins.INT8, Number)
-
-/** knex tells of aborted waits for a connection when a pool closes; whoever waited gets the error anyway. */
-const silent = { warn() {}, error() {}, debug() {}, deprecate() {} }
 
 const MAX_TRIES = 5
 /** SQLite allows 32,766 bound values in a statement, Postgres 65,535. */
@@ -80,7 +74,7 @@ export class Database implements Conn {
     const pool = postgresPool(options)
     const opened = new Database('postgres', pool, pool)
     try {
-      await checkPostgres(opened, options.schema)
+      await checkPostgres(opened)
     } catch (error) {
       await opened.close()
       throw error
@@ -262,156 +256,4 @@ export function escapeLike(text: string): string {
 function isTransient(error: unknown): boolean {
   const code = (error as { code?: string }).code
   return code === '40001' || code === '40P01' || code === 'SQLITE_BUSY'
-}
-
-interface Connection {
-  query(sql: string, bindings: readonly Value[]): Promise<unknown[]>
-  run(sql: string, bindings: readonly Value[]): Promise<number>
-}
-
-/** A knex pool whose connections are spoken to directly: building a query through knex costs more than running it. */
-interface Pool {
-  readonly knex: Knex
-  acquire(): Promise<Connection>
-  release(connection: Connection): void
-  close(): Promise<void>
-}
-
-function poolOf<Raw extends object>(knex: Knex, wrap: (raw: Raw) => Connection): Pool {
-  const wrapped = new WeakMap<Raw, Connection>()
-  const raws = new WeakMap<Connection, Raw>()
-  return {
-    knex,
-    async acquire() {
-      const raw: Raw = await knex.client.acquireConnection()
-      const connection = wrapped.get(raw) ?? wrap(raw)
-      wrapped.set(raw, connection)
-      raws.set(connection, raw)
-      return connection
-    },
-    release: (connection) => void knex.client.releaseConnection(raws.get(connection)),
-    close: () => knex.destroy(),
-  }
-}
-
-function sqlitePool(filename: string, { size, readOnly }: { size: number; readOnly: boolean }): Pool {
-  const pragmas = [
-    'pragma busy_timeout = 5000',
-    'pragma journal_mode = wal',
-    'pragma synchronous = full',
-    'pragma foreign_keys = on',
-    'pragma journal_size_limit = 67108864',
-    'pragma cell_size_check = on',
-    'pragma trusted_schema = off',
-    'pragma temp_store = memory',
-    ...(readOnly ? ['pragma query_only = on'] : []),
-  ]
-  const knex = knexFactory({
-    client: 'sqlite3',
-    log: silent,
-    connection: { filename },
-    useNullAsDefault: true,
-    pool: {
-      min: readOnly ? 0 : 1,
-      max: size,
-      acquireTimeoutMillis: 60_000,
-      afterCreate: (raw: sqlite3.Database, done: (error: Error | null, raw: sqlite3.Database) => void) => {
-        raw.exec(pragmas.join(';'), (error) => done(error, raw))
-      },
-    },
-  })
-  return poolOf<sqlite3.Database>(knex, (raw) => new SqliteConnection(raw))
-}
-
-/** Keeps prepared statements: preparing costs more than most of them take to run. */
-class SqliteConnection implements Connection {
-  static readonly #MAX_STATEMENTS = 256
-  readonly #raw: sqlite3.Database
-  readonly #statements = new Map<string, sqlite3.Statement>()
-
-  constructor(raw: sqlite3.Database) {
-    this.#raw = raw
-  }
-
-  async query(sql: string, bindings: readonly Value[]): Promise<unknown[]> {
-    const statement = this.#statements.get(sql) ?? (await this.#prepare(sql))
-    return await new Promise((resolve, reject) => {
-      statement.all(bindings, (error: Error | null, rows: unknown[]) => (error ? reject(error) : resolve(rows)))
-    })
-  }
-
-  async run(sql: string, bindings: readonly Value[]): Promise<number> {
-    const statement = this.#statements.get(sql) ?? (await this.#prepare(sql))
-    return await new Promise((resolve, reject) => {
-      statement.run(bindings, function (this: { changes: number }, error: Error | null) {
-        return error ? reject(error) : resolve(this.changes)
-      })
-    })
-  }
-
-  async #prepare(sql: string): Promise<sqlite3.Statement> {
-    const statement = await new Promise<sqlite3.Statement>((resolve, reject) => {
-      const prepared = this.#raw.prepare(sql, (error: Error | null) => (error ? reject(error) : resolve(prepared)))
-    })
-    this.#statements.set(sql, statement)
-    if (this.#statements.size > SqliteConnection.#MAX_STATEMENTS) {
-      const [oldest, oldStatement] = this.#statements.entries().next().value ?? []
-      if (oldest !== undefined) this.#statements.delete(oldest)
-      oldStatement?.finalize()
-    }
-    return statement
-  }
-}
-
-function postgresPool({ url, password, poolSize = 10, schema }: DatabaseOptions): Pool {
-  const knex = knexFactory({
-    client: 'pg',
-    log: silent,
-    connection: {
-      connectionString: url,
-      ...(password === undefined ? {} : { password }),
-      keepAlive: true,
-      connectionTimeoutMillis: 5_000,
-      statement_timeout: 60_000,
-      idle_in_transaction_session_timeout: 60_000,
-    },
-    ...(schema === undefined ? {} : { searchPath: [schema] }),
-    pool: { min: 0, max: poolSize, acquireTimeoutMillis: 10_000 },
-  })
-  return poolOf<pg.Client>(knex, (raw) => new PostgresConnection(raw))
-}
-
-class PostgresConnection implements Connection {
-  readonly #raw: pg.Client
-
-  constructor(raw: pg.Client) {
-    this.#raw = raw
-  }
-
-  async query(sql: string, bindings: readonly Value[]): Promise<unknown[]> {
-    return (await this.#raw.query(numbered(sql), bindings as Value[])).rows
-  }
-
-  async run(sql: string, bindings: readonly Value[]): Promise<number> {
-    return (await this.#raw.query(numbered(sql), bindings as Value[])).rowCount ?? 0
-  }
-}
-
-/** `?` placeholders as Postgres wants them: `$1`, `$2`, … None of our statements has a question mark in a literal. */
-function numbered(sql: string): string {
-  let n = 0
-  return sql.replace(/\?/g, () => `$${++n}`)
-}
-
-async function checkPostgres(database: Database, schema: string | undefined): Promise<void> {
-  if (schema) await database.knex.raw('create schema if not exists ??', [schema])
-  const found = await database.row<{ encoding: string; collation: string }>(
-    `select pg_encoding_to_char(encoding) as encoding, datcollate as collation
-       from pg_database where datname = current_database()`,
-  )
-  if (found?.encoding === 'UTF8' && ['C', 'C.UTF-8', 'C.utf8', 'POSIX'].includes(found.collation)) return
-  throw new Error(
-    `The Postgres database must have encoding UTF8 and collation C, not ${found?.encoding} and ${found?.collation}. ` +
-      'Make it with: createdb --encoding=UTF8 --locale=C --template=template0 NAME',
-  )
 }

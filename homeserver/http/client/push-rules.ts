@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { invalidParam } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
-import type { PushRule } from '../../core/push-rules/ruleset.ts'
+import type { UserId } from '../../core/ids.ts'
+import type { OwnRules, PushRule } from '../../core/push-rules/ruleset.ts'
 import { deleteRule, parseKind, putRule, requireRule, setActions, setEnabled } from '../../domain/push/rule-changes.ts'
 import { endpoint } from '../endpoint.ts'
 
@@ -90,59 +91,38 @@ const remove = endpoint({
   },
 })
 
-const getEnabled = endpoint({
-  method: 'GET',
-  path: `${rulePath}/enabled`,
-  since,
-  auth: 'user',
-  limit: 'read',
-  handle: async ({ who, params: { scope, kind, ruleId } }, { pushRules }) => {
-    requireGlobal(scope)
-    const { own } = await pushRules.rulesOf(who.userId)
-    return { enabled: requireRule(own, who.userId, kind, ruleId).rule.enabled }
-  },
-})
+/** One attribute of a rule, which default rules have as well. */
+const getAttribute = (name: 'enabled' | 'actions') =>
+  endpoint({
+    method: 'GET',
+    path: `${rulePath}/${name}`,
+    since,
+    auth: 'user',
+    limit: 'read',
+    handle: async ({ who, params: { scope, kind, ruleId } }, { pushRules }) => {
+      requireGlobal(scope)
+      const { own } = await pushRules.rulesOf(who.userId)
+      return { [name]: requireRule(own, who.userId, kind, ruleId).rule[name] }
+    },
+  })
 
-const putEnabled = endpoint({
-  method: 'PUT',
-  path: `${rulePath}/enabled`,
-  since,
-  auth: 'user',
-  limit: 'write',
-  body: z.object({ enabled: z.boolean() }),
-  handle: async ({ who, params: { scope, kind, ruleId }, body }, { pushRules }) => {
-    requireGlobal(scope)
-    await pushRules.change(who.userId, (own) => setEnabled(own, who.userId, kind, ruleId, body.enabled))
-    return {}
-  },
-})
+type Change<Body> = (own: OwnRules, userId: UserId, kind: string, ruleId: string, body: Body) => OwnRules
 
-const getActions = endpoint({
-  method: 'GET',
-  path: `${rulePath}/actions`,
-  since,
-  auth: 'user',
-  limit: 'read',
-  handle: async ({ who, params: { scope, kind, ruleId } }, { pushRules }) => {
-    requireGlobal(scope)
-    const { own } = await pushRules.rulesOf(who.userId)
-    return { actions: requireRule(own, who.userId, kind, ruleId).rule.actions }
-  },
-})
-
-const putActions = endpoint({
-  method: 'PUT',
-  path: `${rulePath}/actions`,
-  since,
-  auth: 'user',
-  limit: 'write',
-  body: z.object({ actions }),
-  handle: async ({ who, params: { scope, kind, ruleId }, body }, { pushRules }) => {
-    requireGlobal(scope)
-    await pushRules.change(who.userId, (own) => setActions(own, who.userId, kind, ruleId, body.actions))
-    return {}
-  },
-})
+const putAttribute = <Body extends z.ZodType>(name: string, body: Body, change: Change<z.output<Body>>) =>
+  endpoint({
+    method: 'PUT',
+    path: `${rulePath}/${name}`,
+    since,
+    auth: 'user',
+    limit: 'write',
+    body,
+    handle: async ({ who, params, body: given }, { pushRules }) => {
+      const { scope, kind, ruleId } = params as { scope: string; kind: string; ruleId: string } // of rulePath
+      requireGlobal(scope)
+      await pushRules.change(who.userId, (own) => change(own, who.userId, kind, ruleId, given))
+      return {}
+    },
+  })
 
 export const pushRuleEndpoints = [
   getAll,
@@ -150,8 +130,12 @@ export const pushRuleEndpoints = [
   getRule,
   put,
   remove,
-  getEnabled,
-  putEnabled,
-  getActions,
-  putActions,
+  getAttribute('enabled'),
+  getAttribute('actions'),
+  putAttribute('enabled', z.object({ enabled: z.boolean() }), (own, userId, kind, ruleId, { enabled }) =>
+    setEnabled(own, userId, kind, ruleId, enabled),
+  ),
+  putAttribute('actions', z.object({ actions }), (own, userId, kind, ruleId, body) =>
+    setActions(own, userId, kind, ruleId, body.actions),
+  ),
 ]

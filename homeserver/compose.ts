@@ -84,7 +84,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     clientEvents: history.clientEvents,
   })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
-  const { serverAuthenticator, ...federation } = await openFederation(foundation)
+  const { serverAuthenticator, ...federation } = await openFederation({ ...foundation, hooks })
   return {
     services: {
       config,

@@ -6,6 +6,7 @@ import type { Dns } from '../../platform/dns.ts'
 import type { Fetcher } from '../../platform/fetch.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Database } from '../../storage/database.ts'
+import type { AccountHooks } from '../accounts/hooks.ts'
 import { RequestAuthenticator } from './authenticate-request.ts'
 import { FederationClient } from './client.ts'
 import { Destinations } from './destinations.ts'
@@ -13,6 +14,7 @@ import { createKeySource } from './key-source.ts'
 import { KeyRing } from './keys.ts'
 import { Notary } from './notary.ts'
 import { OwnKeys } from './own-keys.ts'
+import { FederatedProfiles } from './remote-profiles.ts'
 import { createResolveServer } from './resolve-server.ts'
 import { type ServerFilter, serverFilter } from './server-filter.ts'
 import { WellKnown } from './well-known.ts'
@@ -26,6 +28,7 @@ export interface OpenFederationParts {
   readonly fetch: Fetcher
   readonly signer: Signer
   readonly signingKeys: readonly [SigningKey, ...SigningKey[]]
+  readonly hooks: AccountHooks
 }
 
 export interface FederationServices {
@@ -59,6 +62,9 @@ export async function openFederation(
     client: federationClient,
     notaryVerifier: (notary, keyId) => keyRing.verifierFor(notary, keyId, clock.now()),
   })
+  if (config.federation.mode === 'open') {
+    parts.hooks.remoteProfiles.push(new FederatedProfiles({ client: federationClient, clock }))
+  }
   const notaries = config.federation.key_servers
   const keyRing: KeyRing = new KeyRing({ serverName, ownKeys, source, notaries, mayTalkTo, database, clock })
   const notary = new Notary({ signer, ownKeys, keyRing, database, clock })

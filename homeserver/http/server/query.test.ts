@@ -35,6 +35,10 @@ describeTls('over TLS', () => {
         room_id: roomId,
         servers: ['hs1.test'],
       })
+      const bob = await hs2.server.register('bob')
+      expect(await bob.get(`/profile/${alice.userId}`)).toEqual({ displayname: 'Älice' })
+      expect(await bob.refusal('GET', '/profile/@nobody:hs1.test')).toEqual({ status: 404, errcode: 'M_NOT_FOUND' })
+      expect(await bob.refusal('GET', '/profile/@nobody:down.test')).toEqual({ status: 502, errcode: 'M_UNKNOWN' })
       const missing = { status: 404, errcode: 'M_NOT_FOUND' }
       await expect(ask.get('hs1.test', profile, { query: { user_id: '@nobody:hs1.test' } })).rejects.toMatchObject(
         missing,

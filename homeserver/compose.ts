@@ -18,6 +18,7 @@ import { openRooms } from './domain/rooms/open-rooms.ts'
 import { Transactions } from './domain/rooms/transactions.ts'
 import { Visibility } from './domain/rooms/visibility.ts'
 import { LocalRoomWriter } from './domain/rooms/writer.ts'
+import { openSearch } from './domain/search/open-search.ts'
 import { openSync } from './domain/sync/open-sync.ts'
 import type { Authenticator, ServerAuthenticator } from './http/auth.ts'
 import type { Services } from './http/services.ts'
@@ -83,6 +84,14 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ignored: accountData.ignoredUsers,
     clientEvents: history.clientEvents,
   })
+  const { runnable: searchRunnable, ...search } = openSearch({
+    ...foundation,
+    events,
+    members,
+    visibility,
+    ignored: accountData.ignoredUsers,
+    clientEvents: history.clientEvents,
+  })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
   const { serverAuthenticator, ...federation } = await openFederation({ ...foundation, hooks })
   return {
@@ -105,11 +114,12 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...push,
       ...directory,
       ...sync,
+      ...search,
       ...mediaServices,
       ...federation,
     },
     authenticator,
     serverAuthenticator,
-    runnable: [...accountsRunnable, ...ephemeralRunnable, ...mediaRunnable],
+    runnable: [...accountsRunnable, ...ephemeralRunnable, ...mediaRunnable, ...searchRunnable],
   }
 }

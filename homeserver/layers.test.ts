@@ -25,6 +25,7 @@ const domains = [
   'ephemeral',
   'media',
   'sync',
+  'search',
   'federation',
   'push',
   'appservice',

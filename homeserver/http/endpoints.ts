@@ -40,6 +40,7 @@ import { relationsEndpoints } from './client/relations.ts'
 import { reportEndpoints } from './client/report.ts'
 import { roomKeysEndpoints } from './client/room-keys.ts'
 import { roomSummaryEndpoints } from './client/room-summary.ts'
+import { searchEndpoints } from './client/search.ts'
 import { sendEndpoints } from './client/send.ts'
 import { sendToDeviceEndpoints } from './client/send-to-device.ts'
 import { stateEndpoints } from './client/state.ts'
@@ -100,6 +101,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...leaveEndpoints,
   ...membersEndpoints,
   ...redactEndpoints,
+  ...searchEndpoints,
   ...sendEndpoints,
   ...stateEndpoints,
   ...contextEndpoints,

@@ -18,6 +18,7 @@ import type { RoomServices } from '../domain/rooms/open-rooms.ts'
 import type { Transactions } from '../domain/rooms/transactions.ts'
 import type { Visibility } from '../domain/rooms/visibility.ts'
 import type { RoomWriter } from '../domain/rooms/writer.ts'
+import type { SearchServices } from '../domain/search/open-search.ts'
 import type { SyncServices } from '../domain/sync/open-sync.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
@@ -33,7 +34,8 @@ export interface Services
     HistoryServices,
     DirectoryServices,
     FederationServices,
-    SyncServices {
+    SyncServices,
+    SearchServices {
   readonly config: Config
   readonly clock: Clock
   readonly metrics: Metrics

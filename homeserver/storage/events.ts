@@ -150,6 +150,12 @@ export async function redactEvent(
     [json, contentAt, contentLength, redactedBy, eventId],
   )
   await tx.run('delete from relations where event_nid = (select nid from events where event_id = ?)', [eventId])
+  // The search index hears of it later, and says what is to be found then; an edit gives way to what it edited.
+  const place = '(select stream_id from events where event_id = ?)'
+  await tx.run(`update search_documents set words = '' where stream_id = ${place} or source_id = ${place}`, [
+    eventId,
+    eventId,
+  ])
 }
 
 /** The transaction ids a device has used since `sinceTs`, with the events they made. */

@@ -26,6 +26,24 @@ export async function lastJoinEnd(conn: Conn, roomId: RoomId, userId: UserId): P
   return rows.find((row) => new StoredEvent(row).pdu.content['membership'] === 'join')?.ended
 }
 
+/** As `lastJoinEnd`, of many rooms; those that the user never was in are missing. */
+export async function listJoinEnds(
+  conn: Conn,
+  roomIds: readonly RoomId[],
+  userId: UserId,
+): Promise<ReadonlyMap<RoomId, number>> {
+  const rows = await rowsIn<EventRow & { readonly ended: number }>(
+    conn,
+    `select c.stream_id as ended, ${eventColumns('e')} from state_changes c join events e on e.nid = c.prev_nid
+      where c.type = 'm.room.member' and c.state_key = ? and c.room_id in (?)
+      order by c.stream_id`,
+    roomIds,
+    { before: [userId] },
+  )
+  const joined = rows.filter((row) => new StoredEvent(row).pdu.content['membership'] === 'join')
+  return new Map(joined.map(({ room_id: roomId, ended }) => [roomId, ended]))
+}
+
 /** The newest `limit` accepted events of a room in (after, upto], the oldest of them first. */
 export async function listRoomEvents(
   conn: Conn,
@@ -244,4 +262,14 @@ export async function listOwnReceiptRooms(conn: Conn, userId: UserId, after: num
     [after, upto, userId],
   )
   return rows.map(({ room_id }) => room_id)
+}
+
+/** Those of the events with parents that we do not have. */
+export async function listEventsAfterGaps(conn: Conn, eventIds: readonly EventId[]): Promise<EventId[]> {
+  const rows = await rowsIn<{ child_id: EventId }>(
+    conn,
+    'select distinct child_id from backward_extremities where child_id in (?)',
+    eventIds,
+  )
+  return rows.map(({ child_id }) => child_id)
 }

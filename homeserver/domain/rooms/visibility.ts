@@ -83,7 +83,7 @@ export class Visibility {
     if (events.length === 0) return []
     const [member, isOpen, ignored] = await Promise.all([
       this.#members.find(roomId, userId),
-      this.#wasAlwaysOpen(roomId),
+      this.wasAlwaysOpen(roomId),
       withIgnored ? undefined : this.#ignored?.of(userId),
     ])
     const wanted = events.filter(
@@ -144,7 +144,8 @@ export class Visibility {
     for (const roomId of missing) this.#open.set(roomId, !hidden.has(roomId))
   }
 
-  async #wasAlwaysOpen(roomId: RoomId): Promise<boolean> {
+  /** Whether the room never hid its history from members who joined later. False where it is not known just now. */
+  async wasAlwaysOpen(roomId: RoomId): Promise<boolean> {
     await this.warm([roomId])
     // Where it changed just now, the slow way is right too.
     return this.#open.get(roomId) ?? false

@@ -32,6 +32,10 @@ const silent: Logger = {
   getChild: () => silent,
 }
 
+// The SDK leaves the deadline of each request running, for nearly two minutes. They must not keep the process alive.
+const keepAlive = globalThis.setTimeout
+globalThis.setTimeout = ((...timer: Parameters<typeof setTimeout>) => keepAlive(...timer).unref()) as typeof setTimeout
+
 /** What a person keeps outside of any device. */
 export type RecoveryKey = GeneratedSecretStorageKey
 

@@ -88,6 +88,28 @@ forEachDatabase(({ dialect, freshUrl }) => {
   })
 })
 
+test('a timeline begins after what another server has not given us', async () => {
+  await using heart = await Heart.open(await freshDatabaseUrl('sqlite'))
+  const roomId = await heart.create(alice)
+  await heart.member(roomId, '@carol:far.test', 'join')
+  const client = syncing(heart)
+  const { next: since } = await client.sync(alice)
+  await heart.send(roomId, alice, 'seen before the gap')
+  const [first, last] = [
+    await heart.send(roomId, '@carol:far.test', '1'),
+    await heart.send(roomId, '@carol:far.test', '2'),
+  ]
+  await heart.database.transaction('leave a gap', async (tx) => {
+    await tx.run('insert into backward_extremities (room_id, event_id, child_id) values (?, ?, ?)', [
+      roomId,
+      '$missing',
+      first,
+    ])
+  })
+  const { timeline } = (await client.sync(alice, { since })).body['rooms'].join[roomId]
+  expect([timeline.limited, timeline.events]).toMatchObject([true, [{ event_id: first }, { event_id: last }]])
+})
+
 test('an answer with very many new rooms comes in pieces that are one JSON text', async () => {
   await using heart = await Heart.open(await freshDatabaseUrl('sqlite'))
   const rooms: RoomId[] = []

@@ -298,6 +298,11 @@ forEachDatabase(({ dialect: database }) => {
     expect(await alice.refusal('GET', '/sync?filter=77')).toEqual({ status: 404, errcode: 'M_NOT_FOUND' })
     expect(await alice.refusal('POST', path, { room: { timeline: { limit: 'x' } } })).toMatchObject({ status: 400 })
     expect(await alice.refusal('GET', '/sync?since=garbage')).toEqual({ status: 400, errcode: 'M_INVALID_PARAM' })
+    const elsewhere = { not_rooms: [roomId] }
+    const parts = { timeline: elsewhere, state: elsewhere, ephemeral: elsewhere, account_data: elsewhere }
+    const without = (await alice.sync({ filter: JSON.stringify({ room: parts }) }))['rooms'].join[roomId]
+    expect([without.timeline.events, without.state.events]).toEqual([[], []])
+    expect(await alice.sync({ filter: JSON.stringify({ room: elsewhere }) })).not.toHaveProperty('rooms')
     const only = await alice.sync({
       filter: JSON.stringify({ event_fields: ['type'], room: { timeline: { limit: 1 } } }),
     })

@@ -43,7 +43,7 @@ export class AccountDataSection {
       changed('push_rules') ? this.#rules(span) : [],
     ])
     const rooms = Map.groupBy(
-      rows.filter(({ room_id }) => room_id !== ''),
+      rows.filter(({ room_id }) => room_id !== '' && filter.roomAccountData.passesRoom(room_id)),
       ({ room_id }) => room_id as RoomId, // the line above looked
     )
     const global = texts(
@@ -58,6 +58,7 @@ export class AccountDataSection {
 
   /** All of a room's, for a room that is new to the client. */
   async ofRoom({ who, filter }: Span, roomId: RoomId): Promise<readonly string[]> {
+    if (!filter.roomAccountData.passesRoom(roomId)) return []
     return texts(await listRoomAccountData(this.#database, who.userId, roomId), filter.roomAccountData)
   }
 

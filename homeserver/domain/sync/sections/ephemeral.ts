@@ -31,6 +31,7 @@ export class EphemeralSection {
     )
     if (!filter.ephemeral.passes({ type: 'm.typing' })) return texts
     const add = (roomId: RoomId, since: number): void => {
+      if (!filter.ephemeral.passesRoom(roomId)) return
       const typers = this.#typing.typersSince(roomId, since)
       if (!typers) return
       const text = `{"content":{"user_ids":${JSON.stringify(typers)}},"type":"m.typing"}`

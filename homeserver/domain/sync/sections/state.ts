@@ -272,5 +272,6 @@ function memberPairs(
 }
 
 function passing(events: readonly StoredEvent[], filter: CompiledEventFilter): readonly StoredEvent[] {
-  return filter.passesAll ? events : events.filter((event) => filter.passes(filterable(event)))
+  const ofRooms = events.filter(({ roomId }) => filter.passesRoom(roomId))
+  return filter.passesAll ? ofRooms : ofRooms.filter((event) => filter.passes(filterable(event)))
 }

@@ -4,12 +4,12 @@
  */
 import { randomBytes, randomInt } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, mkdir, open, readFile, stat } from 'node:fs/promises'
+import { access, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { sharedSecretFile } from './config/load.ts'
 import type { Config } from './config/schema.ts'
-import { formatSigningKey, parseSigningKeys, type SigningKey } from './core/signing.ts'
+import { formatSigningKey, type KeyId, parseSigningKeys, type SigningKey } from './core/signing.ts'
 import { openDatabase } from './open-database.ts'
 import { schemaVersion } from './storage/migrate.ts'
 
@@ -78,6 +78,22 @@ export async function readSigningKeys(config: Config): Promise<[SigningKey, ...S
   } catch (error) {
     throw new StartRefused(`cannot use ${file}: ${reason(error)}`, { cause: error })
   }
+}
+
+/**
+ * Puts a new signing key before those there are, and gives its id. The server signs with it from its next start on, and
+ * shows others the earlier ones as keys that have signed once. Throws `StartRefused`.
+ */
+export async function rotateSigningKey(config: Config): Promise<KeyId> {
+  const file = signingKeyFile(config)
+  const known = new Set((await readSigningKeys(config)).map(({ keyId }) => keyId))
+  let version = keyVersion()
+  while (known.has(`ed25519:${version}`)) version = keyVersion()
+  const next = `${file}.new`
+  await rm(next, { force: true }) // left behind by a crash
+  await createFile(next, formatSigningKey(version, randomBytes(32)) + (await readFile(file, 'utf8')))
+  await rename(next, file)
+  return `ed25519:${version}`
 }
 
 /** Writes a new file for the server's user alone, and returns when it is on the disk. */

@@ -25,6 +25,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'bring the database to the schema of this release; --dry-run only tells',
     load: async () => (await import('./migrate.ts')).migrateCommand,
   },
+  'rotate-keys': {
+    summary: 'make a new key for signing; the old one goes on counting for what it has signed',
+    load: async () => (await import('./rotate-keys.ts')).rotateKeys,
+  },
   config: {
     summary: 'check the settings, or show those in force',
     load: async () => (await import('./config.ts')).configCommand,

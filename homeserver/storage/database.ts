@@ -7,6 +7,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomInt } from 'node:crypto'
 import type { Knex } from 'knex'
+import { badJson } from '../core/errors.ts'
 import type { Connection, Pool, Value } from './pool.ts'
 import { checkPostgres, postgresPool } from './postgres.ts'
 import { sqlitePool } from './sqlite.ts'
@@ -94,6 +95,7 @@ export class Database implements Conn {
 
   async rows<Row>(sql: string, bindings: readonly Value[] = []): Promise<Row[]> {
     this.#refuseInsideTransaction('a read outside of it')
+    refuseNul(bindings)
     const connection = await this.#readers.acquire()
     try {
       return (await connection.query(sql, bindings)) as Row[]
@@ -178,6 +180,7 @@ class Transaction implements Tx {
 
   async rows<Row>(sql: string, bindings: readonly Value[] = []): Promise<Row[]> {
     this.#refuseWhenOver()
+    refuseNul(bindings)
     return (await this.#connection.query(sql, bindings)) as Row[]
   }
 
@@ -187,6 +190,7 @@ class Transaction implements Tx {
 
   async run(sql: string, bindings: readonly Value[] = []): Promise<number> {
     this.#refuseWhenOver()
+    refuseNul(bindings)
     return await this.#connection.run(sql, bindings)
   }
 
@@ -251,6 +255,13 @@ export function isUniqueViolation(error: unknown): boolean {
 /** Escapes text for use within a `like` pattern that ends in `escape '\'`. */
 export function escapeLike(text: string): string {
   return text.replace(/[\\%_]/g, '\\$&')
+}
+
+/** Postgres keeps no U+0000 in a text. What one engine refuses, the other one refuses in the same words (T08). */
+function refuseNul(bindings: readonly Value[]): void {
+  for (const value of bindings) {
+    if (typeof value === 'string' && value.includes('\0')) throw badJson('A name or an id holds U+0000')
+  }
 }
 
 function isTransient(error: unknown): boolean {

@@ -85,7 +85,7 @@ function checkEvent({ tell, events }: Checker, event: StoredEvent, room: Room | 
 function checkRedaction({ tell, events }: Pick<Checker, 'tell' | 'events'>, { row, pdu }: StoredEvent): void {
   if (row.redacted_by !== null) {
     if (events.get(row.redacted_by)?.roomId !== row.room_id) tell(`${row.event_id} was redacted by an event not here`)
-    if (row.push !== null) tell(`${row.event_id} was redacted and notifies`)
+    if (row.push !== null && row.push !== '{}') tell(`${row.event_id} was redacted and notifies`)
   }
   if (pdu.type !== 'm.room.redaction' || row.redacted_by !== null || row.status !== eventStatus.accepted) return
   const target = events.get((pdu.content['redacts'] ?? pdu.redacts) as EventId) // where it is none, nothing is found

@@ -57,7 +57,7 @@ export class KeySignatures {
   /** Keeps every signature that is valid, and tells of the others why not. */
   async upload(signer: UserId, upload: SignatureUpload): Promise<SignatureFailures> {
     return await this.#database.transaction('upload signatures', async (tx) => {
-      const failures: SignatureFailures = {}
+      const failures = Object.create(null) as SignatureFailures // keys are what a client wrote, such as `constructor`
       const attempt = async (userId: string, keyId: string, sign: () => void | Promise<void>): Promise<void> => {
         try {
           await sign()

@@ -45,7 +45,7 @@ const search = endpoint({
     since: z.string().optional(),
     filter: z
       .object({
-        generic_search_term: z.string().nullish(),
+        generic_search_term: z.string().max(1_000).nullish(),
         room_types: z.array(z.string().nullable()).nullish(),
       })
       .optional(),

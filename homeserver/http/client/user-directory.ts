@@ -4,6 +4,8 @@ import { isUserId } from '../../core/ids.ts'
 import { endpoint } from '../endpoint.ts'
 
 const maxResults = 50
+/** Longer than what is searched, and short enough for a pattern of the database. */
+const maxTermLength = 1_000
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3user_directorysearch */
 const search = endpoint({
@@ -13,7 +15,7 @@ const search = endpoint({
   auth: 'user',
   limit: 'search',
   whileSuspended: true,
-  body: z.object({ search_term: z.string(), limit: z.int().positive().default(10) }),
+  body: z.object({ search_term: z.string().max(maxTermLength), limit: z.int().positive().default(10) }),
   handle: async ({ who, body }, { userSearch }) =>
     await userSearch.search(who.userId, body.search_term, Math.min(body.limit, maxResults)),
 })

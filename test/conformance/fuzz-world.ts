@@ -1,0 +1,112 @@
+/**
+ * A server with a few users, rooms and things of theirs, made the same way on every database. Generated requests name
+ * them by placeholders, `{{alice}}`, so that the same request can be sent to servers that gave out different ids.
+ */
+import type { Client } from '../support/client.ts'
+import { TestDevice } from '../support/encryption.ts'
+import { upload } from '../support/media-files.ts'
+import type { TestServer } from '../support/server.ts'
+
+export const users = ['alice', 'bob', 'mallory'] as const
+export type User = (typeof users)[number]
+
+export const passwordOf = (user: User): string => `password of ${user}`
+
+export class FuzzWorld {
+  readonly server: TestServer
+  readonly #clients: Map<User, Client>
+  readonly #names: ReadonlyMap<string, string>
+
+  private constructor(server: TestServer, clients: Map<User, Client>, names: ReadonlyMap<string, string>) {
+    this.server = server
+    this.#clients = clients
+    this.#names = names
+  }
+
+  static async make(server: TestServer): Promise<FuzzWorld> {
+    const [alice, bob, mallory] = await Promise.all(users.map((user) => server.register(user, passwordOf(user))))
+    if (!alice || !bob || !mallory) throw new Error('users are missing')
+    const names = new Map<string, string>([['server', 'hs.test']])
+    for (const [n, client] of [alice, bob, mallory].entries()) names.set(users[n] ?? '', client.userId)
+    await furnishRooms(alice, bob, names)
+    await furnishAccount(alice, names)
+    const clients = new Map<User, Client>([['alice', alice], ['bob', bob], ['mallory', mallory]]) // prettier-ignore
+    return new FuzzWorld(server, clients, names)
+  }
+
+  client(user: User): Client {
+    const client = this.#clients.get(user)
+    if (!client) throw new Error(`There is no ${user}`)
+    return client
+  }
+
+  /** Replaces placeholders in a text; what is not known stays. */
+  resolve(text: string): string {
+    return text.replace(/\{\{(\w+)\}\}/g, (placeholder, name: string) => this.#names.get(name) ?? placeholder)
+  }
+
+  /** A generated request may have ended the session of its user, or the user. */
+  async revive(user: User): Promise<void> {
+    const client = this.client(user)
+    if ((await client.request('GET', '/account/whoami')).status === 200) return
+    client.token = ''
+    const identifier = { type: 'm.id.user', user: client.userId }
+    const login = await client.request('POST', '/login', {
+      type: 'm.login.password',
+      identifier,
+      password: passwordOf(user),
+    })
+    if (login.status === 200) client.token = login.body['access_token'] as string
+    else await client.register(`${user}${Date.now()}`, passwordOf(user))
+  }
+}
+
+async function furnishRooms(alice: Client, bob: Client, names: Map<string, string>): Promise<void> {
+  const room = await alice.createRoom({
+    preset: 'public_chat',
+    room_alias_name: 'fuzz',
+    name: 'Fuzz',
+    visibility: 'public',
+  })
+  await bob.post(`/rooms/${encodeURIComponent(room)}/join`)
+  const event = await alice.send(room, 'hello')
+  const thread = { 'm.relates_to': { rel_type: 'm.thread', event_id: event }, body: 'in thread', msgtype: 'm.text' }
+  const reaction = { 'm.relates_to': { rel_type: 'm.annotation', event_id: event, key: '+' } }
+  names.set('room', room)
+  names.set('event', event)
+  names.set('alias', '#fuzz:hs.test')
+  names.set('thread_event', await bob.send(room, thread))
+  names.set('reaction', await bob.send(room, reaction, 'm.reaction'))
+  names.set('state_event', await alice.setState(room, 'm.room.topic', { topic: 'fuzz' }))
+  const others = {
+    secret: await bob.createRoom({ preset: 'private_chat', invite: [alice.userId] }),
+    space: await alice.createRoom({ creation_content: { type: 'm.space' } }),
+    old: await alice.createRoom({ room_version: '1', preset: 'public_chat' }),
+    six: await alice.createRoom({ room_version: '6', preset: 'public_chat' }),
+  }
+  for (const [name, roomId] of Object.entries(others)) names.set(name, roomId)
+  await alice.setState(others.space, 'm.space.child', { via: ['hs.test'] }, room)
+  names.set('secret_event', await bob.send(others.secret, 'a secret'))
+  names.set('old_event', await alice.send(others.old, 'an old one'))
+  const { next_batch: since } = await alice.sync()
+  names.set('since', since as string)
+  const page = await alice.get(`/rooms/${encodeURIComponent(room)}/messages?dir=b&limit=2`)
+  names.set('page', page['end'] as string)
+}
+
+async function furnishAccount(alice: Client, names: Map<string, string>): Promise<void> {
+  names.set('device', alice.deviceId)
+  names.set('mxc', await upload(alice, 'a file', 'text/plain'))
+  names.set('media', names.get('mxc')?.split('/').at(-1) ?? '')
+  const filter = await alice.post(`/user/${encodeURIComponent(alice.userId)}/filter`, {
+    room: { timeline: { limit: 5 } },
+  })
+  names.set('filter', filter['filter_id'] as string)
+  const backup = {
+    algorithm: 'm.megolm_backup.v1.curve25519-aes-sha2',
+    auth_data: { public_key: 'abc', signatures: {} },
+  }
+  names.set('backup', (await alice.post('/room_keys/version', backup))['version'] as string)
+  const device = new TestDevice(alice)
+  await alice.post('/keys/upload', { device_keys: device.deviceKeys })
+}

@@ -1,0 +1,124 @@
+/**
+ * P16: every endpoint, asked in ways made from its own declaration. Whatever is asked: no fault, a Matrix error for what is
+ * refused, an answer within a second, and the same verdict on both databases.
+ *
+ * FUZZ_SECONDS makes it longer, FUZZ_SEED repeats a run.
+ */
+import { randomInt } from 'node:crypto'
+import { Agent } from 'node:http'
+import { expect, jest, test } from '@jest/globals'
+import fc from 'fast-check'
+import type { Endpoint } from '../../homeserver/http/endpoint.ts'
+import { endpoints } from '../../homeserver/http/endpoints.ts'
+import { Database } from '../../homeserver/storage/database.ts'
+import { checkConsistency } from '../drills/consistency.ts'
+import { type Dialect, postgresMissing } from '../support/databases.ts'
+import { startServer } from '../support/server.ts'
+import { FuzzWorld, users } from './fuzz-world.ts'
+import { type FuzzRequest, requestsOf } from './generate-request.ts'
+import { type RawAnswer, sendRaw } from './raw-request.ts'
+
+const seconds = Number(process.env['FUZZ_SECONDS'] ?? 30)
+const seed = Number(process.env['FUZZ_SEED'] ?? randomInt(2 ** 31))
+const SLOW_MS = 1_000
+
+jest.setTimeout((seconds + 60) * 1_000)
+
+test(`no request makes a fault (seed ${seed})`, async () => {
+  const dialects: Dialect[] = postgresMissing === undefined ? ['sqlite', 'postgres'] : ['sqlite']
+  await using stack = new AsyncDisposableStack()
+  const agent = new Agent({ keepAlive: true })
+  stack.defer(() => agent.destroy())
+  const worlds = await Promise.all(
+    dialects.map(async (database) =>
+      FuzzWorld.make(stack.use(await startServer({ database, config: 'log: { level: error }' }))),
+    ),
+  )
+  const prototype = Reflect.ownKeys(Object.prototype)
+  const problems: string[] = []
+  let asked = 0
+  const until = performance.now() + seconds * 1_000
+  for (let round = 0; performance.now() < until; round++) {
+    for (const endpoint of endpoints) {
+      for (const request of fc.sample(requestsOf(endpoint), { seed: seed + round, numRuns: 3 })) {
+        asked++
+        problems.push(...(await problemsOf(endpoint, request, worlds, agent)))
+      }
+      if (performance.now() > until) break
+    }
+  }
+  expect(Reflect.ownKeys(Object.prototype)).toEqual(prototype)
+  for (const { server } of worlds) {
+    const database = await Database.open({ url: server.server.services.config.database.url })
+    problems.push(...(await checkConsistency(database)))
+    await database.close()
+  }
+  process.stderr.write(
+    `${asked} requests to ${endpoints.length} endpoints on ${dialects.join(' and ')}, seed ${seed}\n`,
+  )
+  expect([...new Set(problems)]).toEqual([])
+})
+
+/** Sends a request to all worlds; what is wrong with the answers, each problem in one line. */
+async function problemsOf(
+  endpoint: Endpoint,
+  request: FuzzRequest,
+  worlds: readonly FuzzWorld[],
+  agent: Agent,
+): Promise<string[]> {
+  const answers = await Promise.all(worlds.map((world) => ask(world, request, agent)))
+  const said = answers.map((answer) => (answer === undefined ? 'silence' : verdictOf(answer)))
+  const problems = answers.flatMap((answer) => problemOf(endpoint, answer) ?? [])
+  if (new Set(said).size > 1) problems.push(`differs: ${said.join(' and ')}`)
+  if (said.some((verdict) => verdict.includes('M_UNKNOWN_TOKEN'))) {
+    await Promise.all(worlds.flatMap((world) => users.map((user) => world.revive(user))))
+  }
+  return problems.map((problem) => `${problem}: ${describeRequest(request)}`)
+}
+
+async function ask(world: FuzzWorld, request: FuzzRequest, agent: Agent): Promise<RawAnswer | undefined> {
+  const { method, as, headers } = request
+  const token: Record<string, string> = as === undefined ? {} : { authorization: `Bearer ${world.client(as).token}` }
+  const target = world
+    .resolve(request.target)
+    .replace(/\{\{uri:(.*?)\}\}(?=[/&?]|$)/gs, (_, text: string) => encodeURIComponent(world.resolve(text)))
+  const body = typeof request.body === 'string' ? world.resolve(request.body) : request.body
+  const raw = { url: world.server.url, method, target, headers: { ...token, ...headers }, body }
+  const answer = await sendRaw(agent, raw, 3 * SLOW_MS)
+  // The machine may have been busy: what is slow is slow again.
+  return answer && answer.ms > SLOW_MS ? await sendRaw(agent, raw, 3 * SLOW_MS) : answer
+}
+
+function verdictOf({ status, body }: RawAnswer): string {
+  return status < 400 ? String(status) : `${status} ${errorOf(body)?.errcode}`
+}
+
+function problemOf(endpoint: Endpoint, answer: RawAnswer | undefined): string | undefined {
+  if (!answer) return mayWait(endpoint) ? undefined : 'no answer'
+  const { status, contentType, body, ms } = answer
+  if (status >= 500) return `${status} ${body.toString().slice(0, 100)}`
+  if (ms > SLOW_MS && !mayWait(endpoint)) return `${Math.round(ms)} ms`
+  if (status < 400) return undefined
+  if (contentType.startsWith('text/html')) return undefined // pages for people, such as the fallback of a login
+  const error = errorOf(body)
+  const isError = typeof error?.errcode === 'string' || (status === 401 && error && 'flows' in error)
+  return isError && contentType.startsWith('application/json') ? undefined : `${status} without errcode`
+}
+
+/** Long polls, and downloads of what is still to come. */
+function mayWait({ paths }: Endpoint): boolean {
+  return paths.some((path) => /\/(sync|events|download|thumbnail)\b/.test(path))
+}
+
+function errorOf(body: Buffer): { readonly errcode?: unknown } | undefined {
+  try {
+    return JSON.parse(body.toString()) as { readonly errcode?: unknown }
+  } catch {
+    return undefined
+  }
+}
+
+function describeRequest({ method, target, as, headers, body }: FuzzRequest): string {
+  const text = body === undefined ? '' : body.toString().slice(0, 300)
+  return `${method} ${target.slice(0, 300)} as ${as} ${JSON.stringify(headers).slice(0, 120)} ${text}`
+}

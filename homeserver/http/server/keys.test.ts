@@ -54,6 +54,24 @@ describeTls('over TLS', () => {
       expect(await client.post('/_matrix/key/v2/query', { server_keys: {} })).toEqual({ server_keys: [] })
     })
 
+    test('T25: a notary asks again if a key is to be valid for longer than it knows', async () => {
+      await using federation = await Federation.make('hs1.test', 'hs2.test')
+      const clock = new FakeClock()
+      const parts = { clock }
+      const hs1 = await federation.start('hs1.test', { database: dialect, parts })
+      await federation.start('hs2.test', { database: dialect, parts })
+      const validity = async (query = ''): Promise<number> =>
+        (await hs1.server.client().get(`/_matrix/key/v2/query/hs2.test${query}`))['server_keys'][0].valid_until_ts
+      const first = await validity()
+      await clock.advance(2 * 3_600_000)
+      expect(await validity()).toBe(first)
+      expect(await validity(`?minimum_valid_until_ts=${first}`)).toBe(first)
+      const second = await validity(`?minimum_valid_until_ts=${first + 1}`)
+      expect(second).toBeGreaterThan(first)
+      // More than the server grants cannot be had, and is not asked for again at once.
+      expect(await validity(`?minimum_valid_until_ts=${second + 1}`)).toBe(second)
+    })
+
     test('T27: after a rotation the old key counts for what is old, and for nothing new', async () => {
       await using federation = await Federation.make('hs1.test', 'hs2.test')
       const clock = new FakeClock()

@@ -138,6 +138,13 @@ describe('the environment', () => {
     expect(problems('', { env: { DOMOVOI_LISTEN__PORT: 'http' } })).toEqual([
       'DOMOVOI_LISTEN__PORT  listen.port: a whole number from 0 to 65535 expected, not "http"',
     ])
+    const env = {
+      DOMOVOI_REGISTRATION__TERMS: '[{ id: privacy, version: "1", en: { name: Privacy, url: privacy.html } }]',
+    }
+    expect(problems('registration: {}', { env })).toEqual([
+      'DOMOVOI_REGISTRATION__TERMS  registration.terms.0.en.url: an address that starts with https:// or http:// ' +
+        'expected, not "privacy.html"',
+    ])
   })
 })
 
@@ -222,6 +229,26 @@ describe('mistakes are told with their place', () => {
       'federating localhost',
       'federation:\n  mode: open',
       'config.yaml:2:3  federation.mode: open needs a server_name that other servers can find, not localhost',
+    ],
+    [
+      'document without a version in quotes',
+      'registration:\n  terms:\n    - { id: privacy, version: 1.0, en: { name: Privacy, url: "https://a.b/" } }',
+      "config.yaml:3:22  registration.terms.0.version: a text in quotes such as '1.0' expected, not 1",
+    ],
+    [
+      'misspelt key of a document',
+      'registration:\n  terms:\n    - { id: privacy, version: "1", lang: en }',
+      'config.yaml:3:36  registration.terms.0.lang: a language with name and url expected, not "en"',
+    ],
+    [
+      'document without text',
+      'registration:\n  terms: [{ id: privacy, version: "1" }]',
+      'config.yaml:2:11  registration.terms.0: a document with at least one language expected, not {"id":"privacy","version":"1"}',
+    ],
+    [
+      'two documents of one id',
+      'registration:\n  terms: [&a { id: privacy, version: "1", en: { name: Privacy, url: "https://a.b/" } }, *a]',
+      'config.yaml:2:3  registration.terms: two documents have the id privacy',
     ],
     ['TLS without key', 'tls:\n  mode: files', 'config.yaml:2:3  tls.mode: files needs tls.cert and tls.key'],
   ])('%s', (_, text, problem) => {

@@ -136,7 +136,7 @@ function explain(
       return `${placeOf(unknown, texts, origins)}  ${unknown.join('.')}: unknown key${meant ? `; did you mean ${meant}?` : ''}`
     })
   }
-  const setting = findSetting(path) ?? findSetting(path.slice(0, -1)) // an element of a list belongs to its list
+  const setting = settingOf(path)
   const value = path.reduce<unknown>(step, values)
   const meant = setting && suggestValue(setting, value)
   return [
@@ -146,8 +146,14 @@ function explain(
   ]
 }
 
+/** What is inside of a list belongs to its list. */
+function settingOf(path: readonly string[]): Setting | undefined {
+  const setting = findSetting(path)
+  return setting || path.length === 0 ? setting : settingOf(path.slice(0, -1))
+}
+
 function placeOf(path: readonly string[], texts: readonly ConfigText[], origins: ReadonlyMap<string, string>): string {
-  const setBy = origins.get(findSetting(path)?.key ?? path.slice(0, -1).join('.'))
+  const setBy = origins.get(settingOf(path)?.key ?? '')
   if (setBy?.startsWith('DOMOVOI_')) return setBy
   return texts.findLast((text) => text.has(path))?.place(path) ?? texts.at(-1)?.place(path) ?? 'config'
 }
@@ -186,6 +192,9 @@ function* contradictions(config: Parsed): Generator<[key: string, problem: strin
   if (registration.mode === 'open' && !registration.i_accept_abuse_risk) {
     yield ['registration.mode', 'open needs registration.i_accept_abuse_risk: true']
   }
+  const policyIds = registration.terms.map(({ id }) => id)
+  const twice = policyIds.find((id, index) => policyIds.indexOf(id) !== index)
+  if (twice !== undefined) yield ['registration.terms', `two documents have the id ${twice}`]
   if (tls.mode === 'files' && !(tls.cert && tls.key)) yield ['tls.mode', 'files needs tls.cert and tls.key']
   if (tls.mode === 'files' && tls.port === config.listen.port && tls.port !== 0) {
     yield ['tls.port', `is ${tls.port} like listen.port; they must differ`]

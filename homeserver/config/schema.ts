@@ -45,7 +45,24 @@ const listenAddress = z
     return { host: value.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(value.slice(colon + 1)) }
   })
   .optional()
-const httpUrl = z.url({ protocol: /^https?$/, error: 'an address that starts with https:// or http://' }).optional()
+const address = z.url({ protocol: /^https?$/, error: 'an address that starts with https:// or http://' })
+const httpUrl = address.optional()
+
+/** https://spec.matrix.org/v1.19/appendices/#opaque-identifiers */
+const opaqueId = z
+  .string({ error: "a text in quotes such as '1.0'" })
+  .regex(/^[\w.~-]{1,255}$/, { error: 'letters, digits and the characters . _ ~ -' })
+const translation = z.strictObject(
+  { name: z.string({ error: 'a text' }).min(1, { error: 'a text that is not empty' }), url: address },
+  { error: 'a language with name and url' },
+)
+/** Every other key is a language. https://spec.matrix.org/v1.19/client-server-api/#terms-of-service-at-registration */
+const policy = z
+  .object({ id: opaqueId, version: opaqueId }, { error: 'a document with id, version and languages' })
+  .catchall(translation)
+  .refine(({ id: _id, version: _version, ...languages }) => Object.keys(languages).length > 0, {
+    error: 'a document with at least one language',
+  })
 
 export const schema = z.strictObject({
   server_name: serverName.default('localhost').meta({
@@ -107,6 +124,14 @@ export const schema = z.strictObject({
       false,
       'Must be true for mode open: open servers are found and used by spammers in days.',
     ),
+    terms: z
+      .array(policy, { error: 'a list of documents' })
+      .default([])
+      .meta({
+        description:
+          'Documents that people have to accept before they can make an account, each in at least one language, for instance: ' +
+          "{ id: privacy, version: '1.0', en: { name: Privacy, url: 'https://example.org/privacy' } }.",
+      }),
     shared_secret: secret('Who knows this secret may make accounts, admins too, at /_synapse/admin/v1/register.'),
     shared_secret_file: secretFile('the secret for making accounts at /_synapse/admin/v1/register', {
       otherwise: '<data_dir>/secrets/registration_shared_secret, made at the first start',
@@ -125,7 +150,12 @@ export const schema = z.strictObject({
     ),
   }),
   encryption: section('End-to-end encryption.', {
-    default: choice(['on', 'off'], 'on', 'on: new private rooms are encrypted unless their creator says otherwise.'),
+    default: choice(
+      ['on', 'off'],
+      'on',
+      'What apps such as Element begin with. on: new private rooms and chats are encrypted unless their creator says ' +
+        'otherwise. off: only if their creator says so.',
+    ),
   }),
   federation: section('Talking to other servers.', {
     mode: choice(['off', 'open'], 'off', 'off: an island. open: with every Matrix server. Needs a public server_name.'),

@@ -42,15 +42,17 @@ export interface NewAccount {
   readonly createdTs: number
   readonly appserviceId?: string | undefined
   readonly isAdmin?: boolean
+  /** The version of each document, as JSON. */
+  readonly acceptedTerms?: string | undefined
 }
 
 /** False, and nothing written, if somebody has or had the user id. */
 export async function addAccount(tx: Tx, account: NewAccount): Promise<boolean> {
-  const { userId, passwordHash = null, createdTs, appserviceId = null, isAdmin = false } = account
+  const { userId, passwordHash, createdTs, appserviceId, isAdmin = false, acceptedTerms } = account
   const added = await tx.run(
-    `insert into accounts (user_id, password_hash, created_ts, appservice_id, is_admin) values (?, ?, ?, ?, ?)
-       on conflict (user_id) do nothing`,
-    [userId, passwordHash, createdTs, appserviceId, Number(isAdmin)],
+    `insert into accounts (user_id, password_hash, created_ts, appservice_id, is_admin, accepted_terms)
+       values (?, ?, ?, ?, ?, ?) on conflict (user_id) do nothing`,
+    [userId, passwordHash ?? null, createdTs, appserviceId ?? null, Number(isAdmin), acceptedTerms ?? null],
   )
   return added === 1
 }

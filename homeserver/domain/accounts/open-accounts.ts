@@ -72,7 +72,7 @@ export async function openAccounts({ config, clock, background, database, bus, h
   const profiles = new Profiles({ database, background, serverName, hooks })
   const registration = new Registration({ database, clock, serverName, passwords, sessions, appservices })
   const registrationTokens = new RegistrationTokens({ database, clock })
-  const uia = new Uia({ database, clock, login, registrationTokens })
+  const uia = new Uia({ database, clock, login, registrationTokens, terms: config.registration.terms })
   const lastSeen = new LastSeen({ database, clock })
   const authenticator = new Authentication({ database, clock, appservices, lastSeen, news })
   const housekeeping = new AccountHousekeeping({ database, clock, lockoutTime: config.auth.lockout_time })

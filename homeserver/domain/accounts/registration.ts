@@ -19,6 +19,8 @@ export interface NewUser {
   readonly appservice?: Appservice | undefined
   /** One use of it is counted together with the account. */
   readonly registrationToken?: string | undefined
+  /** The versions of the documents that the stage `m.login.terms` has shown. */
+  readonly acceptedTerms?: string | undefined
   /** The session to open at once. */
   readonly session?: SessionOptions | undefined
 }
@@ -85,14 +87,23 @@ export class Registration {
    * and what `Passwords.hash` throws.
    */
   async register(user: NewUser): Promise<OpenSession | undefined> {
-    const { userId, displayname, password, isAdmin = false, appservice, registrationToken, session } = user
+    const {
+      userId,
+      displayname,
+      password,
+      isAdmin = false,
+      appservice,
+      registrationToken,
+      acceptedTerms,
+      session,
+    } = user
     const passwordHash = password === undefined ? undefined : await this.#passwords.hash(password)
     const createdTs = this.#clock.now()
     return await this.#database.transaction('register', async (tx) => {
       if (registrationToken !== undefined && !(await useRegistrationToken(tx, registrationToken, createdTs))) {
         throw refuse(401, 'M_UNAUTHORIZED', 'The registration token is not valid any more')
       }
-      const account = { userId, passwordHash, createdTs, appserviceId: appservice?.id, isAdmin }
+      const account = { userId, passwordHash, createdTs, appserviceId: appservice?.id, isAdmin, acceptedTerms }
       if (!(await addAccount(tx, account))) throw inUse()
       if (displayname !== undefined) await setProfile(tx, userId, { displayname, avatarUrl: undefined, fields: {} })
       return session && (await this.#sessions.openIn(tx, userId, session))

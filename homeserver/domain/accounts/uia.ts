@@ -10,8 +10,9 @@ import type { CompletedStages, UiaSession } from '../../storage/uia.ts'
 import type { Login } from './login.ts'
 import type { RegistrationTokens } from './registration-tokens.ts'
 import type { Requester } from './requester.ts'
+import { acceptedVersions, policiesOf, type Terms } from './terms.ts'
 
-export type UiaStage = 'm.login.dummy' | 'm.login.password' | 'm.login.registration_token'
+export type UiaStage = 'm.login.dummy' | 'm.login.password' | 'm.login.registration_token' | 'm.login.terms'
 
 /** What a client says about itself in the `auth` of a body. */
 export interface AuthData {
@@ -39,6 +40,11 @@ export interface UiaOptions {
 const SESSION_MS = 15 * 60_000
 const passwordFlow: readonly (readonly UiaStage[])[] = [['m.login.password']]
 
+interface Refusal {
+  readonly errcode: string
+  readonly error: string
+}
+
 interface Challenge {
   readonly flows: readonly (readonly UiaStage[])[]
   readonly binding: Pick<UiaSession, 'userId' | 'deviceId' | 'method' | 'path' | 'bodyHash'>
@@ -49,12 +55,20 @@ export class Uia {
   readonly #clock: Clock
   readonly #login: Login
   readonly #registrationTokens: RegistrationTokens
+  readonly #terms: Terms
 
-  constructor(parts: { database: Database; clock: Clock; login: Login; registrationTokens: RegistrationTokens }) {
+  constructor(parts: {
+    database: Database
+    clock: Clock
+    login: Login
+    registrationTokens: RegistrationTokens
+    terms: Terms
+  }) {
     this.#database = parts.database
     this.#clock = parts.clock
     this.#login = parts.login
     this.#registrationTokens = parts.registrationTokens
+    this.#terms = parts.terms
   }
 
   /**
@@ -68,17 +82,16 @@ export class Uia {
     const challenge = { flows, binding: bindingOf(call, bindsBody) }
     const session = auth?.session === undefined ? undefined : await this.#resume(auth.session, challenge)
     if (auth?.session !== undefined && !session) {
-      throw await this.#ask(challenge, undefined, {
-        errcode: 'M_UNAUTHORIZED',
-        error: 'The session is used or expired',
-      })
+      const refusal = { errcode: 'M_UNAUTHORIZED', error: 'The session is used or expired' }
+      throw await this.#ask(challenge, undefined, { refusal })
     }
     if (auth?.type === undefined) return await this.#finish(challenge, session, session?.completed ?? {})
     if (!flows.flat().some((stage) => stage === auth.type)) {
-      throw await this.#ask(challenge, session, { errcode: 'M_UNRECOGNIZED', error: 'This is no stage of any flow' })
+      const refusal = { errcode: 'M_UNRECOGNIZED', error: 'This is no stage of any flow' }
+      throw await this.#ask(challenge, session, { refusal })
     }
     const passed = await this.#pass(auth.type as UiaStage, auth, call) // the line above looked
-    if (typeof passed === 'object') throw await this.#ask(challenge, session, passed)
+    if (typeof passed === 'object') throw await this.#ask(challenge, session, { refusal: passed })
     return await this.#finish(challenge, session, { ...session?.completed, [auth.type]: passed })
   }
 
@@ -108,11 +121,7 @@ export class Uia {
   }
 
   /** What the stage gave, or why it is not passed. */
-  async #pass(
-    stage: UiaStage,
-    auth: AuthData,
-    call: UiaCall | undefined,
-  ): Promise<string | { errcode: string; error: string }> {
+  async #pass(stage: UiaStage, auth: AuthData, call: UiaCall | undefined): Promise<string | Refusal> {
     switch (stage) {
       case 'm.login.dummy':
         return ''
@@ -124,6 +133,8 @@ export class Uia {
         return typeof auth['token'] === 'string' && (await this.#registrationTokens.isValid(auth['token']))
           ? auth['token']
           : { errcode: 'M_UNAUTHORIZED', error: 'The registration token is not valid' }
+      case 'm.login.terms':
+        return acceptedVersions(this.#terms)
     }
   }
 
@@ -133,7 +144,7 @@ export class Uia {
     completed: CompletedStages,
   ): Promise<CompletedStages> {
     const isDone = challenge.flows.some((stages) => stages.every((stage) => Object.hasOwn(completed, stage)))
-    if (!isDone) throw await this.#ask(challenge, session && { ...session, completed })
+    if (!isDone) throw await this.#ask(challenge, session, { completed })
     if (session && !(await this.#useUp(session))) throw forbidden('This session has been used')
     return completed
   }
@@ -145,10 +156,9 @@ export class Uia {
   async #ask(
     { flows, binding }: Challenge,
     session: UiaSession | undefined,
-    refusal?: { errcode: string; error: string },
+    { completed = session?.completed ?? {}, refusal }: { completed?: CompletedStages; refusal?: Refusal },
   ): Promise<UiaRequired> {
     const sessionId = session?.sessionId ?? randomBytes(24).toString('base64url')
-    const completed = session?.completed ?? {}
     await this.#database.transaction('ask for authentication', async (tx) => {
       if (session) await store.setUiaCompleted(tx, sessionId, completed)
       else {
@@ -159,8 +169,8 @@ export class Uia {
     const body = {
       session: sessionId,
       flows: flows.map((stages) => ({ stages })),
-      params: {},
-      ...(session ? { completed: Object.keys(completed) } : {}),
+      params: flows.flat().includes('m.login.terms') ? { 'm.login.terms': policiesOf(this.#terms) } : {},
+      ...(Object.keys(completed).length > 0 ? { completed: Object.keys(completed) } : {}),
     }
     return new UiaRequired(body, refusal)
   }

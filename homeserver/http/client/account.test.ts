@@ -166,6 +166,7 @@ forEachDatabase(({ dialect: database }) => {
     expect(await server.client().refusal('GET', '/capabilities')).toEqual({ status: 401, errcode: 'M_MISSING_TOKEN' })
     expect(await server.client().get('/.well-known/matrix/client')).toEqual({
       'm.homeserver': { base_url: 'https://chat.example.org' },
+      'io.element.e2ee': { default: true },
     })
     expect(await alice.get('/account/3pid')).toEqual({ threepids: [] })
   })

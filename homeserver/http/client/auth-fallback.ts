@@ -1,6 +1,7 @@
 /** Pages for clients that do not know a stage. https://spec.matrix.org/v1.19/client-server-api/#fallback */
 import { hash } from 'node:crypto'
 import { z } from 'zod'
+import type { Config } from '../../config/schema.ts'
 import { notFound } from '../../core/errors.ts'
 import type { UiaStage } from '../../domain/accounts/uia.ts'
 import { readBytes } from '../body.ts'
@@ -10,16 +11,33 @@ const path = '/auth/:authType/fallback/web'
 const MAX_FORM = 4096
 const query = z.object({ session: z.string().min(1) })
 
-const pages: Readonly<Partial<Record<string, { readonly stage: UiaStage; readonly form: string }>>> = {
-  'm.login.dummy': {
-    stage: 'm.login.dummy',
-    form: '<p>Nothing more is needed.</p><button>Continue</button>',
-  },
+interface Page {
+  readonly stage: UiaStage
+  readonly fields: (config: Config) => string
+}
+
+const pages: Readonly<Partial<Record<string, Page>>> = {
+  'm.login.dummy': { stage: 'm.login.dummy', fields: () => '<p>Nothing more is needed.</p>' },
   'm.login.registration_token': {
     stage: 'm.login.registration_token',
-    form: '<label>Registration token <input name="token" autocomplete="off" required></label><button>Continue</button>',
+    fields: () => '<p><label>Registration token <input name="token" autocomplete="off" required></label></p>',
+  },
+  'm.login.terms': {
+    stage: 'm.login.terms',
+    fields: ({ registration }) => registration.terms.map(policyField).join('\n'),
   },
 }
+
+/** A box to tick, with the document in all its languages. */
+function policyField({ id: _id, version: _version, ...languages }: Config['registration']['terms'][number]): string {
+  const links = Object.entries(languages).map(
+    ([language, { name, url }]) =>
+      `<a href="${escaped(url)}" target="_blank" rel="noopener" lang="${escaped(language)}">${escaped(name)}</a>`,
+  )
+  return `<p><label><input type="checkbox" required> I accept: ${links.join(' · ')}</label></p>`
+}
+
+const escaped = (text: string): string => text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
 
 const showPage = endpoint({
   method: 'GET',
@@ -28,7 +46,7 @@ const showPage = endpoint({
   auth: 'none',
   limit: 'read',
   query,
-  handle: ({ params }) => page(formOf(params.authType)),
+  handle: ({ params }, { config }) => page(formOf(params.authType, config)),
 })
 
 const passPage = endpoint({
@@ -39,11 +57,11 @@ const passPage = endpoint({
   limit: 'register',
   query,
   body: 'stream',
-  handle: async ({ params, query: { session }, request }, { uia }) => {
+  handle: async ({ params, query: { session }, request }, { config, uia }) => {
     const { stage } = knownPage(params.authType)
     const fields = new URLSearchParams((await readBytes(request, MAX_FORM)).toString())
     const isPassed = await uia.passByPage(session, stage, { token: fields.get('token') ?? undefined })
-    return page(isPassed ? done : `<p>That did not work. Try again.</p>${formOf(params.authType)}`)
+    return page(isPassed ? done : `<p>That did not work. Try again.</p>${formOf(params.authType, config)}`)
   },
 })
 
@@ -53,7 +71,9 @@ function knownPage(authType: string) {
   return known
 }
 
-const formOf = (authType: string): string => `<form method="post">${knownPage(authType).form}</form>`
+function formOf(authType: string, config: Config): string {
+  return `<form method="post">${knownPage(authType).fields(config)}<button>Continue</button></form>`
+}
 
 const script = `if (window.onAuthDone) window.onAuthDone()
 else if (window.opener && window.opener.postMessage) window.opener.postMessage('authDone', '*')`

@@ -1,9 +1,19 @@
 import { describe, expect, test } from '@jest/globals'
-import { forEachDatabase } from '../../../test/support/databases.ts'
+import { Database } from '../../storage/database.ts'
+import { forEachDatabase, freshDatabaseUrl } from '../../../test/support/databases.ts'
 import { startServer } from '../../../test/support/server.ts'
 
 const dummy = { auth: { type: 'm.login.dummy' } }
 const invite = 'registration: { mode: invite }'
+const terms = `
+registration:
+  terms:
+    - id: privacy
+      version: '1.2'
+      en: { name: 'Privacy & "more"', url: 'https://hs.test/privacy?a=1&b=2' }
+      de: { name: Datenschutz, url: 'https://hs.test/datenschutz' }
+    - { id: rules, version: '3', en: { name: Rules, url: 'https://hs.test/rules' } }
+`
 
 forEachDatabase(({ dialect: database }) => {
   test('an empty body is answered with the flows and a session', async () => {
@@ -65,6 +75,57 @@ forEachDatabase(({ dialect: database }) => {
     })
   })
 
+  describe('with documents to accept', () => {
+    test('they are shown in all their languages, and the accepted versions are kept', async () => {
+      const url = await freshDatabaseUrl(database)
+      await using server = await startServer({ config: [`database: { url: '${url}' }`, terms] })
+      const client = server.client()
+      const { status, body } = await client.request('POST', '/register', {})
+      expect({ status, body }).toEqual({
+        status: 401,
+        body: {
+          errcode: 'M_UNAUTHORIZED',
+          error: expect.any(String),
+          session: expect.any(String),
+          flows: [{ stages: ['m.login.terms'] }],
+          params: {
+            'm.login.terms': {
+              policies: {
+                privacy: {
+                  version: '1.2',
+                  en: { name: 'Privacy & "more"', url: 'https://hs.test/privacy?a=1&b=2' },
+                  de: { name: 'Datenschutz', url: 'https://hs.test/datenschutz' },
+                },
+                rules: { version: '3', en: { name: 'Rules', url: 'https://hs.test/rules' } },
+              },
+            },
+          },
+        },
+      })
+      const alice = { username: 'alice', password: 'x' }
+      expect(await client.refusal('POST', '/register', { ...alice, ...dummy })).toMatchObject({ status: 401 })
+      await client.post('/register', { ...alice, auth: { type: 'm.login.terms', session: body['session'] } })
+
+      const db = await Database.open({ url })
+      const row = await db.row<{ accepted_terms: string }>('select accepted_terms from accounts')
+      await db.close()
+      expect(JSON.parse(row?.accepted_terms ?? '')).toEqual({ privacy: '1.2', rules: '3' })
+    })
+
+    test('clients that do not know the stage open a page with links', async () => {
+      await using server = await startServer({ database, config: terms })
+      const client = server.client()
+      const { session } = (await client.request('POST', '/register', {})).body
+      const path = `/auth/m.login.terms/fallback/web?session=${session}`
+      const { text } = (await client.request('GET', path)).body
+      expect(text).toContain('href="https://hs.test/privacy?a=1&#38;b=2" target="_blank" rel="noopener" lang="en"')
+      expect(text).toContain('>Privacy &#38; &#34;more&#34;</a> · <a href="https://hs.test/datenschutz"')
+      const form = { 'Content-Type': 'application/x-www-form-urlencoded' }
+      expect((await client.request('POST', path, '', form)).body['text']).toContain('onAuthDone')
+      await client.post('/register', { username: 'alice', password: 'x', auth: { session } })
+    })
+  })
+
   describe('with invitations', () => {
     test('a registration token lets in, and says before whether it would', async () => {
       await using server = await startServer({ database, config: invite })
@@ -99,6 +160,20 @@ forEachDatabase(({ dialect: database }) => {
       expect((await client.request('POST', path, 'token=wrong', form)).body['text']).not.toContain('onAuthDone')
       expect((await client.request('POST', path, 'token=welcome', form)).body['text']).toContain('onAuthDone')
       await client.post('/register', { username: 'alice', password: 'x', auth: { session } })
+    })
+
+    test('of one code and one set of documents both are asked', async () => {
+      await using server = await startServer({ database, config: [invite, terms] })
+      await server.server.services.registrationTokens.create({ token: 'welcome' })
+      const client = server.client()
+      const auth = { type: 'm.login.registration_token', token: 'welcome' }
+      const first = await client.request('POST', '/register', { username: 'alice', password: 'x', auth })
+      expect(first).toMatchObject({
+        status: 401,
+        body: { flows: [{ stages: ['m.login.registration_token', 'm.login.terms'] }] },
+      })
+      const { session } = first.body
+      await client.post('/register', { username: 'alice', password: 'x', auth: { type: 'm.login.terms', session } })
     })
 
     test('T63: 50 registrations at once with a token for one use make one account', async () => {

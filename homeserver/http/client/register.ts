@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Config } from '../../config/schema.ts'
 import { forbidden, missingParam, refuse, unknownToken } from '../../core/errors.ts'
 import type { UiaStage } from '../../domain/accounts/uia.ts'
 import { type Call, endpoint } from '../endpoint.ts'
@@ -19,9 +20,10 @@ const registerBody = z
 
 type RegisterCall = Call<'/register', 'optional', unknown, z.output<typeof registerBody>>
 
-const flowsOf: Readonly<Record<'invite' | 'open', readonly (readonly UiaStage[])[]>> = {
-  invite: [['m.login.registration_token']],
-  open: [['m.login.dummy']],
+function flowOf({ mode, terms }: Config['registration']): readonly UiaStage[] {
+  const stages: UiaStage[] = mode === 'invite' ? ['m.login.registration_token'] : []
+  if (terms.length > 0) stages.push('m.login.terms')
+  return stages.length > 0 ? stages : ['m.login.dummy']
 }
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3register */
@@ -42,20 +44,21 @@ const register = endpoint({
 })
 
 async function registerByPerson(call: RegisterCall, { config, registration, uia }: Services) {
-  const { mode } = config.registration
-  if (mode === 'closed') throw forbidden('Registration is closed: ask the administrator of this server')
+  if (config.registration.mode === 'closed')
+    throw forbidden('Registration is closed: ask the administrator of this server')
   const { username, password, auth } = call.body
   // Before the stages, so that nobody passes them in vain.
   const userId = username ? await registration.checkAvailable(username) : registration.makeUpUserId()
   if (auth?.type !== undefined && typeof password !== 'string') throw missingParam("'password' is missing")
   const nobody = { ...call, who: undefined }
-  const passed = await uia.require(nobody, { flows: flowsOf[mode], bindsBody: false })
+  const passed = await uia.require(nobody, { flows: [flowOf(config.registration)], bindsBody: false })
   if (typeof password !== 'string') throw missingParam("'password' is missing")
   return await finish(call, registration, {
     userId,
     displayname: username ?? undefined,
     password,
     registrationToken: passed['m.login.registration_token'],
+    acceptedTerms: passed['m.login.terms'],
   })
 }
 

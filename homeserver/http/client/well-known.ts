@@ -7,7 +7,10 @@ const wellKnownClient = endpoint({
   path: '/.well-known/matrix/client',
   auth: 'none',
   limit: 'none',
-  handle: (_, { config }) => ({ 'm.homeserver': { base_url: config.public_url } }),
+  handle: (_, { config }) => ({
+    'm.homeserver': { base_url: config.public_url },
+    'io.element.e2ee': { default: config.encryption.default === 'on' },
+  }),
 })
 
 /** https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixsupport */

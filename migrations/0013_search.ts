@@ -1,4 +1,4 @@
-/** Words of messages, names and topics, for searching. docs/adr, "Search": why words are split before they come here. */
+/** Words of messages, names and topics, for searching: docs/adr/0007-search.md. */
 import type { Dialect } from '../homeserver/storage/database.ts'
 
 export const up = (dialect: Dialect): readonly string[] => [
@@ -6,7 +6,7 @@ export const up = (dialect: Dialect): readonly string[] => [
   'create table search_progress (only_row smallint primary key check (only_row = 1), position bigint not null)',
   `create table search_documents (
      -- of the event that is found; SQLite's full text index needs an integer key
-     stream_id ${dialect === 'sqlite' ? 'integer' : 'bigint'} primary key references events (stream_id) on delete cascade,
+     stream_id ${dialect === 'sqlite' ? 'integer' : 'bigint'} primary key,
      -- of the event whose text this is: the same one, or its latest edit
      source_id bigint not null,
      room_id text not null,
@@ -35,6 +35,7 @@ const sqliteIndex = [
 ]
 
 const postgresIndex = [
-  'create index search_documents_words on search_documents using gin (words)',
+  // Additions come in batches that nobody waits for; left in a list, they would be looked through by every search.
+  'create index search_documents_words on search_documents using gin (words) with (fastupdate = off)',
   'create index search_documents_room on search_documents (room_id, stream_id)',
 ]

@@ -108,7 +108,9 @@ export class SearchIndexer implements Service {
       )
       this.#work = undefined
       if (failed) this.#schedule(RETRY_MS)
-      else if (this.#position < this.#parts.streams.position('events')) this.#schedule(GATHER_MS)
+      else if (this.#position < this.#parts.streams.position('events')) {
+        this.#schedule(this.#waiters.length > 0 ? 0 : GATHER_MS)
+      }
     })
   }
 

@@ -70,6 +70,9 @@ interface Hit {
   readonly event: StoredEvent
 }
 
+/** Characters of what is searched; the rest is passed over. */
+const MAX_TERM = 500
+
 export class Search {
   readonly #parts: SearchParts
 
@@ -96,7 +99,7 @@ export class Search {
     const next = isFull ? placeOf(found.at(-1), order, after?.group) : undefined
     return {
       count,
-      highlights: highlightsOf(request.term, texts),
+      highlights: highlightsOf(request.term.slice(0, MAX_TERM), texts),
       results: await this.#results(who, hits, query, request.context),
       next,
       groups: new Map(request.groupBy.map((key) => [key, groupsOf(hits, key, isFull ? order : undefined)])),
@@ -106,7 +109,7 @@ export class Search {
 
   /** Undefined where nothing can be found. */
   async #query(who: Requester, { term, keys, filter }: SearchRequest): Promise<ScopedQuery | undefined> {
-    const units = unitsOf(term)
+    const units = unitsOf(term.slice(0, MAX_TERM))
     const types = keys.map((key) => searchableTypes[key]).filter((type) => passesType(filter, type))
     if (units.length === 0 || types.length === 0) return undefined
     const [rooms, ignored] = await Promise.all([

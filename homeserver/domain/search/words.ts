@@ -1,6 +1,6 @@
 /**
  * Splits text into the words that are indexed and searched. Databases do it by dictionaries of single languages and by
- * the locale of the cluster; here both get the same words, whatever the language. docs/adr, "Search".
+ * the locale of the cluster; here both get the same words, whatever the language: docs/adr/0007-search.md.
  */
 import type { SearchUnit } from '../../storage/search.ts'
 

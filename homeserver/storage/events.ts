@@ -149,6 +149,12 @@ export async function redactEvent(
             push = case when push is null then null else '{}' end where event_id = ?`,
     [json, contentAt, contentLength, redactedBy, eventId],
   )
+  await tx.run(
+    `update memberships set display_name = null, avatar_url = null where event_id = ?
+        and room_id = (select room_id from events where event_id = ?)
+        and user_id = (select state_key from events where event_id = ? and type = 'm.room.member')`,
+    [eventId, eventId, eventId],
+  )
   await tx.run('delete from relations where event_nid = (select nid from events where event_id = ?)', [eventId])
   // The search index hears of it later, and says what is to be found then; an edit gives way to what it edited.
   const place = '(select stream_id from events where event_id = ?)'

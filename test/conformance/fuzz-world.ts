@@ -41,8 +41,13 @@ export class FuzzWorld {
   }
 
   /** Replaces placeholders in a text; what is not known stays. */
-  resolve(text: string): string {
-    return text.replace(/\{\{(\w+)\}\}/g, (placeholder, name: string) => this.#names.get(name) ?? placeholder)
+  resolve(text: string, as: User = 'alice'): string {
+    const { userId, deviceId } = this.client(as)
+    const own: Record<string, string | undefined> = { me: userId, my_device: deviceId, password: passwordOf(as) }
+    return text.replace(
+      /\{\{(\w+)\}\}/g,
+      (placeholder, name: string) => own[name] ?? this.#names.get(name) ?? placeholder,
+    )
   }
 
   /** A generated request may have ended the session of its user, or the user. */
@@ -56,8 +61,10 @@ export class FuzzWorld {
       identifier,
       password: passwordOf(user),
     })
-    if (login.status === 200) client.token = login.body['access_token'] as string
-    else await client.register(`${user}${Date.now()}`, passwordOf(user))
+    if (login.status === 200) {
+      client.token = login.body['access_token'] as string
+      client.deviceId = login.body['device_id'] as string
+    } else await client.register(`${user}${Date.now()}`, passwordOf(user))
   }
 }
 

@@ -37,12 +37,15 @@ test(`no request makes a fault (seed ${seed})`, async () => {
   const prototype = Reflect.ownKeys(Object.prototype)
   const problems: string[] = []
   let asked = 0
+  const carriedOut = new Set<Endpoint>()
   const until = performance.now() + seconds * 1_000
   for (let round = 0; performance.now() < until; round++) {
     for (const endpoint of endpoints) {
       for (const request of fc.sample(requestsOf(endpoint), { seed: seed + round, numRuns: 3 })) {
         asked++
-        problems.push(...(await problemsOf(endpoint, request, worlds, agent)))
+        const { verdicts, problems: found } = await examine(endpoint, request, worlds, agent)
+        problems.push(...found)
+        if (verdicts.some((verdict) => Number(verdict) < 400)) carriedOut.add(endpoint)
       }
       if (performance.now() > until) break
     }
@@ -53,36 +56,39 @@ test(`no request makes a fault (seed ${seed})`, async () => {
     problems.push(...(await checkConsistency(database)))
     await database.close()
   }
+  const never = endpoints.filter((endpoint) => !carriedOut.has(endpoint))
   process.stderr.write(
-    `${asked} requests to ${endpoints.length} endpoints on ${dialects.join(' and ')}, seed ${seed}\n`,
+    `${asked} requests on ${dialects.join(' and ')}, seed ${seed}: ` +
+      `${carriedOut.size} of ${endpoints.length} endpoints did what they were asked at least once\n` +
+      never.map(({ method, paths: [path] }) => `  never: ${method} ${path}\n`).join(''),
   )
   expect([...new Set(problems)]).toEqual([])
 })
 
-/** Sends a request to all worlds; what is wrong with the answers, each problem in one line. */
-async function problemsOf(
+/** Sends a request to all worlds; what they say, and what is wrong with it, each problem in one line. */
+async function examine(
   endpoint: Endpoint,
   request: FuzzRequest,
   worlds: readonly FuzzWorld[],
   agent: Agent,
-): Promise<string[]> {
+): Promise<{ readonly verdicts: readonly string[]; readonly problems: readonly string[] }> {
   const answers = await Promise.all(worlds.map((world) => ask(world, request, agent)))
-  const said = answers.map((answer) => (answer === undefined ? 'silence' : verdictOf(answer)))
+  const verdicts = answers.map((answer) => (answer === undefined ? 'silence' : verdictOf(answer)))
   const problems = answers.flatMap((answer) => problemOf(endpoint, answer) ?? [])
-  if (new Set(said).size > 1) problems.push(`differs: ${said.join(' and ')}`)
-  if (said.some((verdict) => verdict.includes('M_UNKNOWN_TOKEN'))) {
+  if (new Set(verdicts).size > 1) problems.push(`differs: ${verdicts.join(' and ')}`)
+  if (verdicts.some((verdict) => verdict.includes('M_UNKNOWN_TOKEN'))) {
     await Promise.all(worlds.flatMap((world) => users.map((user) => world.revive(user))))
   }
-  return problems.map((problem) => `${problem}: ${describeRequest(request)}`)
+  return { verdicts, problems: problems.map((problem) => `${problem}: ${describeRequest(request)}`) }
 }
 
 async function ask(world: FuzzWorld, request: FuzzRequest, agent: Agent): Promise<RawAnswer | undefined> {
   const { method, as, headers } = request
   const token: Record<string, string> = as === undefined ? {} : { authorization: `Bearer ${world.client(as).token}` }
   const target = world
-    .resolve(request.target)
-    .replace(/\{\{uri:(.*?)\}\}(?=[/&?]|$)/gs, (_, text: string) => encodeURIComponent(world.resolve(text)))
-  const body = typeof request.body === 'string' ? world.resolve(request.body) : request.body
+    .resolve(request.target, as)
+    .replace(/\{\{uri:(.*?)\}\}(?=[/&?]|$)/gs, (_, text: string) => encodeURIComponent(world.resolve(text, as)))
+  const body = typeof request.body === 'string' ? world.resolve(request.body, as) : request.body
   const raw = { url: world.server.url, method, target, headers: { ...token, ...headers }, body }
   const answer = await sendRaw(agent, raw, 3 * SLOW_MS)
   // The machine may have been busy: what is slow is slow again.

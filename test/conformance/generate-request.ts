@@ -17,7 +17,7 @@ export interface FuzzRequest {
 
 /** What is likely to be meant by a name, in paths, queries and bodies. */
 const likely: Readonly<Record<string, readonly string[]>> = {
-  user: ['{{alice}}', '{{bob}}', '{{mallory}}', '@nobody:hs.test', '@x:127.0.0.1:1'],
+  user: ['{{me}}', '{{alice}}', '{{bob}}', '{{mallory}}', '@nobody:hs.test', '@x:127.0.0.1:1'],
   room: ['{{room}}', '{{secret}}', '{{space}}', '{{old}}', '{{six}}', '!nowhere:hs.test', '!x:127.0.0.1:1'],
   alias: ['{{alias}}', '#new:hs.test', '#x:127.0.0.1:1', '{{room}}'],
   event: [
@@ -34,7 +34,7 @@ const likely: Readonly<Record<string, readonly string[]>> = {
     'm.room.canonical_alias', 'm.room.join_rules', 'm.room.create', 'm.reaction', 'm.direct', 'm.push_rules', 'm.text',
     'm.fully_read', 'm.ignored_user_list', 'm.room.server_acl', 'm.room.history_visibility', 'm.login.password',
   ], // prettier-ignore
-  device: ['{{device}}', 'NEWDEVICE'],
+  device: ['{{my_device}}', '{{my_device}}', '{{device}}', 'NEWDEVICE'],
   token: ['{{since}}', '{{page}}', 's1_2_3', 't1-2'],
   server: ['{{server}}', '127.0.0.1:1', 'hs.test:8448'],
   relation: ['m.thread', 'm.annotation', 'm.replace', 'm.reference'],
@@ -43,6 +43,10 @@ const likely: Readonly<Record<string, readonly string[]>> = {
   rule: ['.m.rule.master', '.m.rule.contains_display_name', 'own', '{{room}}', '{{alice}}'],
   kind: ['override', 'underride', 'sender', 'room', 'content'],
   receipt: ['m.read', 'm.read.private', 'm.fully_read'],
+  scope: ['global'],
+  profile: ['displayname', 'avatar_url', 'm.tz'],
+  name: ['newcomer', 'newcomer2', '{{me}}'],
+  server_key: ['ed25519:test'],
   uri: ['{{mxc}}', 'mxc://hs.test/none'],
   text: ['a text', 'hello', '1', 'true'],
 }
@@ -53,11 +57,15 @@ const meanings: readonly (readonly [RegExp, keyof typeof likely])[] = [
   [/room/i, 'room'],
   [/receipt/i, 'receipt'],
   [/rel_?type/i, 'relation'],
-  [/event_?type|^type$/i, 'type'],
-  [/user|statekey|state_key|invite|creator/i, 'user'],
+  [/event_?type/i, 'type'],
+  [/^user_?id|^user$|statekey|state_key|invite|creator/i, 'user'],
   [/event|redacts|fully_read|m\.read/i, 'event'],
   [/device/i, 'device'],
   [/filter/i, 'filter'],
+  [/scope/i, 'scope'],
+  [/^key$/, 'profile'],
+  [/keyId/, 'server_key'],
+  [/username/, 'name'],
   [/rule/i, 'rule'],
   [/kind/i, 'kind'],
   [/^(from|to|since|at|next_batch)$/i, 'token'],
@@ -68,6 +76,8 @@ const meanings: readonly (readonly [RegExp, keyof typeof likely])[] = [
 
 function likelyTexts(name: string): readonly string[] {
   if (/mediaId/.test(name)) return ['{{media}}', 'none']
+  if (name === 'type') return ['m.login.password', 'm.direct', 'org.test.data', 'm.room.name', 'm.tag']
+  if (name === 'new_version') return ['12', '11', '6']
   if (/version/.test(name)) return ['{{backup}}', '1', '6', '12']
   const meaning = meanings.find(([pattern]) => pattern.test(name))?.[1] ?? 'text'
   return likely[meaning] ?? []
@@ -106,6 +116,7 @@ const likelyJson: readonly string[] = [
 /** One part in this many is odd. */
 const SELDOM = 9
 const RARELY = 25
+const NEVER = Infinity
 
 /** The parts of JSON Schema that `z.toJSONSchema` makes. */
 interface Schema {
@@ -139,6 +150,7 @@ export function requestsOf(endpoint: Endpoint): fc.Arbitrary<FuzzRequest> {
 }
 
 function seldom<T>(usual: fc.Arbitrary<T>, odd: fc.Arbitrary<T>, oneIn = SELDOM): fc.Arbitrary<T> {
+  if (oneIn === NEVER) return usual
   return fc.oneof({ weight: oneIn - 1, arbitrary: usual }, { weight: 1, arbitrary: odd })
 }
 
@@ -203,7 +215,7 @@ const oddCallers: readonly Caller[] = [
 function callerOf({ auth }: Endpoint): fc.Arbitrary<Caller> {
   const strangers = fc.constantFrom(...oddCallers)
   if (auth === 'none') return strangers
-  const usual = fc.constantFrom(...users).map((as): Caller => ({ as, headers: {} }))
+  const usual = fc.constantFrom('alice' as const, 'alice' as const, ...users).map((as): Caller => ({ as, headers: {} }))
   return seldom(usual, strangers, RARELY)
 }
 
@@ -211,30 +223,36 @@ function bodyOf({ body: schema, method }: Endpoint): fc.Arbitrary<string | Buffe
   const odd = fc.oneof(fc.constantFrom(...oddBodies), fc.constantFrom(...oddJson), fc.constant(undefined))
   if (schema === 'stream') return fc.oneof(fc.constant('some bytes'), odd)
   if (!schema) return method === 'GET' ? fc.constant(undefined) : seldom(fc.constant('{}'), odd)
-  return seldom(jsonOf(schemaOf(schema), ''), odd)
+  const wanted = schemaOf(schema)
+  return fc.oneof(
+    { weight: 4, arbitrary: jsonOf(wanted, '', NEVER) },
+    { weight: 4, arbitrary: jsonOf(wanted, '', SELDOM) },
+    { weight: 1, arbitrary: odd },
+  )
 }
 
 /** Texts of JSON. */
-function jsonOf(schema: Schema, name: string): fc.Arbitrary<string> {
-  return seldom(rightJsonOf(schema, name), fc.constantFrom(...oddJson))
+function jsonOf(schema: Schema, name: string, oneIn: number): fc.Arbitrary<string> {
+  return seldom(rightJsonOf(schema, name, oneIn), fc.constantFrom(...oddJson), oneIn)
 }
 
-function rightJsonOf(schema: Schema, name: string): fc.Arbitrary<string> {
-  if (name === 'auth') return fc.constant(passwordStage)
+function rightJsonOf(schema: Schema, name: string, oneIn: number): fc.Arbitrary<string> {
+  const fixed = fixedJson[name]
+  if (fixed) return fc.constantFrom(...fixed)
   if (schema.enum) return fc.constantFrom(...schema.enum.map((value) => JSON.stringify(value)))
   if ('const' in schema) return fc.constant(JSON.stringify(schema.const))
   const choices = schema.anyOf ?? schema.oneOf
-  if (choices) return fc.oneof(...choices.map((choice) => jsonOf(choice, name)))
+  if (choices) return fc.oneof(...choices.map((choice) => jsonOf(choice, name, oneIn)))
   if (Array.isArray(schema.type)) {
-    return fc.oneof(...(schema.type as string[]).map((type) => jsonOf({ ...schema, type }, name)))
+    return fc.oneof(...(schema.type as string[]).map((type) => jsonOf({ ...schema, type }, name, oneIn)))
   }
   switch (schema.type) {
     case 'object':
-      return objectOf(schema, name)
+      return objectOf(schema, name, oneIn)
     case 'array':
-      return fc.array(jsonOf(schema.items ?? {}, name), { maxLength: 3 }).map((items) => `[${items.join(',')}]`)
+      return fc.array(jsonOf(schema.items ?? {}, name, oneIn), { maxLength: 3 }).map((items) => `[${items.join(',')}]`)
     case 'string':
-      return textOf(name)
+      return textOf(name, oneIn)
     case 'integer':
     case 'number':
       return fc.constantFrom('0', '1', '10', '1700000000000')
@@ -247,31 +265,42 @@ function rightJsonOf(schema: Schema, name: string): fc.Arbitrary<string> {
   }
 }
 
-const passwordStage =
-  '{"type":"m.login.password","identifier":{"type":"m.id.user","user":"{{alice}}"},"password":"password of alice"}'
+const password = `{"type":"m.login.password","identifier":{"type":"m.id.user","user":"{{me}}"},"password":"{{password}}"}`
 
-function textOf(name: string): fc.Arbitrary<string> {
-  if (name === 'password' || name === 'new_password') return fc.constant('"password of alice"')
-  if (name === 'algorithm') return fc.constant('"m.megolm_backup.v1.curve25519-aes-sha2"')
-  return seldom(fc.constantFrom(...likelyTexts(name)), fc.constantFrom(...oddTexts)).map((text) => JSON.stringify(text))
+/** Parts of bodies that are only worth something as a whole. */
+const fixedJson: Readonly<Record<string, readonly string[]>> = {
+  auth: [password, '{"type":"m.login.dummy"}'],
+  identifier: ['{"type":"m.id.user","user":"{{alice}}"}'],
+  algorithm: ['"m.megolm_backup.v1.curve25519-aes-sha2"'],
+  password: ['"password of alice"'],
+  new_password: ['"{{password}}"'],
+}
+
+function textOf(name: string, oneIn: number): fc.Arbitrary<string> {
+  const text = seldom(fc.constantFrom(...likelyTexts(name)), fc.constantFrom(...oddTexts), oneIn)
+  return text.map((value) => JSON.stringify(value))
 }
 
 function objectOf(
   { properties = {}, required = [], additionalProperties }: Schema,
   name: string,
+  oneIn: number,
 ): fc.Arbitrary<string> {
   const members = Object.entries(properties).map(([key, property]) => {
-    const member = jsonOf(property, key).map((value) => `${JSON.stringify(key)}:${value}`)
-    return required.includes(key) ? seldom(member, fc.constant(''), RARELY) : fc.oneof(fc.constant(''), member)
+    const member = jsonOf(property, key, oneIn).map((value) => `${JSON.stringify(key)}:${value}`)
+    const left = oneIn === NEVER ? NEVER : RARELY
+    return required.includes(key) ? seldom(member, fc.constant(''), left) : fc.oneof(fc.constant(''), member)
   })
   const further = typeof additionalProperties === 'object' ? additionalProperties : {}
   const open = Object.keys(properties).length === 0
-  const key = seldom(fc.constantFrom(...keysIn(name)), fc.constantFrom(...oddTexts)).map((text) => JSON.stringify(text))
+  const key = seldom(fc.constantFrom(...keysIn(name)), fc.constantFrom(...oddTexts), oneIn).map((text) =>
+    JSON.stringify(text),
+  )
   const more = fc
-    .array(fc.tuple(key, jsonOf(further, '')), { maxLength: open ? 3 : 1 })
+    .array(fc.tuple(key, jsonOf(further, '', oneIn)), { maxLength: open ? 3 : 1 })
     .map((entries) => entries.map(([text, value]) => `${text}:${value}`).join(','))
   return fc
-    .tuple(...members, open ? more : seldom(fc.constant(''), more))
+    .tuple(...members, open ? more : seldom(fc.constant(''), more, oneIn))
     .map((texts) => `{${texts.filter((text) => text !== '').join(',')}}`)
 }
 

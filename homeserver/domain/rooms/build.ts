@@ -108,6 +108,7 @@ export function build(draft: EventDraft, view: HeadView, parts: BuildParts): Bui
       ? { stateGroup: view.stateGroup ?? nid, newGroup: undefined, replacesNid: undefined }
       : moveState(draft, draft.stateKey, nid, finished, view, lookUp, parts)),
   }
+  if (target && built.redaction) forgetState(target, view, version)
   view.stateGroup = built.stateGroup
   view.extremities = [extremityOf(finished, version)]
   view.addEvent(finished)
@@ -197,6 +198,14 @@ function checkRedaction(draft: EventDraft, target: StoredEvent, state: AuthState
 function redactionTarget({ redacts }: EventDraft, roomId: RoomId, events: EventCache): StoredEvent | undefined {
   const target = redacts === undefined ? undefined : events.peek(redacts)
   return target?.roomId === roomId && target.row.type !== 'm.room.create' ? target : undefined
+}
+
+/** What strangers may ask about a room says no more what its redacted state said (T39). */
+function forgetState({ eventId, row, pdu }: StoredEvent, view: HeadView, version: RoomVersion): void {
+  const { type, state_key: stateKey } = row
+  if (stateKey === null || view.entry(stateKeyOf(type, stateKey))?.eventId !== eventId) return
+  const { content } = redact(pdu, version)
+  view.stats = statsAfter(view.stats, { type, stateKey, content, before: content })
 }
 
 /** Undefined if the target is redacted already. */

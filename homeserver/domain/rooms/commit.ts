@@ -185,7 +185,7 @@ export class Committer {
       tx,
       [...rooms.values()].map(({ room }) => room),
     )
-    const moved = new Set(built.filter(({ newGroup }) => newGroup).map(({ roomId }) => roomId))
+    const moved = new Set(built.filter(({ newGroup, redaction }) => newGroup ?? redaction).map(({ roomId }) => roomId))
     await setRoomStats(
       tx,
       [...rooms.values()].filter(({ roomId }) => moved.has(roomId)).map(({ stats }) => stats),

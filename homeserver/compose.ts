@@ -40,6 +40,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const openIdTokens = new OpenIdTokens(foundation)
   hooks.departures.push(openIdTokens)
   const accountData = openAccountData(foundation)
+  hooks.devices.push(accountData.accountData)
   const devices = openDevices({ database, streams, clock, serverName: config.server_name, hooks })
   const events = new EventCache({ database, bus })
   const members = new Members({ database, bus, serverName: config.server_name })

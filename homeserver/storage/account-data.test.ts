@@ -26,9 +26,10 @@ forEachDatabase(({ freshUrl }) => {
     expect(await findAccountData(database, alice)).toBe('{"value":1}')
     await database.transaction('test', (tx) => setAccountData(tx, [{ ...alice, content: '', stream_id: 3 }]))
     expect(await findAccountData(database, alice)).toBeUndefined()
-    expect(await listAccountData(database, alice.user_id, 0, 3)).toEqual([
+    expect(await listAccountData(database, alice.user_id, undefined, 3)).toEqual([
       { ...room, content: '{"value":2}', stream_id: 2 },
     ])
+    expect(await listAccountData(database, alice.user_id, 0, 3)).toHaveLength(2)
     expect(await listAccountData(database, alice.user_id, 2, 3)).toEqual([{ ...alice, content: '{}', stream_id: 3 }])
     expect(await listRoomAccountData(database, alice.user_id, room.room_id)).toHaveLength(1)
     expect(await listAccountDataOfUsers(database, 'a', [alice.user_id])).toEqual(new Map())

@@ -45,6 +45,17 @@ export async function findAccountData(
   return row?.content === '' ? undefined : row?.content
 }
 
+/** Those of the types that the user has data of, for no room. */
+export async function listAccountDataTypes(conn: Conn, userId: UserId, types: readonly string[]): Promise<string[]> {
+  const rows = await rowsIn<{ type: string }>(
+    conn,
+    `select type from account_data where user_id = ? and room_id = '' and content <> '' and type in (?)`,
+    types,
+    { before: [userId] },
+  )
+  return rows.map(({ type }) => type)
+}
+
 /** The content each of the users has under one type, for no room, as JSON. */
 export async function listAccountDataOfUsers(
   conn: Conn,
@@ -60,19 +71,19 @@ export async function listAccountDataOfUsers(
   return new Map(rows.map(({ user_id, content }) => [user_id, content]))
 }
 
-/** What changed in (since, upto], in that order. What was deleted comes as `{}`, and from the beginning not at all. */
+/** What changed in (since, upto], in that order. What was deleted comes as `{}`, to whom knows nothing yet not at all. */
 export async function listAccountData(
   conn: Conn,
   userId: UserId,
-  since: number,
+  since: number | undefined,
   upto: number,
 ): Promise<AccountDataRow[]> {
   const rows = await conn.rows<AccountDataRow>(
     `select ${columns.join(', ')} from account_data
       where user_id = ? and stream_id > ? and stream_id <= ? order by stream_id`,
-    [userId, since, upto],
+    [userId, since ?? 0, upto],
   )
-  if (since === 0) return rows.filter(({ content }) => content !== '')
+  if (since === undefined) return rows.filter(({ content }) => content !== '')
   return rows.map((row) => (row.content === '' ? { ...row, content: '{}' } : row))
 }
 

@@ -1,17 +1,19 @@
 /** What clients keep for their user. https://spec.matrix.org/v1.19/client-server-api/#client-config */
 import { refuse, tooLarge } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
-import type { RoomId, UserId } from '../../core/ids.ts'
+import type { DeviceId, RoomId, UserId } from '../../core/ids.ts'
 import {
   type AccountDataKey,
   type AccountDataRow,
   accountDataUsage,
   findAccountData,
+  listAccountDataTypes,
   setAccountData,
 } from '../../storage/account-data.ts'
 import type { Conn, Database, Tx } from '../../storage/database.ts'
 import { GroupCommit } from '../../storage/group-commit.ts'
 import type { Streams } from '../../storage/streams.ts'
+import type { DeviceBelongings } from '../accounts/hooks.ts'
 import { maxAccountDataBytes, maxAccountDataEntries, maxAccountDataTotal } from '../limits.ts'
 
 /** Makes new content (JSON) of the old; undefined leaves it as it is. May be called twice, so it has no outside effects. */
@@ -31,7 +33,10 @@ export interface AccountDataNews {
 /** Types that the server keeps for its users: clients read them like others. */
 const serverTypes: ReadonlySet<string> = new Set(['m.fully_read', 'm.push_rules'])
 
-export class AccountData {
+/** Before the id of a device. https://github.com/matrix-org/matrix-spec-proposals/pull/3890 */
+const deviceSettings = ['m.local_notification_settings.', 'org.matrix.msc3890.local_notification_settings.']
+
+export class AccountData implements DeviceBelongings {
   readonly #database: Database
   readonly #streams: Streams
   readonly #commits: GroupCommit<Change, undefined>
@@ -51,18 +56,29 @@ export class AccountData {
     return await findAccountData(this.#database, { user_id: userId, room_id: roomId, type })
   }
 
-  /** For clients: throws for types that belong to the server and `M_TOO_LARGE` beyond the limits. */
+  /**
+   * For clients: throws for types that belong to the server and `M_TOO_LARGE` beyond the limits. Empty content deletes
+   * what was there, by MSC3391; clients that wait for it to come down the sync are told in any case.
+   */
   async set(userId: UserId, roomId: RoomId | '', type: string, content: JsonObject): Promise<void> {
     refuseServerType(type)
     const text = JSON.stringify(content)
     await this.refuseTooMuch(userId, Buffer.byteLength(text))
-    await this.#commits.add({ key: { user_id: userId, room_id: roomId, type }, edit: text })
+    await this.#commits.add({ key: { user_id: userId, room_id: roomId, type }, edit: text === '{}' ? '' : text })
   }
 
   /** Other devices see empty content come; afterwards there is none. https://github.com/matrix-org/matrix-spec-proposals/pull/3391 */
   async delete(userId: UserId, roomId: RoomId | '', type: string): Promise<void> {
     refuseServerType(type)
     await this.edit(userId, roomId, type, (current) => (current === undefined ? undefined : ''))
+  }
+
+  /** Settings of a device that no longer is there go with it, by MSC3890. */
+  async devicesRemoved(tx: Tx, userId: UserId, deviceIds: readonly DeviceId[]): Promise<void> {
+    const types = deviceIds.flatMap((deviceId) => deviceSettings.map((prefix) => `${prefix}${deviceId}`))
+    const known = await listAccountDataTypes(tx, userId, types)
+    const deleted = known.map((type) => ({ key: { user_id: userId, room_id: '' as const, type }, content: '' }))
+    if (deleted.length > 0) await this.#writeRows(tx, deleted)
   }
 
   /** Reads and writes as one step. Throws `M_TOO_LARGE` if the content gets too large. */

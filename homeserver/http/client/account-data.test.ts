@@ -15,9 +15,9 @@ forEachDatabase(({ dialect }) => {
     expect(await alice.refusal('GET', global)).toEqual({ status: 404, errcode: 'M_NOT_FOUND' })
     const content = { b: 1, a: [1.5, -1, 1e30, '\u0000\u{1F600}', null], empty: {} }
     await alice.put(global, content)
-    await alice.put(ofRoom, {})
+    await alice.put(ofRoom, { room: true })
     expect(await alice.get(global)).toEqual(content)
-    expect(await alice.get(ofRoom)).toEqual({})
+    expect(await alice.get(ofRoom)).toEqual({ room: true })
     await alice.put(global, { value: 'second' })
     expect(await alice.get(global)).toEqual({ value: 'second' })
   })
@@ -32,6 +32,39 @@ forEachDatabase(({ dialect }) => {
     expect(await alice.refusal('GET', path)).toEqual({ status: 404, errcode: 'M_NOT_FOUND' })
     await alice.put(path, { value: 2 })
     expect(await alice.get(path)).toEqual({ value: 2 })
+  })
+
+  test('empty content deletes, and is told to other devices even where nothing was', async () => {
+    await using server = await startServer({ database: dialect })
+    const alice = await server.register('alice')
+    const roomId = await alice.createRoom()
+    const user = `/user/${alice.userId}`
+    for (const path of ['', `/rooms/${encodeURIComponent(roomId)}`]) {
+      const { next_batch: since } = await alice.sync()
+      await alice.put(`${user}${path}/account_data/test.key`, {})
+      const answer = await alice.sync({ since })
+      const data = path === '' ? answer['account_data'] : answer['rooms'].join[roomId].account_data
+      expect(data.events).toEqual([{ type: 'test.key', content: {} }])
+      expect(await alice.refusal('GET', `${user}${path}/account_data/test.key`)).toMatchObject({ status: 404 })
+    }
+    const first = await alice.sync()
+    expect(first['account_data'].events).toEqual([expect.objectContaining({ type: 'm.push_rules' })])
+    expect(first['rooms'].join[roomId].account_data.events).toEqual([])
+  })
+
+  test('the settings of a device go when it goes', async () => {
+    await using server = await startServer({ database: dialect })
+    const alice = await server.register('alice')
+    const phone = await server.client().login('alice', 'password of alice')
+    const pathOf = (deviceId: string): string =>
+      `/user/${alice.userId}/account_data/org.matrix.msc3890.local_notification_settings.${deviceId}`
+    for (const deviceId of [alice.deviceId, phone.deviceId]) await alice.put(pathOf(deviceId), { is_silenced: true })
+    const { next_batch: since } = await alice.sync()
+    await phone.post('/logout')
+    expect(await alice.refusal('GET', pathOf(phone.deviceId))).toEqual({ status: 404, errcode: 'M_NOT_FOUND' })
+    expect(await alice.get(pathOf(alice.deviceId))).toEqual({ is_silenced: true })
+    const told = (await alice.sync({ since }))['account_data'].events as { type: string }[]
+    expect(told.map(({ type }) => type.endsWith(phone.deviceId))).toEqual([true])
   })
 
   test('account data that is refused changes nothing', async () => {

@@ -14,6 +14,7 @@ export const versions = endpoint({
 /** Flags of proposals that clients look for. Most of what they name is part of the listed versions. */
 const unstableFeatures = {
   'org.matrix.e2e_cross_signing': true,
+  'org.matrix.msc3391': true,
   'org.matrix.msc3874': true,
 }
 

@@ -5,7 +5,7 @@ import type { RoomId, UserId } from '../../../core/ids.ts'
 import { type AccountDataRow, listAccountData, listRoomAccountData } from '../../../storage/account-data.ts'
 import type { Database } from '../../../storage/database.ts'
 import type { Notifier } from '../notifier.ts'
-import { sinceOf, type Span } from '../span.ts'
+import type { Span } from '../span.ts'
 
 /** Asks for a user's push rules as clients see them. Declared here, fulfilled by push. */
 export interface PushRuleReader {
@@ -38,7 +38,7 @@ export class AccountDataSection {
     if (!changed('account_data') && !changed('push_rules')) return nothing
     const [rows, rules] = await Promise.all([
       changed('account_data')
-        ? listAccountData(this.#database, who.userId, sinceOf(span, 'account_data'), upto.account_data)
+        ? listAccountData(this.#database, who.userId, since?.account_data, upto.account_data)
         : [],
       changed('push_rules') ? this.#rules(span) : [],
     ])

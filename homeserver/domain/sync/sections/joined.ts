@@ -126,7 +126,7 @@ export class JoinedSection {
         timeline: timelineText(timeline, timelineTexts.slice(timelineAt, (timelineAt += own))),
         state: stateTexts.slice(stateAt, (stateAt += before)),
         stateAfter: span.stateAfter,
-        accountData: extras.accountData.get(roomId),
+        accountData: extras.accountData.get(roomId) ?? [],
         ephemeral: extras.ephemeral.get(roomId),
         summary: summaries.get(roomId)?.text,
         unread: unreadTexts.get(roomId),

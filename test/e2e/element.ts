@@ -136,6 +136,12 @@ export class Element implements AsyncDisposable {
     await until(`${this.userId} is in ${roomId}`, () => this.client.getRoom(roomId)?.getMyMembership() === 'join')
   }
 
+  /** Whether what is said from now on is said to that device, too. */
+  async knowsDevice({ client }: Element): Promise<boolean> {
+    const devices = await this.crypto.getUserDeviceInfo([client.getSafeUserId()])
+    return devices.get(client.getSafeUserId())?.has(client.getDeviceId() ?? '') === true
+  }
+
   async say(roomId: string, body: string): Promise<string> {
     const { event_id: eventId } = await this.client.sendMessage(roomId, { msgtype: MsgType.Text, body })
     return eventId

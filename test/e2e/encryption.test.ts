@@ -50,6 +50,7 @@ forEachDatabase(({ dialect }) => {
       'The domovoi is.',
       'To both of your devices.',
     ])
+    await until('bob knows the new device', () => bob.knowsDevice(restored))
     await bob.say(room, 'Welcome back.')
     await restored.hears(room, 'Welcome back.')
   }, 120_000)

@@ -58,7 +58,7 @@ export class RoomCreator {
     checkPowerLevels(options.powerLevels, version, who.userId)
     const alias = options.aliasLocalpart === undefined ? undefined : this.#aliasOf(options.aliasLocalpart)
     if (alias !== undefined) await directory.checkNew(who, alias)
-    await checkInvitePermission(database, invited)
+    await checkInvitePermission(database, who.userId, invited)
 
     const [own, contents] = await Promise.all([
       memberContents(database, 'join', [who.userId]),

@@ -147,7 +147,7 @@ export class Memberships {
     if (membership === 'invite') {
       if (!members.isLocal(target))
         throw forbidden(`${target} is on another server, which this server does not talk to`)
-      await checkInvitePermission(database, [target])
+      await checkInvitePermission(database, who.userId, [target])
     }
     if (membership !== 'join' || current?.membership === 'join') return content
     if (who.isGuest === true) await checkGuestAccess(database, roomId)

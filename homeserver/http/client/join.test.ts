@@ -87,6 +87,27 @@ forEachDatabase(({ dialect }) => {
     expect(await alice.refusal('PUT', at(roomId, `state/m.room.member/${bob.userId}`), content)).toEqual(blocked)
   })
 
+  test('somebody takes invites by lists of users and servers, of which the first that fits counts', async () => {
+    await using server = await startServer({ database: dialect })
+    const [alice, bob] = await three(server)
+    const invite = async (lists: object): Promise<[number, boolean]> => {
+      await bob.put(`/user/${bob.userId}/account_data/org.matrix.msc4155.invite_permission_config`, lists)
+      const roomId = await alice.createRoom()
+      const { status } = await alice.refusal('POST', at(roomId, 'invite'), { user_id: bob.userId })
+      return [status, (await bob.sync())['rooms']?.invite?.[roomId] !== undefined]
+    }
+    const [taken, unheard, refused] = [
+      [200, true],
+      [200, false],
+      [403, false],
+    ]
+    expect(await invite({ blocked_users: ['@bob:hs.test'], ignored_servers: null })).toEqual(taken)
+    expect(await invite({ blocked_users: ['@al*'] })).toEqual(refused)
+    expect(await invite({ blocked_servers: ['hs.t?st'] })).toEqual(refused)
+    expect(await invite({ allowed_users: [alice.userId], blocked_servers: ['*'] })).toEqual(taken)
+    expect(await invite({ allowed_servers: ['*'], ignored_users: [alice.userId] })).toEqual(unheard)
+  })
+
   test('who is banned stays out until the ban is lifted', async () => {
     await using server = await startServer({ database: dialect })
     const [alice, bob, carol] = await three(server)

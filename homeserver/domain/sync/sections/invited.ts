@@ -8,6 +8,7 @@ import type { MembershipRow } from '../../../storage/memberships.ts'
 import { listMemberEvents, listStateOfTypes } from '../../../storage/sync.ts'
 import { type ClientEvents, strippedStateText } from '../../rooms/client-event.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
+import { findIgnoredInviters } from '../../rooms/invite-permission.ts'
 import type { IgnoredUsers } from '../../rooms/visibility.ts'
 import type { Span } from '../span.ts'
 
@@ -40,8 +41,11 @@ export class InvitedSection {
   /** The members of `rooms.invite` or `rooms.knock`. Invitations by ignored users are not told. */
   async texts(span: Span, rows: readonly MembershipRow[], kind: 'invite' | 'knock'): Promise<readonly string[]> {
     if (rows.length === 0) return []
-    const ignored = await this.#ignored.of(span.who.userId)
-    const wanted = rows.filter(({ sender }) => !ignored.has(sender))
+    const [ignored, isIgnored] = await Promise.all([
+      this.#ignored.of(span.who.userId),
+      findIgnoredInviters(this.#database, span.who.userId),
+    ])
+    const wanted = rows.filter(({ sender }) => !ignored.has(sender) && !isIgnored(sender))
     const [state, own] = await Promise.all([
       this.#state(wanted),
       this.#events.list(wanted.map(({ event_id }) => event_id)),

@@ -42,7 +42,8 @@ export class Accounts {
   async setRights(userId: UserId, rights: AccountRights): Promise<void> {
     await this.#database.transaction('set rights of account', async (tx) => {
       if (!(await updateAccount(tx, userId, rights))) throw unknownUser()
-      tx.onCommit(() => this.#news.publish({ userId, ended: rights.isLocked === true ? 'all' : [] }))
+      const change = rights.isLocked === true ? ({ ended: 'all', how: 'locked' } as const) : { ended: [] }
+      tx.onCommit(() => this.#news.publish({ userId, ...change }))
     })
   }
 }

@@ -6,6 +6,8 @@ export interface SessionChange {
   readonly userId: UserId
   /** The devices whose sessions are over, or all of the user's. Empty if only rights have changed. */
   readonly ended: readonly DeviceId[] | 'all'
+  /** Unless told, they are over for good. `expired`: one may log in again with the device. `locked`: until unlocked. */
+  readonly how?: 'expired' | 'locked' | undefined
 }
 
 const STREAM = 'sessions'
@@ -18,15 +20,15 @@ export class SessionNews {
   }
 
   /** To be called after the commit. */
-  publish({ userId, ended }: SessionChange): void {
-    this.#bus.publish({ stream: STREAM, writer: 'accounts', position: 0, keys: { users: [userId] }, payload: ended })
+  publish({ userId, ...payload }: SessionChange): void {
+    this.#bus.publish({ stream: STREAM, writer: 'accounts', position: 0, keys: { users: [userId] }, payload })
   }
 
   subscribe(listener: (change: SessionChange) => void): void {
     this.#bus.subscribe(({ stream, keys, payload }) => {
       if (stream !== STREAM) return
-      const ended = payload as SessionChange['ended'] // what `publish` put there
-      for (const userId of keys.users ?? []) listener({ userId: userId as UserId, ended })
+      const change = payload as Omit<SessionChange, 'userId'> // what `publish` put there
+      for (const userId of keys.users ?? []) listener({ userId: userId as UserId, ...change })
     })
   }
 }

@@ -1,7 +1,8 @@
 /** Ends what a session has running when the session ends: a long poll must not outlive a logout (T74). */
 import { unknownToken } from '../../core/errors.ts'
 import type { Requester } from './requester.ts'
-import type { SessionNews } from './session-news.ts'
+import type { SessionChange, SessionNews } from './session-news.ts'
+import { userLocked } from './sessions.ts'
 
 interface Watched {
   readonly who: Requester
@@ -9,7 +10,7 @@ interface Watched {
 }
 
 export interface WatchedSession extends Disposable {
-  /** Aborted with `M_UNKNOWN_TOKEN` when the session ends, and as the given signal is. */
+  /** Aborted with `M_UNKNOWN_TOKEN` or `M_USER_LOCKED` when the session ends, and as the given signal is. */
   readonly signal: AbortSignal
 }
 
@@ -17,10 +18,10 @@ export class SessionWatch {
   readonly #watched = new Map<string, Set<Watched>>()
 
   constructor({ news }: { news: SessionNews }) {
-    news.subscribe(({ userId, ended }) => {
+    news.subscribe(({ userId, ended, how }) => {
       for (const { who, abort } of this.#watched.get(userId) ?? []) {
         const isOver = ended === 'all' || (who.deviceId !== undefined && ended.includes(who.deviceId))
-        if (isOver) abort.abort(unknownToken({ soft: false }))
+        if (isOver) abort.abort(reasonOf(how))
       }
     })
   }
@@ -43,4 +44,9 @@ export class SessionWatch {
       },
     }
   }
+}
+
+/** What the next request of the session would be told as well. */
+function reasonOf(how: SessionChange['how']) {
+  return how === 'locked' ? userLocked() : unknownToken({ soft: how === 'expired' })
 }

@@ -114,7 +114,7 @@ export class Sessions {
     if (successorHash !== undefined && rotatedTs !== undefined && !(await store.isUntouched(tx, successorHash))) {
       if (now - rotatedTs > REUSE_GRACE_MS) {
         await store.expireTokens(tx, userId, deviceId, now)
-        tx.onCommit(() => this.#news.publish({ userId, ended: [deviceId] }))
+        tx.onCommit(() => this.#news.publish({ userId, ended: [deviceId], how: 'expired' }))
       }
       return 'reused'
     }

@@ -64,8 +64,13 @@ forEachDatabase(({ dialect: database }) => {
     const lost = (await refresh(client, first['refresh_token'])).body
     const used = (await refresh(client, first['refresh_token'])).body
     expect(await whoami(client, used['access_token'])).toEqual([200])
+    client.token = used['access_token']
+    const since = (await client.sync({ set_presence: 'offline' }))['next_batch'] as string
+    const poll = client.request('GET', `/sync?set_presence=offline&timeout=60000&since=${since}`)
+    await client.get('/account/whoami')
     await clock.advance(15_001)
     expect((await refresh(client, lost['refresh_token'])).status).toBe(401)
+    expect(await poll).toMatchObject({ status: 401, body: { soft_logout: true } })
     expect(await whoami(client, used['access_token'])).toEqual([401, true])
   })
 

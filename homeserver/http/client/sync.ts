@@ -42,6 +42,7 @@ export const sync = endpoint({
       timeoutMs: Math.min(asked.timeout, maxTimeoutMs),
       signal: session.signal,
     })
+    session.signal.throwIfAborted() // news may have come first that the end of the session has brought
     if (typeof answer === 'string') return new JsonText(answer)
     return new Reply(200, Readable.from(answer), { 'Content-Type': 'application/json' })
   },

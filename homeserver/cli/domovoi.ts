@@ -21,6 +21,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'make a code with which somebody can make an account',
     load: async () => (await import('./invite.ts')).invite,
   },
+  users: {
+    summary: 'list the accounts of this server',
+    load: async () => (await import('./users.ts')).users,
+  },
   migrate: {
     summary: 'bring the database to the schema of this release; --dry-run only tells',
     load: async () => (await import('./migrate.ts')).migrateCommand,

@@ -89,6 +89,15 @@ export async function updateAccount(tx: Tx, userId: string, changes: AccountChan
   return (await tx.run(`update accounts set ${assignments} where user_id = ?`, [...values, userId])) === 1
 }
 
+/** In the order of their ids, from the one after `after` on. */
+export async function listAccounts(conn: Conn, { after, limit }: { after: string; limit: number }): Promise<Account[]> {
+  const rows = await conn.rows<Row>(`select ${columns} from accounts where user_id > ? order by user_id limit ?`, [
+    after,
+    limit,
+  ])
+  return rows.map(accountOf)
+}
+
 /** Deactivated accounts that are not out of all their rooms yet. */
 export async function listDeparting(conn: Conn): Promise<UserId[]> {
   const rows = await conn.rows<{ user_id: UserId }>('select user_id from accounts where is_departing = 1')

@@ -1,5 +1,4 @@
 /** From settings to a running server, and to its end. */
-import { readFileSync } from 'node:fs'
 import { logBanner, printBanner, type StartReport } from './banner.ts'
 import { configFiles, DEFAULT_FILE, readConfigFiles } from './config/files.ts'
 import { ConfigError } from './config/load.ts'
@@ -7,6 +6,7 @@ import { sampleYaml } from './config/sample.ts'
 import type { Config } from './config/schema.ts'
 import { createFile, furnish, lockDataDir, makeDataDir, readSigningKeys, StartRefused, survey } from './installation.ts'
 import { configureLogging, logger } from './platform/log.ts'
+import { version } from './platform/version.ts'
 import { explainListenProblem, listenProblem } from './port.ts'
 import { Server } from './server.ts'
 
@@ -60,7 +60,7 @@ async function start({ files: named, env, cacheIn }: RunOptions): Promise<Runnin
     await createFile(wroteConfig, sampleYaml({ chosen: { server_name: config.server_name } }))
   }
   const report = {
-    version: versionOf(),
+    version,
     config,
     configFiles: files,
     wroteConfig,
@@ -129,11 +129,4 @@ function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause instanceof Error ? error.cause.message : ''
   return (error.message.includes(cause) ? error.message : `${error.message}: ${cause}`).replaceAll('\n', ' ')
-}
-
-function versionOf(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-    version: string
-  }
-  return version
 }

@@ -82,7 +82,7 @@ interface Declaration<Path extends string, Auth extends AuthKind, Query extends 
   readonly also?: readonly string[]
   readonly auth: Auth
   readonly limit: LimitName
-  /** Whether the call works for a suspended account. Reading always does. */
+  /** Whether the call works for a suspended account: what is for its own devices does. Reading always does. */
   readonly whileSuspended?: boolean
   /** Whether the call works for a locked account, as logging out does. */
   readonly whileLocked?: boolean

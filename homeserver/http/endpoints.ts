@@ -1,8 +1,11 @@
 /** Every endpoint there is, by file. A path missing here is answered with M_UNRECOGNIZED. */
 import type { Config } from '../config/schema.ts'
 import { adminRegisterEndpoints } from './admin/register.ts'
+import { serverVersionEndpoints } from './admin/server-version.ts'
+import { adminUsersEndpoints } from './admin/users.ts'
 import { accountEndpoints } from './client/account.ts'
 import { accountDataEndpoints } from './client/account-data.ts'
+import { adminEndpoints } from './client/admin.ts'
 import { authFallbackEndpoints } from './client/auth-fallback.ts'
 import { banEndpoints } from './client/ban.ts'
 import { capabilitiesEndpoints } from './client/capabilities.ts'
@@ -46,12 +49,14 @@ import { sendToDeviceEndpoints } from './client/send-to-device.ts'
 import { stateEndpoints } from './client/state.ts'
 import { syncEndpoints } from './client/sync.ts'
 import { tagEndpoints } from './client/tags.ts'
+import { thirdPartyEndpoints } from './client/third-party.ts'
 import { threadsEndpoints } from './client/threads.ts'
 import { timestampToEventEndpoints } from './client/timestamp-to-event.ts'
 import { typingEndpoints } from './client/typing.ts'
 import { upgradeEndpoints } from './client/upgrade.ts'
 import { userDirectoryEndpoints } from './client/user-directory.ts'
 import { versions } from './client/versions.ts'
+import { voipEndpoints } from './client/voip.ts'
 import { wellKnownEndpoints } from './client/well-known.ts'
 import type { Endpoint } from './endpoint.ts'
 import { serverKeysEndpoints } from './server/keys.ts'
@@ -71,6 +76,9 @@ const ownEndpoints: readonly Endpoint[] = [
   ...profileEndpoints,
   ...wellKnownEndpoints,
   ...adminRegisterEndpoints,
+  ...adminUsersEndpoints,
+  ...serverVersionEndpoints,
+  ...adminEndpoints,
   ...devicesEndpoints,
   ...keysEndpoints,
   ...sendToDeviceEndpoints,
@@ -112,6 +120,8 @@ const ownEndpoints: readonly Endpoint[] = [
   ...threadsEndpoints,
   ...timestampToEventEndpoints,
   ...upgradeEndpoints,
+  ...thirdPartyEndpoints,
+  ...voipEndpoints,
   ...syncEndpoints,
   ...filterEndpoints,
   ...versionEndpoints,

@@ -7,6 +7,7 @@ export interface Device {
   readonly displayName: string | undefined
   readonly lastSeenIp: string | undefined
   readonly lastSeenTs: number | undefined
+  readonly lastSeenUserAgent: string | undefined
 }
 
 interface DeviceRow {
@@ -14,9 +15,10 @@ interface DeviceRow {
   readonly display_name: string | null
   readonly last_seen_ip: string | null
   readonly last_seen_ts: number | null
+  readonly last_seen_user_agent: string | null
 }
 
-const columns = 'device_id, display_name, last_seen_ip, last_seen_ts'
+const columns = 'device_id, display_name, last_seen_ip, last_seen_ts, last_seen_user_agent'
 
 /** Without hidden ones. */
 export async function listDevices(conn: Conn, userId: UserId): Promise<Device[]> {
@@ -74,11 +76,12 @@ export async function addDevice(
   return added > 0
 }
 
-function deviceOf({ device_id, display_name, last_seen_ip, last_seen_ts }: DeviceRow): Device {
+function deviceOf(row: DeviceRow): Device {
   return {
-    deviceId: device_id,
-    displayName: display_name ?? undefined,
-    lastSeenIp: last_seen_ip ?? undefined,
-    lastSeenTs: last_seen_ts ?? undefined,
+    deviceId: row.device_id,
+    displayName: row.display_name ?? undefined,
+    lastSeenIp: row.last_seen_ip ?? undefined,
+    lastSeenTs: row.last_seen_ts ?? undefined,
+    lastSeenUserAgent: row.last_seen_user_agent ?? undefined,
   }
 }

@@ -15,6 +15,7 @@ import { LastSeen } from './last-seen.ts'
 import { Lockout } from './lockout.ts'
 import { Login } from './login.ts'
 import { PasswordCheck } from './password-check.ts'
+import { Moderation } from './moderation.ts'
 import { Passwords } from './passwords.ts'
 import { Profiles } from './profiles.ts'
 import { Registration } from './registration.ts'
@@ -30,6 +31,7 @@ export interface AccountServices {
   readonly appservices: Appservices
   readonly deactivation: Deactivation
   readonly login: Login
+  readonly moderation: Moderation
   readonly profiles: Profiles
   readonly registration: Registration
   readonly registrationTokens: RegistrationTokens
@@ -83,6 +85,7 @@ export async function openAccounts({ config, clock, background, database, bus, h
     authenticator,
     deactivation,
     login,
+    moderation: new Moderation({ serverName, accounts, deactivation }),
     profiles,
     registration,
     registrationTokens,

@@ -13,6 +13,7 @@ const put = endpoint({
   path,
   auth: 'user',
   limit: 'keys',
+  whileSuspended: true,
   maxBody: 2 * 1024 * 1024,
   body: z.object({
     device_id: z.string().min(1),
@@ -50,6 +51,7 @@ const remove = endpoint({
   path,
   auth: 'user',
   limit: 'keys',
+  whileSuspended: true,
   handle: async ({ who }, { dehydratedDevices }) => ({ device_id: await dehydratedDevices.delete(who.userId) }),
 })
 
@@ -59,6 +61,7 @@ const events = endpoint({
   path: `${path}/:deviceId/events`,
   auth: 'user',
   limit: 'keys',
+  whileSuspended: true,
   body: z.object({ next_batch: z.string().optional() }).prefault({}),
   handle: async ({ params, who, body }, { dehydratedDevices }) => {
     const after = placeOf(body.next_batch)

@@ -19,6 +19,7 @@ const upload = endpoint({
   since: ['r0', 'v3'],
   auth: 'user',
   limit: 'keys',
+  whileSuspended: true,
   body: z.object({ device_keys: jsonObject.optional(), one_time_keys: keyObjects, fallback_keys: keyObjects }),
   handle: async ({ who, body }, { deviceKeys }) => ({
     one_time_key_counts: await deviceKeys.upload(who.userId, deviceOf(who), body),
@@ -46,6 +47,7 @@ const claim = endpoint({
   since: ['r0', 'v3'],
   auth: 'user',
   limit: 'keys',
+  whileSuspended: true,
   maxBody,
   body: z.object({ one_time_keys: z.record(z.string(), z.record(z.string(), z.string())) }),
   handle: async ({ body }, { keyDirectory }) => new JsonText(await keyDirectory.claim(body.one_time_keys)),
@@ -83,6 +85,7 @@ const uploadCrossSigning = endpoint({
   since: ['r0', 'v3'],
   auth: 'user',
   limit: 'keys',
+  whileSuspended: true,
   body: crossSigningUpload,
   handle: async (call, { crossSigning, uia }) => {
     const { who, body } = call
@@ -100,6 +103,7 @@ const uploadSignatures = endpoint({
   since: ['r0', 'v3'],
   auth: 'user',
   limit: 'keys',
+  whileSuspended: true,
   body: z.record(z.string(), z.record(z.string(), jsonObject)),
   handle: async ({ who, body }, { keySignatures }) => ({ failures: await keySignatures.upload(who.userId, body) }),
 })

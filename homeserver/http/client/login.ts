@@ -86,6 +86,7 @@ const getLoginToken = endpoint({
   also: ['/_matrix/client/unstable/org.matrix.msc3882/login/get_token'],
   auth: 'user',
   limit: 'login',
+  whileSuspended: true,
   body: z.object({ auth: authData }).prefault({}),
   handle: async (call, { uia, login }) => {
     await uia.require(call)

@@ -7,7 +7,7 @@ import { endpoint, JsonText, Reply } from '../endpoint.ts'
 import { jsonObject } from './json-object.ts'
 
 const since = ['r0', 'v3'] as const
-const common = { since, auth: 'user', limit: 'keys' } as const
+const common = { since, auth: 'user', limit: 'keys', whileSuspended: true } as const
 const maxBody = 16 * 1024 * 1024
 
 const versionBody = z.object({ algorithm: z.string().max(255), auth_data: jsonObject, version: z.string().optional() })

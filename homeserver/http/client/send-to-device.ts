@@ -9,6 +9,7 @@ const sendToDevice = endpoint({
   since: ['r0', 'v3'],
   auth: 'user',
   limit: 'none',
+  whileSuspended: true,
   maxBody: 8 * 1024 * 1024,
   body: z.object({ messages: z.record(z.string(), z.record(z.string(), jsonObject)) }),
   handle: async ({ params: { eventType, txnId }, who, body: { messages } }, { toDevice }) => {

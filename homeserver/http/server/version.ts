@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { version } from '../../platform/version.ts'
 import { endpoint } from '../endpoint.ts'
 
-const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
-  version: string // of our own package
-}
 const answer = { server: { name: 'Domovoi', version } }
 
 /** https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1version */

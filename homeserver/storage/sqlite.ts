@@ -11,6 +11,7 @@ export function sqlitePool(filename: string, { size, readOnly }: { size: number;
     'pragma foreign_keys = on',
     'pragma journal_size_limit = 67108864',
     'pragma cell_size_check = on',
+    'pragma secure_delete = fast', // what was redacted must not stay in free space of pages that are written anyway
     'pragma trusted_schema = off',
     'pragma temp_store = memory',
     ...(readOnly ? ['pragma query_only = on'] : []),

@@ -120,11 +120,11 @@ const metricsLine = ({ host, port }: { host: string; port: number }): Line => ({
   text: `http://${inUrl(host)}:${port}/metrics`,
 })
 
-/** Whatever `federation.mode` says: there is none in this release. */
+/** Whatever `federation.mode` says: keys and profiles are exchanged, events are not. */
 const federationLine: Line = {
   name: 'federation',
   on: false,
-  text: 'not in this release: other servers cannot be reached',
+  text: 'rooms cannot be shared with other servers in this release',
 }
 
 /** How to reach a server that listens on all addresses, or on one. */

@@ -31,8 +31,8 @@ export interface Concerned {
 
 interface Reservation {
   readonly last: number
-  readonly keys: Concerned
-  readonly payload: unknown
+  keys: Concerned
+  payload: unknown
   done: boolean
 }
 
@@ -103,7 +103,12 @@ export class Streams {
     const reservation: Reservation = { last: head.allocated, keys, payload, done: false }
     head.pending.push(reservation)
     tx.onCommit(() => this.#complete(stream, reservation))
-    tx.onRollback(() => this.#complete(stream, { ...reservation, keys: {}, payload: undefined }, reservation))
+    tx.onRollback(() => {
+      // It may have to wait for others before it rings, and there is nothing to tell.
+      reservation.keys = {}
+      reservation.payload = undefined
+      this.#complete(stream, reservation)
+    })
     return first
   }
 
@@ -141,14 +146,14 @@ export class Streams {
     }
   }
 
-  #complete(stream: StreamName, outcome: Reservation, reservation = outcome): void {
+  #complete(stream: StreamName, reservation: Reservation): void {
     reservation.done = true
     const head = this.#heads[stream]
     const rung: Reservation[] = []
     for (let next = head.pending[0]; next?.done; next = head.pending[0]) {
       head.pending.shift()
       head.position = next.last
-      rung.push(next === reservation ? outcome : next)
+      rung.push(next)
     }
     for (const { last, keys, payload } of rung) this.#ring(stream, last, keys, payload)
   }

@@ -11,11 +11,16 @@ const MAX_BYTES = 32 * 1024 * 1024
 export class EventCache {
   readonly #database: Database
   readonly #byId = new Lru<EventId, StoredEvent>(MAX_BYTES, (event) => event.weight)
+  /** Counts redactions, so that a read that was overtaken by one is not kept. */
+  #version = 0
 
   constructor({ database, bus }: { database: Database; bus: Bus }) {
     this.#database = database
     bus.subscribe((bell) => {
-      for (const id of newsOf(bell)?.redacted ?? []) this.#byId.delete(id)
+      for (const id of newsOf(bell)?.redacted ?? []) {
+        this.#version++
+        this.#byId.delete(id)
+      }
     })
   }
 
@@ -42,8 +47,9 @@ export class EventCache {
       else missing.push(id)
     }
     if (missing.length === 0) return found
+    const version = this.#version
     for (const event of await listEvents(conn, missing)) {
-      this.put(event)
+      if (version === this.#version) this.put(event)
       found.set(event.eventId, event)
     }
     return found

@@ -42,7 +42,8 @@ export const sync = endpoint({
       timeoutMs: Math.min(asked.timeout, maxTimeoutMs),
       signal: session.signal,
     })
-    session.signal.throwIfAborted() // news may have come first that the end of the session has brought
+    // News may have come first that the end of the session has brought. When the server stops, the answer goes out.
+    if (!signal.aborted) session.signal.throwIfAborted()
     if (typeof answer === 'string') return new JsonText(answer)
     return new Reply(200, Readable.from(answer), { 'Content-Type': 'application/json' })
   },

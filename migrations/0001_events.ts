@@ -52,7 +52,7 @@ export const up = (): readonly string[] => [
   'create index events_room_stream on events (room_id, stream_id)',
   'create index events_room_depth on events (room_id, depth, stream_id)',
   'create index events_room_ts on events (room_id, origin_server_ts)',
-  'create unique index events_txn on events (sender, txn_device, room_id, txn_id) where txn_id is not null',
+  'create index events_txn on events (sender, txn_device, origin_server_ts) where txn_id is not null',
   'create index events_push on events (room_id, stream_id) where push is not null',
   // The current state of each room, for questions that concern many rooms at once.
   `create table room_state (

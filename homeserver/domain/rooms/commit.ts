@@ -71,6 +71,8 @@ export class Committer {
   readonly #failed: (rooms: ReadonlySet<RoomId>) => void
   readonly #pending = new Map<RoomId, number>()
   #queue: Waiting[] = []
+  /** So many at the front of the queue failed together, and are tried one by one. */
+  #suspects = 0
   #running = false
   #idleWaiters: (() => void)[] = []
 
@@ -113,7 +115,11 @@ export class Committer {
         let at = 0
         for (const { unit, resolve } of batch) resolve(stored.slice(at, (at += unit.events.length)))
       } catch (error) {
-        this.#fail(batch, error)
+        if (batch.length === 0) batch = this.#take()
+        if (batch.length > 1) {
+          this.#suspects = batch.length
+          this.#queue.unshift(...batch.splice(0))
+        } else this.#fail(batch, error)
       }
       for (const { unit } of batch) this.#done(unit.roomId)
       for (const resolve of this.#idleWaiters.splice(0)) resolve()
@@ -122,6 +128,10 @@ export class Committer {
   }
 
   #take(): Waiting[] {
+    if (this.#suspects > 0) {
+      this.#suspects--
+      return this.#queue.splice(0, 1)
+    }
     let events = 0
     const end = this.#queue.findIndex(({ unit }) => (events += unit.events.length) > MAX_EVENTS)
     return this.#queue.splice(0, end < 0 ? this.#queue.length : Math.max(1, end))
@@ -129,7 +139,6 @@ export class Committer {
 
   /** What waits was built on what failed, so it fails as well. */
   #fail(batch: Waiting[], error: unknown): void {
-    if (batch.length === 0) batch.push(...this.#take())
     const rooms = new Set(batch.map(({ unit }) => unit.roomId))
     batch.push(...this.#queue.filter(({ unit }) => rooms.has(unit.roomId)))
     this.#queue = this.#queue.filter(({ unit }) => !rooms.has(unit.roomId))

@@ -48,8 +48,8 @@ test('push rules decide as other implementations do', () => {
 })
 
 describe('our default rules', () => {
-  /** Of other implementations only, and our calls. */
-  const special = ({ rule_id: ruleId }: PushRule): boolean => ruleId === '.im.vector.jitsi' || ruleId.includes('.rule.rtc.')
+  /** Of other implementations only, and our calls and polls. */
+  const special = ({ rule_id: ruleId }: PushRule): boolean => ruleId === '.im.vector.jitsi' || /\.rule\.(rtc\.|poll_)/.test(ruleId)
 
   const plain = (rule: PushRule): unknown => {
     const tweaks = new Map(rule.actions.flatMap((action) => (typeof action === 'string' ? [] : [[action['set_tweak'], action['value']]])))

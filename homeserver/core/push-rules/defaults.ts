@@ -43,6 +43,12 @@ const inviteForRoom = (prefix: string, type: string): PushRule =>
     ['notify', ring],
   )
 
+/** Beginnings and ends of polls notify as messages do, answers never. https://github.com/matrix-org/matrix-spec-proposals/pull/3930 */
+const pollRules = (what: 'start' | 'end'): PushRule[] => {
+  const [name, isPoll] = [`.org.matrix.msc3930.rule.poll_${what}`, match('type', `org.matrix.msc3381.poll.${what}`)]
+  return [rule(`${name}_one_to_one`, [twoMembers, isPoll], ['notify', defaultSound]), rule(name, [isPoll], ['notify'])]
+}
+
 function overrideRules(userId: UserId): PushRule[] {
   return [
     { ...rule('.m.rule.master', [], []), enabled: false },
@@ -69,6 +75,7 @@ function overrideRules(userId: UserId): PushRule[] {
     rule('.m.rule.reaction', [match('type', 'm.reaction')], []),
     rule('.m.rule.room.server_acl', [match('type', 'm.room.server_acl'), match('state_key', '')], []),
     rule('.m.rule.suppress_edits', [is('content.m\\.relates_to.rel_type', 'm.replace')], []),
+    rule('.org.matrix.msc3930.rule.poll_response', [match('type', 'org.matrix.msc3381.poll.response')], []),
   ]
 }
 
@@ -84,6 +91,8 @@ const underrideRules: readonly PushRule[] = [
   rule('.m.rule.room_one_to_one', [twoMembers, match('type', 'm.room.message')], ['notify', defaultSound]),
   rule('.m.rule.message', [match('type', 'm.room.message')], ['notify']),
   rule('.m.rule.encrypted', [match('type', 'm.room.encrypted')], ['notify']),
+  ...pollRules('start'),
+  ...pollRules('end'),
 ]
 
 /** The default rules as they stand for one user. */

@@ -57,6 +57,13 @@ describe('the default rules', () => {
       message({ 'm.mentions': { room: true } }, { type: 'org.matrix.msc4075.rtc.invite' }),
       { ...group, senderPowerLevel: 50 },
     ],
+    ['.org.matrix.msc3930.rule.poll_start', message({}, { type: 'org.matrix.msc3381.poll.start' }), group],
+    [
+      '.org.matrix.msc3930.rule.poll_end_one_to_one',
+      message({}, { type: 'org.matrix.msc3381.poll.end' }),
+      { ...group, memberCount: 2 },
+    ],
+    ['.org.matrix.msc3930.rule.poll_response', message({}, { type: 'org.matrix.msc3381.poll.response' }), group],
     ['.org.matrix.msc4075.rule.rtc.notification', message({}, { type: 'org.matrix.msc4075.rtc.notification' }), group],
   ])('%s', (ruleId, event, room) => {
     expect(ruleFor(event, room)).toBe(ruleId)

@@ -45,7 +45,11 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const events = new EventCache({ database, bus })
   const members = new Members({ database, bus, serverName: config.server_name })
   const transactions = new Transactions({ database, clock })
-  const { evaluation, ...push } = openPush({ ...foundation, events, members, ignored: accountData.ignoredUsers, hooks })
+  const {
+    evaluation,
+    runnable: pushRunnable,
+    ...push
+  } = openPush({ ...foundation, events, members, ignored: accountData.ignoredUsers, hooks })
   const writer = await LocalRoomWriter.open({ ...foundation, events, push: evaluation })
   const directory = openDirectory({
     database,
@@ -121,6 +125,6 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     },
     authenticator,
     serverAuthenticator,
-    runnable: [...accountsRunnable, ...ephemeralRunnable, ...mediaRunnable, ...searchRunnable],
+    runnable: [...accountsRunnable, ...ephemeralRunnable, ...pushRunnable, ...mediaRunnable, ...searchRunnable],
   }
 }

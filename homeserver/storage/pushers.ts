@@ -114,16 +114,21 @@ export async function listPushingUsers(conn: Conn): Promise<UserId[]> {
   return rows.map((row) => row.user_id)
 }
 
-/** The pushers that could not tell their gateways when they last tried. */
-export async function listFailingPushers(conn: Conn): Promise<Pusher[]> {
-  const rows = await conn.rows<Row>(
-    `select ${settings}, ${progress} from pushers where enabled = 1 and failing_since is not null order by id`,
+/** Those with pushers that could not tell their gateways when they last tried. */
+export async function listFailingUsers(conn: Conn): Promise<UserId[]> {
+  const rows = await conn.rows<{ user_id: UserId }>(
+    'select distinct user_id from pushers where enabled = 1 and failing_since is not null',
   )
-  return rows.map(parse)
+  return rows.map((row) => row.user_id)
 }
 
 export async function removePusher(tx: Tx, { userId, appId, pushkey }: PusherKey): Promise<void> {
   await tx.run('delete from pushers where user_id = ? and app_id = ? and pushkey = ?', [userId, appId, pushkey])
+}
+
+/** False if it is not there any more as it was set at that time. */
+export async function removePusherSetAt(tx: Tx, { id, setTs }: Pick<Pusher, 'id' | 'setTs'>): Promise<boolean> {
+  return (await tx.run('delete from pushers where id = ? and set_ts = ?', [id, setTs])) > 0
 }
 
 /** Takes a pushkey away from everybody else, and gives those who had it. */

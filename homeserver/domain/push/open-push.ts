@@ -1,11 +1,20 @@
+/** Builds all that tells users of what happens: rules, counts, pushers. */
 import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Fetcher } from '../../platform/fetch.ts'
+import type { Service } from '../../platform/lifecycle.ts'
+import type { Metrics } from '../../platform/metrics.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Streams } from '../../storage/streams.ts'
 import type { AccountHooks } from '../accounts/hooks.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
 import type { Members } from '../rooms/members.ts'
+import { Badges } from './badges.ts'
+import { PushDelivery } from './delivery.ts'
 import { Evaluation, type IgnoredUsers } from './evaluation.ts'
+import { Gateways } from './gateway.ts'
+import { Notices } from './notices.ts'
+import { Outcomes } from './outcomes.ts'
 import { PushRules } from './push-rules.ts'
 import { Pushers } from './pushers.ts'
 import { UnreadCounts } from './unread-counts.ts'
@@ -21,6 +30,8 @@ export interface PushParts {
   readonly bus: Bus
   readonly streams: Streams
   readonly clock: Clock
+  readonly metrics: Metrics
+  readonly fetch: Fetcher
   readonly events: EventCache
   readonly members: Members
   readonly ignored: IgnoredUsers
@@ -28,15 +39,28 @@ export interface PushParts {
   readonly hooks: AccountHooks
 }
 
-export function openPush({ hooks, ...parts }: PushParts): PushServices & { readonly evaluation: Evaluation } {
+export function openPush({
+  hooks,
+  ...parts
+}: PushParts): PushServices & { readonly evaluation: Evaluation; readonly runnable: readonly Service[] } {
   const pushRules = new PushRules(parts)
   const pushers = new Pushers(parts)
   hooks.devices.push(pushers)
   hooks.departures.push(pushers)
+  const unreadCounts = new UnreadCounts(parts)
+  const delivery = new PushDelivery({
+    ...parts,
+    pushers,
+    notices: new Notices(parts),
+    outcomes: new Outcomes({ ...parts, rules: pushRules }),
+    badges: new Badges({ ...parts, unreadCounts }),
+    gateways: new Gateways(parts),
+  })
   return {
     pushRules,
     pushers,
-    unreadCounts: new UnreadCounts(parts),
+    unreadCounts,
     evaluation: new Evaluation({ ...parts, rules: pushRules }),
+    runnable: [delivery],
   }
 }

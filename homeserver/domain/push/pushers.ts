@@ -14,6 +14,7 @@ import {
   type PusherKey,
   type PusherSettings,
   removePusher,
+  removePusherSetAt,
   removePushersOfDevices,
   removePushersOfOthers,
   removePushersOfUser,
@@ -79,6 +80,15 @@ export class Pushers implements DeviceBelongings, Departure {
     await this.#parts.database.transaction('remove pusher', async (tx) => {
       await removePusher(tx, key)
       this.#ring(tx, [key.userId])
+    })
+  }
+
+  /** False if it was set again meanwhile. */
+  async discard(pusher: Pusher): Promise<boolean> {
+    return await this.#parts.database.transaction('discard pusher', async (tx) => {
+      const removed = await removePusherSetAt(tx, pusher)
+      if (removed) this.#ring(tx, [pusher.userId])
+      return removed
     })
   }
 

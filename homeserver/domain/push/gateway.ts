@@ -1,0 +1,77 @@
+/** Tells push gateways. https://spec.matrix.org/v1.19/push-gateway-api/ */
+import { isJsonObject } from '../../core/canonical-json.ts'
+import type { Json, JsonObject } from '../../core/event.ts'
+import type { Fetcher } from '../../platform/fetch.ts'
+import { FetchError } from '../../platform/fetch-error.ts'
+import { logger } from '../../platform/log.ts'
+import type { Counter, Metrics } from '../../platform/metrics.ts'
+import { NoSlotError, Slots } from '../../platform/slots.ts'
+
+/** `dropped`: the gateway will never take this one. `rejected`: the pushkey is good for nothing any more. */
+export type GatewayAnswer = 'accepted' | 'dropped' | 'rejected' | 'failed'
+
+/** Requests to one gateway at the same time, and those that may wait for their turn. */
+const AT_ONCE = 10
+const MAX_WAITING = 10_000
+const TIMEOUT_MS = 20_000
+const MAX_ANSWER_BYTES = 65_536
+
+const log = logger('push')
+
+export class Gateways {
+  readonly #fetch: Fetcher
+  readonly #slots = new Slots({ perKey: AT_ONCE, maxWaiting: MAX_WAITING })
+  readonly #answers: Counter<'result'>
+
+  constructor({ fetch, metrics }: { fetch: Fetcher; metrics: Metrics }) {
+    this.#fetch = fetch
+    this.#answers = metrics.counter('push_requests_total', 'Requests to push gateways', ['result'])
+  }
+
+  /** Rejects only with the reason of `signal`. */
+  async notify(
+    { url, pushkey }: { readonly url: string; readonly pushkey: string },
+    notification: JsonObject,
+    signal: AbortSignal,
+  ): Promise<GatewayAnswer> {
+    const { host } = new URL(url) // it was one when the pusher was set
+    const result = await this.#slots
+      .run(host, () => this.#send(url, pushkey, notification, signal), signal)
+      .catch((error: unknown) => {
+        if (signal.aborted || !(error instanceof FetchError || error instanceof NoSlotError)) throw error
+        log.info({ gateway: host, error: error.message }, 'push gateway cannot be reached')
+        return 'failed' as const
+      })
+    this.#answers.inc({ result })
+    return result
+  }
+
+  async #send(url: string, pushkey: string, notification: JsonObject, signal: AbortSignal): Promise<GatewayAnswer> {
+    const { status, body } = await this.#fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ notification }),
+      signal,
+      timeoutMs: TIMEOUT_MS,
+      maxBytes: MAX_ANSWER_BYTES,
+    })
+    if (status === 410) return 'rejected'
+    if (status === 413) return 'dropped'
+    if (status < 200 || status >= 300) {
+      log.info({ gateway: new URL(url).host, status }, 'push gateway refuses')
+      return 'failed'
+    }
+    return rejectedIn(body).includes(pushkey) ? 'rejected' : 'accepted'
+  }
+}
+
+/** A gateway that says nothing of the kind rejects nothing. */
+function rejectedIn(body: Buffer): readonly Json[] {
+  try {
+    const answer = JSON.parse(body.toString()) as Json
+    const rejected = isJsonObject(answer) ? answer['rejected'] : undefined
+    return Array.isArray(rejected) ? rejected : []
+  } catch {
+    return []
+  }
+}

@@ -93,6 +93,7 @@ export class Server implements AsyncDisposable {
     opening.defer(collectProcessMetrics(metrics))
     const database = await openDatabase(config)
     opening.defer(() => database.close())
+    await database.takeOver()
     const schema = await migrate(database)
     const streams = await Streams.open(database, bus, { clock })
     const background = new Background({ clock })

@@ -9,7 +9,7 @@ import { randomInt } from 'node:crypto'
 import type { Knex } from 'knex'
 import { badJson } from '../core/errors.ts'
 import type { Connection, Pool, Value } from './pool.ts'
-import { checkPostgres, postgresPool } from './postgres.ts'
+import { checkPostgres, endAbandoned, postgresPool } from './postgres.ts'
 import { sqlitePool } from './sqlite.ts'
 
 export type { Value } from './pool.ts'
@@ -86,6 +86,11 @@ export class Database implements Conn {
   /** For migrations alone. */
   get knex(): Knex {
     return this.#writers.knex
+  }
+
+  /** Makes sure that no transaction of a process that was killed can still commit. On SQLite they died with it. */
+  async takeOver(): Promise<void> {
+    if (this.dialect === 'postgres') await endAbandoned(this)
   }
 
   /** How many transactions wait for the writing connection (SQLite). */

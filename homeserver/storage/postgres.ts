@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import knexFactory from 'knex'
 import pg from 'pg'
 import type { Conn, DatabaseOptions } from './database.ts'
@@ -5,6 +7,9 @@ import { type Connection, type Pool, poolOf, silent, type Value } from './pool.t
 
 // Stream positions, sizes and timestamps stay below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
+
+/** Tells the connections of this process from those of others. */
+const applicationName = `domovoi ${randomUUID()}`
 
 type PostgresOptions = Pick<DatabaseOptions, 'url' | 'password' | 'poolSize'>
 
@@ -15,6 +20,7 @@ export function postgresPool({ url, password, poolSize = 10 }: PostgresOptions):
     connection: {
       connectionString: url,
       ...(password === undefined ? {} : { password }),
+      application_name: applicationName,
       keepAlive: true,
       connectionTimeoutMillis: 5_000,
       statement_timeout: 60_000,
@@ -45,6 +51,27 @@ class PostgresConnection implements Connection {
 function numbered(sql: string): string {
   let n = 0
   return sql.replace(/\?/g, () => `$${++n}`)
+}
+
+const PATIENCE_MS = 10_000
+
+/**
+ * Ends the transactions that a killed process left on their way, and resolves when there are none: a commit that came now
+ * would add rows below positions that are counted from the tables.
+ */
+export async function endAbandoned(conn: Conn): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (;;) {
+    const others = await conn.rows<{ ended: boolean }>(
+      `select pg_terminate_backend(pid) as ended from pg_stat_activity
+        where datname = current_database() and application_name like 'domovoi %' and application_name <> ?
+          and state <> 'idle'`,
+      [applicationName],
+    )
+    if (others.length === 0) return
+    if (performance.now() > deadline) throw new Error('another process of this server is at work on the database')
+    await pause(20)
+  }
 }
 
 /** Throws for a database that sorts by a locale: its indexes break when the locale's rules change. */

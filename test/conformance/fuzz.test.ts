@@ -96,7 +96,7 @@ async function ask(world: FuzzWorld, request: FuzzRequest, agent: Agent): Promis
 }
 
 function verdictOf({ status, body }: RawAnswer): string {
-  return status < 400 ? String(status) : `${status} ${errorOf(body)?.errcode}`
+  return status < 400 ? String(status) : `${status} ${String(errorOf(body)?.errcode)}`
 }
 
 function problemOf(endpoint: Endpoint, answer: RawAnswer | undefined): string | undefined {

@@ -1,5 +1,5 @@
 /** Sends requests as they are: `fetch` would put paths and headers right. */
-import { Agent, request } from 'node:http'
+import { type Agent, request } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 
 export interface RawAnswer {

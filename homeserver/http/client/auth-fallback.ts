@@ -90,7 +90,7 @@ function page(content: string): Reply {
 `
   return new Reply(200, html, {
     'Content-Type': 'text/html; charset=utf-8',
-    'Content-Security-Policy': `default-src 'none'; style-src 'unsafe-inline'; script-src '${scriptHash}'; form-action 'self'`,
+    'Content-Security-Policy': `default-src 'none'; style-src 'unsafe-inline'; script-src '${scriptHash}'; form-action 'self'; frame-ancestors 'none'`,
     'X-Content-Type-Options': 'nosniff',
     'Referrer-Policy': 'no-referrer',
   })

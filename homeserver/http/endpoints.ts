@@ -29,6 +29,7 @@ import { logoutEndpoints } from './client/logout.ts'
 import { mediaEndpoints } from './client/media.ts'
 import { membersEndpoints } from './client/members.ts'
 import { messagesEndpoints } from './client/messages.ts'
+import { notificationEndpoints } from './client/notifications.ts'
 import { openIdEndpoints } from './client/openid.ts'
 import { presenceEndpoints } from './client/presence.ts'
 import { profileEndpoints } from './client/profile.ts'
@@ -94,6 +95,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...presenceEndpoints,
   ...pushRuleEndpoints,
   ...pusherEndpoints,
+  ...notificationEndpoints,
   ...directoryEndpoints,
   ...publicRoomsEndpoints,
   ...roomSummaryEndpoints,

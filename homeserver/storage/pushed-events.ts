@@ -5,10 +5,10 @@ import type { EventRow } from './events.ts'
 
 export type PushedEvent = Pick<
   EventRow,
-  'event_id' | 'room_id' | 'stream_id' | 'type' | 'state_key' | 'sender' | 'origin_server_ts' | 'push'
+  'event_id' | 'room_id' | 'stream_id' | 'type' | 'state_key' | 'sender' | 'origin_server_ts' | 'thread_root' | 'push'
 >
 
-const columns = 'event_id, room_id, stream_id, type, state_key, sender, origin_server_ts, push'
+const columns = 'event_id, room_id, stream_id, type, state_key, sender, origin_server_ts, thread_root, push'
 const notifies = `push is not null and push <> '{}'`
 
 export interface PushedRange {

@@ -14,6 +14,7 @@ import { PushDelivery } from './delivery.ts'
 import { Evaluation, type IgnoredUsers } from './evaluation.ts'
 import { Gateways } from './gateway.ts'
 import { Notices } from './notices.ts'
+import { Notifications } from './notifications.ts'
 import { Outcomes } from './outcomes.ts'
 import { PushRules } from './push-rules.ts'
 import { Pushers } from './pushers.ts'
@@ -23,6 +24,7 @@ export interface PushServices {
   readonly pushRules: PushRules
   readonly pushers: Pushers
   readonly unreadCounts: UnreadCounts
+  readonly notifications: Notifications
 }
 
 export interface PushParts {
@@ -48,11 +50,12 @@ export function openPush({
   hooks.devices.push(pushers)
   hooks.departures.push(pushers)
   const unreadCounts = new UnreadCounts(parts)
+  const outcomes = new Outcomes({ ...parts, rules: pushRules })
   const delivery = new PushDelivery({
     ...parts,
     pushers,
     notices: new Notices(parts),
-    outcomes: new Outcomes({ ...parts, rules: pushRules }),
+    outcomes,
     badges: new Badges({ ...parts, unreadCounts }),
     gateways: new Gateways(parts),
   })
@@ -60,6 +63,7 @@ export function openPush({
     pushRules,
     pushers,
     unreadCounts,
+    notifications: new Notifications({ ...parts, outcomes }),
     evaluation: new Evaluation({ ...parts, rules: pushRules }),
     runnable: [delivery],
   }

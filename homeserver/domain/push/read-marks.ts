@@ -8,7 +8,9 @@ import { listMemberChanges } from '../../storage/unread.ts'
 
 /** Places in the events stream. */
 export interface ReadMarks {
-  /** Everything, in threads too: the unthreaded receipt, or where the user joined. */
+  /** Where the user last came into the room; 0 if he is not in it. */
+  readonly joined: number
+  /** Everything, in threads too: the unthreaded receipt, or where the user came in. */
   readonly all: number
   readonly main: number
   readonly threads: ReadonlyMap<string, number>
@@ -26,8 +28,10 @@ export async function readMarks(conn: Conn, userId: UserId, roomId: RoomId): Pro
   for (const { thread_id: thread, event_stream: position } of receipts) {
     threads.set(thread, Math.max(threads.get(thread) ?? 0, position))
   }
+  const joined = joinedAt(changes)
   return {
-    all: Math.max(joinedAt(changes), unthreaded(receipts)),
+    joined,
+    all: Math.max(joined, unthreaded(receipts)),
     main: threads.get('main') ?? 0,
     threads,
   }

@@ -54,6 +54,17 @@ log: { level: info, format: json }
     return this.#place.url
   }
 
+  /** Of the running process. */
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error('No server runs')
+    return this.#child.pid
+  }
+
+  /** A place for files of the drill, which go with the server. */
+  path(name: string): string {
+    return this.#place.path(name)
+  }
+
   /** Resolves while the server answers, else as soon as it does again. */
   get up(): Promise<void> {
     return this.#up.promise

@@ -5,10 +5,11 @@
 import { parseArgs } from 'node:util'
 import { findPostgres, startPostgres } from '../support/postgres.ts'
 import { killWhileWriting } from './d1-kill-while-writing.ts'
+import { syncBeforeAnswer } from './d2-sync-before-answer.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
 import type { Drill } from './drill.ts'
 
-const drills: Readonly<Record<string, Drill>> = { D1: killWhileWriting, D3: killInCommit }
+const drills: Readonly<Record<string, Drill>> = { D1: killWhileWriting, D2: syncBeforeAnswer, D3: killInCommit }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -8,6 +8,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomInt } from 'node:crypto'
 import type { Knex } from 'knex'
 import { badJson } from '../core/errors.ts'
+import { KeyedLock } from '../platform/keyed-lock.ts'
 import type { Connection, Pool, Value } from './pool.ts'
 import { checkPostgres, endAbandoned, postgresPool } from './postgres.ts'
 import { sqlitePool } from './sqlite.ts'
@@ -56,6 +57,8 @@ export class Database implements Conn {
   /** SQLite: the one writing connection is handed from transaction to transaction. */
   #lastWrite: Promise<unknown> = Promise.resolve()
   #waitingWriters = 0
+  /** Postgres: transactions of one name that got into each other's way go one after the other. */
+  readonly #queues = new KeyedLock({ name: 'transactions named' })
 
   private constructor(dialect: Dialect, writers: Pool, readers: Pool) {
     this.dialect = dialect
@@ -114,12 +117,13 @@ export class Database implements Conn {
   }
 
   /**
-   * Runs `fn` in a transaction and gives its result after the commit. `fn` may run again after a serialization failure,
-   * a deadlock or a busy database, so its outside effects belong in `tx.onCommit`. Nested transactions throw.
+   * Runs `fn` in a transaction and gives its result after the commit. `fn` may run again after a serialization failure, a
+   * row that is there already, a deadlock or a busy database, so its outside effects belong in `tx.onCommit`. Nested
+   * transactions throw.
    */
   async transaction<T>(name: string, fn: (tx: Tx) => Promise<T>): Promise<T> {
     this.#refuseInsideTransaction(`transaction '${name}'`)
-    if (this.dialect === 'postgres') return await this.#attempt(name, fn)
+    if (this.dialect === 'postgres') return await this.#concurrently(name, fn)
     const previous = this.#lastWrite
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#lastWrite = promise
@@ -139,7 +143,18 @@ export class Database implements Conn {
     if (this.#writers !== this.#readers) await this.#writers.close()
   }
 
-  async #attempt<T>(name: string, fn: (tx: Tx) => Promise<T>): Promise<T> {
+  async #concurrently<T>(name: string, fn: (tx: Tx) => Promise<T>): Promise<T> {
+    if (!this.#queues.isHeld(name)) {
+      try {
+        return await this.#attempt(name, fn, 1)
+      } catch (error) {
+        if (!isTransient(error)) throw error
+      }
+    }
+    return await this.#queues.run(name, () => this.#attempt(name, fn))
+  }
+
+  async #attempt<T>(name: string, fn: (tx: Tx) => Promise<T>, maxTries = MAX_TRIES): Promise<T> {
     for (let tries = 1; ; tries++) {
       const connection = await this.#writers.acquire()
       const tx = new Transaction(name, this.dialect, connection)
@@ -155,7 +170,7 @@ export class Database implements Conn {
       } catch (error) {
         await connection.run('rollback', []).catch(() => undefined) // the connection may be gone, and the transaction with it
         tx.end({ committed: false })
-        if (tries >= MAX_TRIES || !isTransient(error)) throw error
+        if (tries >= maxTries || !isTransient(error)) throw error
       } finally {
         this.#writers.release(connection)
       }
@@ -251,12 +266,6 @@ export async function rowsIn<Row>(
   return found
 }
 
-/** Whether a write was refused because the row is there already. */
-export function isUniqueViolation(error: unknown): boolean {
-  const { code, message } = error as { code?: string; message?: string }
-  return code === '23505' || (code === 'SQLITE_CONSTRAINT' && /UNIQUE|PRIMARY KEY/.test(message ?? ''))
-}
-
 /** Escapes text for use within a `like` pattern that ends in `escape '\'`. */
 export function escapeLike(text: string): string {
   return text.replace(/[\\%_]/g, '\\$&')
@@ -269,7 +278,9 @@ function refuseNul(bindings: readonly Value[]): void {
   }
 }
 
+/** Codes of what may not happen again: on Postgres also a row that was not there when it was looked for. */
+const transient: ReadonlySet<unknown> = new Set(['40001', '40P01', '23505', 'SQLITE_BUSY'])
+
 function isTransient(error: unknown): boolean {
-  const code = (error as { code?: string }).code
-  return code === '40001' || code === '40P01' || code === 'SQLITE_BUSY'
+  return transient.has((error as { code?: unknown }).code)
 }

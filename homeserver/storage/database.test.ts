@@ -1,0 +1,32 @@
+import { expect, test } from '@jest/globals'
+import { forEachDatabase } from '../../test/support/databases.ts'
+import { Database } from './database.ts'
+
+forEachDatabase(({ freshUrl }) => {
+  test('however many write the same row or make the next one at once, all of them get through', async () => {
+    const database = await Database.open({ url: await freshUrl() })
+    try {
+      await database.transaction('prepare', async (tx) => {
+        await tx.run('create table counters (id integer primary key, count integer not null)')
+        await tx.run('insert into counters (id, count) values (1, 0)')
+      })
+      const add = async (): Promise<void> =>
+        await database.transaction('count', async (tx) => {
+          const { count = 0 } = (await tx.row<{ count: number }>('select count from counters where id = 1')) ?? {}
+          await tx.run('update counters set count = ? where id = 1', [count + 1])
+        })
+      await Promise.all(Array.from({ length: 100 }, add))
+      expect(await database.row('select count from counters')).toEqual({ count: 100 })
+
+      const append = async (): Promise<void> =>
+        await database.transaction('append', async (tx) => {
+          const { last = 0 } = (await tx.row<{ last: number }>('select max(id) as last from counters')) ?? {}
+          await tx.run('insert into counters (id, count) values (?, 0)', [last + 1])
+        })
+      await Promise.all(Array.from({ length: 100 }, append))
+      expect(await database.row('select max(id) as last from counters')).toEqual({ last: 101 })
+    } finally {
+      await database.close()
+    }
+  })
+})

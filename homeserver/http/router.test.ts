@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import { forEachDatabase } from '../../test/support/databases.ts'
 import { startServer } from '../../test/support/server.ts'
 
 test('an unknown path, a wrong method and a preflight get the answers clients look for', async () => {
@@ -13,4 +14,30 @@ test('an unknown path, a wrong method and a preflight get the answers clients lo
   const preflight = await client.request('OPTIONS', '/_matrix/client/v3/anything')
   expect(preflight.status).toBe(204)
   expect(preflight.headers.get('access-control-allow-origin')).toBe('*')
+})
+
+forEachDatabase(({ dialect }) => {
+  test('a part of a path without end is refused before it comes to an index', async () => {
+    await using server = await startServer({ database: dialect })
+    const alice = await server.register('alice')
+    const long = encodeURIComponent('好'.repeat(1000))
+    for (const path of [
+      `/sendToDevice/m.test/${long}`,
+      `/user/${encodeURIComponent(alice.userId)}/account_data/${long}`,
+    ]) {
+      expect(await alice.refusal('PUT', path, { messages: {} })).toEqual({ status: 413, errcode: 'M_TOO_LARGE' })
+    }
+  })
+})
+
+test('one IPv6 network has one rate limit, however many addresses it has', async () => {
+  const config = 'limits: { preset: strict }\nlisten: { trusted_proxies: [127.0.0.1] }'
+  await using server = await startServer({ config })
+  const client = server.client()
+  const statuses: number[] = []
+  for (let n = 1; n <= 20; n++) {
+    const headers = { 'X-Forwarded-For': `2001:db8:0:1::${n.toString(16)}` }
+    statuses.push((await client.request('POST', '/login', { type: 'none' }, headers)).status)
+  }
+  expect(statuses).toContain(429)
 })

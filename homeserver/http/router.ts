@@ -7,10 +7,11 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import findMyWay from 'find-my-way'
 import Koa from 'koa'
-import { badJson, MatrixError, missingParam, unrecognized } from '../core/errors.ts'
+import { badJson, MatrixError, missingParam, tooLarge, unrecognized } from '../core/errors.ts'
 import type { ServerName } from '../core/ids.ts'
 import { logger, withRequest } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import { networkOf } from '../domain/accounts/lockout.ts'
 import type { Requester } from '../domain/accounts/requester.ts'
 import { type Authenticator, principalOf, type ServerAuthenticator, serverPrincipalOf } from './auth.ts'
 import { readJson } from './body.ts'
@@ -43,6 +44,9 @@ export interface RouterParts {
   /** Aborted when the server stops: long polls answer at once. */
   readonly stopping: AbortSignal
 }
+
+/** Two of them, with a user and a room, still fit into a row of an index of Postgres. */
+const MAX_PARAM_BYTES = 1024
 
 interface Routed {
   readonly endpoint: Endpoint
@@ -120,6 +124,7 @@ async function serve(
   if (!isUnlimited(who)) limiter.spend(endpoint.limit, limitKey(who, ip))
   for (const [name, value] of Object.entries(params)) {
     if (value === '' && name !== 'stateKey') throw missingParam(`The path has an empty ${name}`)
+    if (Buffer.byteLength(value ?? '') > MAX_PARAM_BYTES) throw tooLarge(`The path has a ${name} without end`)
     if (value?.includes('\0') || value?.isWellFormed() === false) throw badJson(`The path has a malformed ${name}`)
   }
   const query = endpoint.query && parse(endpoint.query, Object.fromEntries(url.query), 'query')
@@ -133,7 +138,7 @@ async function serve(
 type Principal = Requester | { readonly appserviceId: string } | { readonly origin: ServerName } | undefined
 
 function limitKey(who: Principal, ip: string): string {
-  if (!who) return ip
+  if (!who) return networkOf(ip)
   if ('userId' in who) return who.userId
   return 'origin' in who ? who.origin : who.appserviceId
 }

@@ -56,6 +56,19 @@ export async function findMembership(conn: Conn, roomId: RoomId, userId: UserId)
   ])
 }
 
+/** The current membership that this event made. */
+export async function findMembershipBy(
+  conn: Conn,
+  roomId: RoomId,
+  eventId: EventId,
+): Promise<MembershipRow | undefined> {
+  return await conn.row(
+    `select ${columns.join(', ')} from memberships
+      where room_id = ? and user_id = (select state_key from events where event_id = ?) and event_id = ?`,
+    [roomId, eventId, eventId],
+  )
+}
+
 /** The members of a room with this membership. */
 export async function listMembers(conn: Conn, roomId: RoomId, membership: Membership): Promise<MembershipRow[]> {
   return await conn.rows(`select ${columns.join(', ')} from memberships where room_id = ? and membership = ?`, [

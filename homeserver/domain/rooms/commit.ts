@@ -14,7 +14,7 @@ import {
   type RelationRow,
   StoredEvent,
 } from '../../storage/events.ts'
-import { type Membership, type MembershipRow, setMemberships } from '../../storage/memberships.ts'
+import { findMembershipBy, type Membership, type MembershipRow, setMemberships } from '../../storage/memberships.ts'
 import {
   applyStateChanges,
   type RoomRow,
@@ -199,10 +199,12 @@ export class Committer {
       tx,
       [...rooms.values()].filter(({ roomId }) => moved.has(roomId)).map(({ stats }) => stats),
     )
-    for (const { redaction } of built) {
+    for (const { roomId, redaction } of built) {
       if (!redaction) continue
       await redactEvent(tx, redaction)
       news.redacted.push(redaction.eventId)
+      const membership = await findMembershipBy(tx, roomId, redaction.eventId)
+      if (membership) news.memberships.push(membership) // without the name that it showed
     }
     for (const companion of companions) await companion.write(tx, stored)
     return stored

@@ -17,4 +17,17 @@ forEachDatabase(({ dialect }) => {
     expect(room).toMatchObject({ room_id: roomId, topic: 'the topic' })
     expect(room).not.toHaveProperty('name')
   })
+  test('T39: the list of members tells no name that was redacted', async () => {
+    await using server = await startServer({ database: dialect })
+    const alice = await server.register('alice')
+    const roomId = await alice.createRoom()
+    const member = { membership: 'join', displayname: 'an ugly name', avatar_url: 'mxc://hs.test/ugly' }
+    const event = await alice.setState(roomId, 'm.room.member', member, alice.userId)
+    const path = `/rooms/${encodeURIComponent(roomId)}`
+    expect(JSON.stringify(await alice.get(`${path}/joined_members`))).toContain('ugly')
+    await alice.put(`${path}/redact/${encodeURIComponent(event)}/r`, {})
+    expect(await alice.get(`${path}/joined_members`)).toEqual({
+      joined: { [alice.userId]: { avatar_url: null, display_name: null } },
+    })
+  })
 })

@@ -34,13 +34,20 @@ export class LeftSection {
     const { room_id: roomId } = row
     const { database, timelines, tails, states, visibility } = this.#parts
     const range = { after: known ? sinceOf(span, 'events') : 0, upto: row.stream_id }
-    const end = known ? row.stream_id : await lastJoinEnd(database, roomId, row.user_id)
+    const end = await lastJoinEnd(database, roomId, row.user_id)
     if (end === undefined) return await this.#whole(span, row.room_id, await this.#ownEvent(row.event_id, range), [])
     const timeline = await timelines.read(roomId, range, span.filter.timeline, (events) =>
       visibility.visibleTo(span.who.userId, roomId, events),
     )
     const state = known
-      ? await states.changed(span, { roomId, timeline }, await tails.changes(roomId, range))
+      ? await states.changed(
+          { ...span, upto: { ...span.upto, events: end } },
+          { roomId, timeline },
+          // Who left may have been banned since: that he is told, and nothing that came between.
+          (await tails.changes(roomId, range)).filter(
+            ({ streamId, type, stateKey }) => streamId <= end || (type === 'm.room.member' && stateKey === row.user_id),
+          ),
+        )
       : await states.former(span, { roomId, timeline }, end)
     return await this.#whole(span, roomId, timeline, state)
   }

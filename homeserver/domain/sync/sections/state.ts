@@ -171,10 +171,8 @@ export class RoomStates {
       return !told.has(sender) && (nid === undefined || !this.#lazy.knows(span, roomId, sender, nid))
     })
     if (wanted.length === 0) return []
-    return await listMemberEvents(
-      this.#database,
-      wanted.map((userId) => [roomId, userId] as const),
-    )
+    const pairs = wanted.map((userId) => [roomId, userId] as const)
+    return await this.#rewound(await listMemberEvents(this.#database, pairs), span.upto.events)
   }
 
   #remember(span: Span, state: readonly StoredEvent[]): void {

@@ -28,6 +28,12 @@ export const bodySearchingRules: ReadonlySet<string> = new Set([
   '.m.rule.contains_user_name',
 ])
 
+/**
+ * What it says the server cannot read, so devices look whether it mentions anybody, even in rooms that are otherwise quiet.
+ * https://github.com/matrix-org/matrix-spec-proposals/pull/4028
+ */
+const encryptedEvent = rule('.org.matrix.msc4028.encrypted_event', [match('type', 'm.room.encrypted')], ['notify'])
+
 /** Calls ring for those they invite. https://github.com/matrix-org/matrix-spec-proposals/pull/4075 */
 const inviteForMe = (prefix: string, type: string, userId: UserId): PushRule =>
   rule(
@@ -52,6 +58,7 @@ const pollRules = (what: 'start' | 'end'): PushRule[] => {
 function overrideRules(userId: UserId): PushRule[] {
   return [
     { ...rule('.m.rule.master', [], []), enabled: false },
+    encryptedEvent,
     rule('.m.rule.suppress_notices', [match('content.msgtype', 'm.notice')], []),
     rule(
       '.m.rule.invite_for_me',

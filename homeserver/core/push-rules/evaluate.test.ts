@@ -46,7 +46,7 @@ describe('the default rules', () => {
     ['.m.rule.member_event', message({ membership: 'invite' }, { type: 'm.room.member', state_key: '@c:d' }), group],
     ['.m.rule.tombstone', message({}, { type: 'm.room.tombstone', state_key: '' }), group],
     [undefined, message({}, { type: 'm.room.tombstone' }), group],
-    ['.m.rule.encrypted', message({}, { type: 'm.room.encrypted' }), group],
+    ['.org.matrix.msc4028.encrypted_event', message({}, { type: 'm.room.encrypted' }), group],
     [
       '.m.rule.rtc.invite_for_me',
       message({ 'm.mentions': { user_ids: [ann.userId] } }, { type: 'm.rtc.invite' }),
@@ -113,6 +113,16 @@ describe('the default rules', () => {
 })
 
 describe("a user's own rules", () => {
+  test('keep encrypted events from nobody where only mentions count, but where the room is muted (MSC4028)', () => {
+    const encrypted = new PushEvent(message({}, { type: 'm.room.encrypted' }), group)
+    const rule = { rule_id: '!r:a.example', default: false, enabled: true, actions: [] }
+    const quiet = compileOwn({ rules: { room: [rule] } })
+    expect(evaluate(defaultRules, encrypted, ann, quiet)?.notify).toBe(true)
+    const conditions = [{ kind: 'event_match', key: 'room_id', pattern: rule.rule_id }]
+    const muted = compileOwn({ rules: { override: [{ ...rule, conditions }] } })
+    expect(evaluate(defaultRules, encrypted, ann, muted)?.notify).toBe(false)
+  })
+
   const own: OwnRules = {
     rules: {
       room: [{ rule_id: '!r:a.example', default: false, enabled: true, actions: ['dont_notify'] }],
@@ -139,7 +149,7 @@ describe("a user's own rules", () => {
 
   test('come before the default ones of their kind, and change those', () => {
     const ids = mergeRules(defaultRuleset(ann.userId), own).override.map(({ rule_id: ruleId }) => ruleId)
-    expect(ids.slice(0, 4)).toEqual(['.m.rule.master', 'odd', 'bad', '.m.rule.suppress_notices'])
+    expect(ids.slice(0, 4)).toEqual(['.m.rule.master', 'odd', 'bad', '.org.matrix.msc4028.encrypted_event'])
     const rules = compileOwn(own)
     const outcome = (event: JsonObject) => evaluate(defaultRules, new PushEvent(event, group), ann, rules)
     expect(outcome(message({ msgtype: 'm.notice' }))).toMatchObject({

@@ -16,6 +16,8 @@ const unstableFeatures = {
   'org.matrix.e2e_cross_signing': true,
   'org.matrix.msc3391': true,
   'org.matrix.msc3874': true,
+  'org.matrix.msc3881': true,
+  'org.matrix.msc4028': true,
   'org.matrix.msc4155': true,
 }
 

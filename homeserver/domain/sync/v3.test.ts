@@ -89,10 +89,10 @@ forEachDatabase(({ dialect, freshUrl }) => {
 
   test('T40: who left and was banned later is not told what became of the room between', async () => {
     await using heart = await Heart.open(await freshUrl())
-    const { sync } = syncing(heart)
+    const follow = syncing(heart)
     const roomId = await heart.create(alice)
     await heart.member(roomId, bob, 'join')
-    const { next: since } = await sync(bob)
+    const { next: since } = await follow.sync(bob)
     await heart.send(roomId, alice, { type: 'm.room.name', stateKey: '', content: { name: 'while he was here' } })
     await heart.member(roomId, bob, 'leave')
     await heart.send(roomId, alice, { type: 'm.room.topic', stateKey: '', content: { topic: 'secret' } })
@@ -101,7 +101,7 @@ forEachDatabase(({ dialect, freshUrl }) => {
     await heart.member(roomId, bob, 'ban', alice)
     for (const stateAfter of [undefined, 'state_after'] as const) {
       for (const filter of [{}, { room: { timeline: { limit: 1 }, state: { lazy_load_members: true } } }]) {
-        const { body } = await sync(bob, { since, filter, ...(stateAfter ? { stateAfter } : {}) })
+        const { body } = await follow.sync(bob, { since, filter, ...(stateAfter ? { stateAfter } : {}) })
         const left = JSON.stringify(body['rooms'].leave[roomId])
         expect(left).toContain('while he was here')
         expect(left).toContain('"ban"')

@@ -83,13 +83,13 @@ describe('patterns made to be slow are not', () => {
     const start = performance.now()
     compileGlob(glob)(value)
     compileWordGlob(glob)(value)
-    expect(performance.now() - start).toBeLessThan(250)
+    expect(performance.now() - start).toBeLessThan(2_000)
   })
 
   test('a server ACL of 10,000 entries', () => {
     const matchers = Array.from({ length: 10_000 }, () => compileGlob('*?*?*x'))
     const start = performance.now()
     for (const match of matchers) match('matrix.some-server.example.org')
-    expect(performance.now() - start).toBeLessThan(50)
+    expect(performance.now() - start).toBeLessThan(1_000)
   })
 })

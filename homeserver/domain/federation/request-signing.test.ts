@@ -51,6 +51,6 @@ describe('an Authorization header', () => {
     const started = performance.now()
     for (const filler of ['a', '\\', '"', 'a=,', ' ', 'a="\\'])
       parseAuthorization(`X-Matrix ${filler.repeat(16_000 / filler.length)}`)
-    expect(performance.now() - started).toBeLessThan(200)
+    expect(performance.now() - started).toBeLessThan(2_000)
   })
 })

@@ -13,17 +13,16 @@ interface Known {
   readonly own: OwnRules
   /** Undefined for who changed nothing. */
   readonly compiled: CompiledOwnRules | undefined
-  readonly streamId: number
 }
 
 const MAX_USERS = 20_000
-const nothing: Known = { own: { rules: {} }, compiled: undefined, streamId: 0 }
+const nothing: Known = { own: { rules: {} }, compiled: undefined }
 
 export class PushRules {
   readonly #database: Database
   readonly #streams: Streams
   readonly #known = new Lru<UserId, Known>(MAX_USERS)
-  /** Counts news, so that a read that was overtaken by some is not kept. */
+  /** Counts news without rules, so that a read that was overtaken by some is not kept. */
   #version = 0
 
   constructor({ database, bus, streams }: { database: Database; bus: Bus; streams: Streams }) {
@@ -31,8 +30,13 @@ export class PushRules {
     this.#streams = streams
     bus.subscribe((bell) => {
       if (bell.stream !== 'push_rules') return
-      this.#version++
-      for (const user of bell.keys.users ?? []) this.#known.delete(user as UserId) // this stream is keyed by users
+      const known = bell.payload as Known | undefined // only `change` rings this stream
+      if (!known) this.#version++
+      for (const user of bell.keys.users ?? []) {
+        if (known)
+          this.#known.set(user as UserId, known) // this stream is keyed by users
+        else this.#known.delete(user as UserId)
+      }
     })
   }
 
@@ -43,12 +47,10 @@ export class PushRules {
     return found
   }
 
-  /** All rules of a user as clients see them, and the position at which they became so. */
-  async rulesOf(
-    userId: UserId,
-  ): Promise<{ readonly ruleset: Ruleset; readonly own: OwnRules; readonly streamId: number }> {
-    const { own, streamId } = (await this.#list(this.#database, [userId])).get(userId) ?? nothing
-    return { ruleset: mergeRules(defaultRuleset(userId), own), own, streamId }
+  /** All rules of a user as clients see them, and what he made of the default ones. */
+  async rulesOf(userId: UserId): Promise<{ readonly ruleset: Ruleset; readonly own: OwnRules }> {
+    const { own } = (await this.#list(this.#database, [userId])).get(userId) ?? nothing
+    return { ruleset: mergeRules(defaultRuleset(userId), own), own }
   }
 
   /** Replaces what a user made of the rules, by what `change` makes of it. */
@@ -56,7 +58,7 @@ export class PushRules {
     await this.#database.transaction('change push rules', async (tx) => {
       const [stored] = await listPushRules(tx, [userId])
       const rules = change(stored?.rules ?? nothing.own)
-      const streamId = this.#streams.reserve(tx, 'push_rules', 1, { users: [userId] })
+      const streamId = this.#streams.reserve(tx, 'push_rules', 1, { users: [userId] }, knownOf(rules))
       await setPushRules(tx, { userId, rules, streamId })
     })
   }
@@ -74,10 +76,15 @@ export class PushRules {
     const rows = new Map((await listPushRules(conn, missing)).map((row) => [row.userId, row]))
     for (const userId of missing) {
       const row = rows.get(userId)
-      const known = row ? { own: row.rules, compiled: compileOwn(row.rules), streamId: row.streamId } : nothing
+      const known = row ? knownOf(row.rules) : nothing
       found.set(userId, known)
-      if (version === this.#version) this.#known.set(userId, known)
+      // What news have brought meanwhile is newer: a transaction does not see what came after its beginning.
+      if (version === this.#version && !this.#known.has(userId)) this.#known.set(userId, known)
     }
     return found
   }
+}
+
+function knownOf(own: OwnRules): Known {
+  return { own, compiled: compileOwn(own) }
 }

@@ -75,7 +75,7 @@ const marked = (round: number): Record<string, unknown> => ({ msgtype: 'm.text',
 
 async function lastMessage(client: StubbornClient, roomId: string): Promise<string> {
   const filter = encodeURIComponent(JSON.stringify({ types: ['m.room.message'] }))
-  const page = await client.get(inRoom(roomId, `messages?dir=b&limit=50&filter=${filter}`))
+  const page = await client.get(inRoom(roomId, `messages?dir=b&limit=200&filter=${filter}`))
   const events = page['chunk'] as { event_id: string; content: Record<string, unknown> }[]
   const event = events.find(({ content }) => content['body'] !== undefined && !content['m.relates_to'])
   if (!event) throw new Error('The room has no message left')
@@ -89,7 +89,7 @@ export async function killInCommit({ databaseUrl, kills = Infinity }: DrillOptio
   const bob = await new StubbornClient(server).register('bob', 'password of bob')
   const roomId = await alice.createRoom({ preset: 'public_chat', name: 'Drill' })
   await bob.post(inRoom(roomId, 'join'))
-  for (let n = 0; n < 5; n++) await alice.send(roomId, `a message to talk about, ${n}`)
+  for (let n = 0; n < 50; n++) await alice.send(roomId, `a message to talk about, ${n}`)
   await using database = await opened(server)
 
   const problems: string[] = []

@@ -2,10 +2,12 @@ import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { forEachDatabase } from '../../../test/support/databases.ts'
 import { Heart } from '../../../test/support/heart.ts'
-import type { EventId, RoomId } from '../../core/ids.ts'
+import type { EventId, RoomId, UserId } from '../../core/ids.ts'
+import { MemoryBus } from '../../platform/bus.ts'
 import type { Conn } from '../../storage/database.ts'
 import { IgnoredUsers } from '../account-data/ignored-users.ts'
 import { Receipts } from '../ephemeral/receipts.ts'
+import { Badges } from './badges.ts'
 import { Evaluation } from './evaluation.ts'
 import { PushRules } from './push-rules.ts'
 import { type RoomCounts, UnreadCounts } from './unread-counts.ts'
@@ -105,9 +107,22 @@ type HeartParts = Parameters<NonNullable<NonNullable<Parameters<typeof Heart.ope
 const push = (parts: HeartParts): Evaluation =>
   new Evaluation({ ...parts, rules: new PushRules(parts), ignored: new IgnoredUsers(parts) })
 
+/** The number at the icon, counted without a memory. */
+async function badgeOf(heart: Heart, userId: UserId): Promise<number> {
+  const unread = new UnreadCounts({ database: heart.database, bus: new MemoryBus() })
+  let sum = 0
+  for (const roomId of await heart.members.joinedRooms(userId)) {
+    const { main, threads } = await unread.of(userId, roomId, heart.streams.position('events'))
+    for (const { notifications } of [main, ...threads.values()]) sum += notifications
+  }
+  return sum
+}
+
 async function play(heart: Heart, steps: readonly Step[]): Promise<void> {
   const [owner] = users
   const unread = new UnreadCounts(heart)
+  const { database, bus, streams, members } = heart
+  const badges = new Badges({ database, bus, streams, members, unreadCounts: unread })
   const receipts = new Receipts(heart)
   const ledger = new Ledger()
   const asked: Promise<unknown>[] = []
@@ -120,6 +135,7 @@ async function play(heart: Heart, steps: readonly Step[]): Promise<void> {
   }
   const at = (place: number): Said | undefined => ledger.said[place % Math.max(1, ledger.said.length)]
 
+  const readers = (): User[] => [...ledger.joined.keys()].filter((reader) => heart.members.isLocal(reader))
   const act: { [Kind in Step['do']]: (step: Extract<Step, { do: Kind }>) => Promise<unknown> } = {
     say: async ({ by, thread: place, mention }) => {
       if (!ledger.joined.has(by)) return
@@ -170,16 +186,18 @@ async function play(heart: Heart, steps: readonly Step[]): Promise<void> {
     },
     check: async () => {
       for (const upto of [position() - 2, position()]) {
-        const readers = [...ledger.joined.keys()].filter((reader) => heart.members.isLocal(reader))
-        const counts = await Promise.all(readers.map((reader) => unread.of(reader, roomId, upto)))
-        const expected = readers.map((reader) => ledger.counts(reader, upto))
+        const counts = await Promise.all(readers().map((reader) => unread.of(reader, roomId, upto)))
+        const expected = readers().map((reader) => ledger.counts(reader, upto))
         expect(counts.map(plain)).toEqual(expected)
       }
+      await Promise.all(readers().map((reader) => badges.of(reader)))
     },
   }
   for (const one of [...steps, { do: 'check' } as const]) await act[one.do](one as never) // by its own kind
   await Promise.all(asked)
   await act.check({ do: 'check' })
+  const reader = users[steps.length % 3] ?? owner
+  expect(await badges.of(reader)).toBe(await badgeOf(heart, reader))
 }
 
 forEachDatabase(({ dialect, freshUrl }) => {

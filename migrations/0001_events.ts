@@ -72,7 +72,7 @@ export const up = (): readonly string[] => [
      prev_nid bigint,
      primary key (room_id, stream_id, type, state_key)
    )`,
-  `create index state_changes_member on state_changes (state_key, stream_id) where type = 'm.room.member'`,
+  `create index state_changes_member on state_changes (state_key, room_id, stream_id) where type = 'm.room.member'`,
   // Each user's current membership. stream_id is that of the change, also for a change of name or avatar.
   `create table memberships (
      room_id text not null,

@@ -34,8 +34,9 @@ export interface StateGroup {
   readonly delta: readonly number[]
 }
 
-/** Delta entries in memory, by count. */
+/** Delta entries in memory, by count. However large a group is, all that the next one is built on fit in. */
 const MAX_CACHED_ENTRIES = 200_000
+const MAX_WEIGHT = MAX_CACHED_ENTRIES / 40
 
 interface CachedGroup extends StateGroup {
   readonly changes: StateDelta
@@ -45,7 +46,9 @@ interface CachedGroup extends StateGroup {
 
 export class StateGroups {
   /** Groups never change, so nothing invalidates this but space. */
-  readonly #cache = new Lru<number, CachedGroup>(MAX_CACHED_ENTRIES, (group) => group.changes.size + 4)
+  readonly #cache = new Lru<number, CachedGroup>(MAX_CACHED_ENTRIES, (group) =>
+    Math.min(group.changes.size + 4, MAX_WEIGHT),
+  )
 
   /**
    * The group that follows `prev` by `changes`, ready to be inserted. Reads from `conn` only ancestors that are not in

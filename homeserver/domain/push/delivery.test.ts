@@ -280,29 +280,6 @@ forEachDatabase(({ dialect, freshUrl }) => {
     expect(gateway.events).toEqual([eventId, eventId])
   })
 
-  test('after long failing nothing is told that was read, redacted or is a day old', async () => {
-    const clock = new FakeClock()
-    await using gateway = await PushGateway.start()
-    await using server = await startAt(clock)
-    const { alice, bob, roomId } = await inhabit(server)
-    gateway.answer = () => ({ status: 502 })
-    await addPusher(bob, gateway.url)
-    const old = await alice.send(roomId, 'old')
-    await gateway.until(1)
-    await clock.advance(24 * 3_600_000)
-    const seen = await alice.send(roomId, 'read')
-    await read(bob, roomId, seen)
-    const redacted = await alice.send(roomId, 'redacted')
-    await alice.put(`/rooms/${encoded(roomId)}/redact/${encoded(redacted)}/txn`, {})
-    const many: string[] = []
-    for (let n = 0; n < 120; n++) many.push(await alice.send(roomId, `${n}`))
-    gateway.answer = () => ({})
-    const refused = gateway.told.length
-    await turnUntil(clock, gateway, refused + many.length)
-    expect(gateway.events.slice(0, refused)).toEqual(Array.from({ length: refused }, () => old))
-    expect(gateway.events.slice(refused)).toEqual(many)
-  }, 240_000)
-
   test('restarts lose nothing and repeat nothing', async () => {
     await using gateway = await PushGateway.start()
     const url = await freshUrl()

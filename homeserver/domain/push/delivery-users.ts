@@ -46,8 +46,10 @@ export class UserQueues {
   /** Brings the queues of a user in step with his pushers as they are in the table. */
   reload(userId: UserId): Promise<Queues> {
     this.#users.add(userId)
-    const queues = this.#read(userId, this.#queues.get(userId)).catch((error: unknown) => {
+    const before = this.#queues.get(userId)
+    const queues = this.#read(userId, before).catch((error: unknown) => {
       log.error({ userId, error }, 'pushers could not be read')
+      if (before) return before
       this.#forget(userId, queues)
       return none
     })

@@ -18,7 +18,18 @@ export interface FuzzRequest {
 /** What is likely to be meant by a name, in paths, queries and bodies. */
 const likely: Readonly<Record<string, readonly string[]>> = {
   user: ['{{me}}', '{{alice}}', '{{bob}}', '{{mallory}}', '@nobody:hs.test', '@x:127.0.0.1:1'],
-  room: ['{{room}}', '{{secret}}', '{{space}}', '{{old}}', '{{six}}', '!nowhere:hs.test', '!x:127.0.0.1:1'],
+  room: [
+    '{{room}}',
+    '{{room}}',
+    '{{room}}',
+    '{{secret}}',
+    '{{space}}',
+    '{{old}}',
+    '{{six}}',
+    '{{knock}}',
+    '!nowhere:hs.test',
+    '!x:127.0.0.1:1',
+  ],
   alias: ['{{alias}}', '#new:hs.test', '#x:127.0.0.1:1', '{{room}}'],
   event: [
     '{{event}}',
@@ -75,8 +86,9 @@ const meanings: readonly (readonly [RegExp, keyof typeof likely])[] = [
 ]
 
 function likelyTexts(name: string): readonly string[] {
-  if (/mediaId/.test(name)) return ['{{media}}', 'none']
+  if (/mediaId/.test(name)) return ['{{media}}', '{{image}}', '{{promised}}', 'none']
   if (name === 'type') return ['m.login.password', 'm.direct', 'org.test.data', 'm.room.name', 'm.tag']
+  if (name === 'authType') return ['m.login.dummy', 'm.login.terms']
   if (name === 'new_version') return ['12', '11', '6']
   if (/version/.test(name)) return ['{{backup}}', '1', '6', '12']
   const meaning = meanings.find(([pattern]) => pattern.test(name))?.[1] ?? 'text'

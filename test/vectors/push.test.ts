@@ -48,8 +48,9 @@ test('push rules decide as other implementations do', () => {
 })
 
 describe('our default rules', () => {
-  /** Of other implementations only, and our calls and polls. */
-  const special = ({ rule_id: ruleId }: PushRule): boolean => ruleId === '.im.vector.jitsi' || /\.rule\.(rtc\.|poll_)/.test(ruleId)
+  /** Of other implementations only, and our calls, polls and encrypted events (MSC4028). */
+  const special = ({ rule_id: ruleId }: PushRule): boolean =>
+    ruleId === '.im.vector.jitsi' || /\.rule\.(rtc\.|poll_)|\.msc4028\./.test(ruleId)
 
   const plain = (rule: PushRule): unknown => {
     const tweaks = new Map(rule.actions.flatMap((action) => (typeof action === 'string' ? [] : [[action['set_tweak'], action['value']]])))

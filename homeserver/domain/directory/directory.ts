@@ -85,9 +85,10 @@ export class Directory implements RoomDirectory {
     await this.setVisibility(who, roomId, 'public')
   }
 
-  /** Throws `M_FORBIDDEN` unless the user may change the room's aliases. */
+  /** Throws `M_FORBIDDEN` unless the user may change the room's aliases, `M_NOT_FOUND` if there is no such room. */
   async setVisibility(who: Requester, roomId: RoomId, visibility: 'public' | 'private'): Promise<void> {
     const { database, clock } = this.#parts
+    if (!(await findRoom(database, roomId))) throw notFound('There is no such room here')
     if (!who.isAdmin && !(await this.#mayName(who, roomId))) {
       throw forbidden('Your power level is too low to change the visibility of the room')
     }

@@ -280,6 +280,40 @@ forEachDatabase(({ dialect, freshUrl }) => {
     expect(gateway.events).toEqual([eventId, eventId])
   })
 
+  test('after long failing nothing is told that was read or redacted meanwhile', async () => {
+    const clock = new FakeClock()
+    await using gateway = await PushGateway.start()
+    await using server = await startAt(clock)
+    const { alice, bob, roomId } = await inhabit(server)
+    gateway.answer = () => ({ status: 502 })
+    await addPusher(bob, gateway.url)
+    const seen = await alice.send(roomId, 'read')
+    await gateway.until(1)
+    await read(bob, roomId, seen)
+    const redacted = await alice.send(roomId, 'redacted')
+    await alice.put(`/rooms/${encoded(roomId)}/redact/${encoded(redacted)}/txn`, {})
+    const many: string[] = []
+    for (let n = 0; n < 120; n++) many.push(await alice.send(roomId, `${n}`))
+    gateway.answer = () => ({})
+    await turnUntil(clock, gateway, 1 + many.length)
+    expect(gateway.events).toEqual([seen, ...many])
+  }, 240_000)
+
+  test('what a gateway has refused for a day is told no more', async () => {
+    const clock = new FakeClock()
+    await using gateway = await PushGateway.start()
+    await using server = await startAt(clock)
+    const { alice, bob, roomId } = await inhabit(server)
+    await addPusher(bob, gateway.url)
+    const old = await alice.send(roomId, 'old')
+    gateway.answer = ({ event_id: id }) => (id === old ? { status: 502 } : {})
+    await gateway.until(1)
+    await clock.advance(24 * 3_600_000)
+    const fresh = await alice.send(roomId, 'fresh')
+    while (gateway.events.at(-1) !== fresh) await clock.advance(500)
+    expect(new Set(gateway.events)).toEqual(new Set([old, fresh]))
+  }, 240_000)
+
   test('restarts lose nothing and repeat nothing', async () => {
     await using gateway = await PushGateway.start()
     const url = await freshUrl()

@@ -1,0 +1,73 @@
+/** Events that other servers made, and what becomes of them here. */
+import type { IdentifiedPdu, JsonObject, Pdu } from '../../core/event.ts'
+import type { EventId, RoomId } from '../../core/ids.ts'
+import type { RoomVersion } from '../../core/room-version.ts'
+import type { EventDraft } from './build.ts'
+import type { SentEvent } from './writer.ts'
+
+/**
+ * An event of another server, or signed by several, whose format, room, signatures and content hash have been checked;
+ * redacted if the hash was wrong. Only `EventVerifier` of domain/federation makes these (T31).
+ */
+export interface RemoteEvent extends IdentifiedPdu {
+  /** Its canonical JSON, without `unsigned`. */
+  readonly json: string
+}
+
+export type Receipt =
+  | { readonly status: 'accepted' | 'soft-failed' | 'rejected'; readonly reason?: string }
+  /** The state before it is not known here, because these events are not. */
+  | { readonly status: 'missing'; readonly prevEvents: readonly EventId[] }
+
+/** What another server tells of the place of an event in a room's history. */
+export interface ToldState {
+  /** The state before the event, as ids of events that are stored here. */
+  readonly stateBefore: readonly EventId[]
+}
+
+/** The beginning of our part in a room that is on other servers. */
+export interface RoomEntry {
+  readonly roomId: RoomId
+  readonly version: RoomVersion
+  /** The event that a resident server has taken. */
+  readonly event: RemoteEvent
+  /** The state before it, as ids of outliers that are stored here. */
+  readonly state: readonly EventId[]
+  /** The state lacks members who are yet to be asked for. */
+  readonly partial?: boolean
+}
+
+/** An invite, knock or leave of a local user in a room this server is not in. */
+export interface OutOfBandMembership {
+  readonly roomId: RoomId
+  readonly version: RoomVersion
+  readonly event: RemoteEvent
+  /** What clients show of the room. */
+  readonly strippedState: readonly JsonObject[]
+}
+
+/** The part of `RoomWriter` that takes in what other servers say. */
+export interface RemoteEventWriter {
+  /**
+   * Takes an event into its room: checks it against its auth events, the state before it and the current state (soft
+   * failure), commits it, and moves what follows. The state before is resolved from what is stored, or `told`. An event
+   * that is known is answered as it was. Throws `M_NOT_FOUND` for a room that is not here.
+   */
+  receive(roomId: RoomId, event: RemoteEvent, told?: ToldState): Promise<Receipt>
+  /**
+   * Stores events known only as auth events or state, each checked against its own auth events, without a place in the
+   * stream. In any order; together with what is stored they are closed under `auth_events`, and what is not is rejected.
+   */
+  storeOutliers(
+    roomId: RoomId,
+    version: RoomVersion,
+    events: readonly RemoteEvent[],
+  ): Promise<ReadonlyMap<EventId, 'accepted' | 'rejected'>>
+  /** Enters, or enters again, a room on other servers. Throws `M_FORBIDDEN` where that state does not allow the event. */
+  adopt(entry: RoomEntry): Promise<SentEvent>
+  /** An event on the room's head that is allowed there, neither signed nor stored: what others are to sign. */
+  prepare(roomId: RoomId, draft: EventDraft): Promise<Pdu>
+  /** Stores history older than what is here, newest first. */
+  backfill(roomId: RoomId, events: readonly RemoteEvent[], told?: ReadonlyMap<EventId, ToldState>): Promise<void>
+  setOutOfBand(membership: OutOfBandMembership): Promise<SentEvent>
+}

@@ -1,6 +1,7 @@
 /** Builds what talks with other servers. With `federation.mode: off` it is there and talks with nobody. */
 import type { Config } from '../../config/schema.ts'
 import type { Signer, SigningKey } from '../../core/signing.ts'
+import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Dns } from '../../platform/dns.ts'
 import type { Fetcher } from '../../platform/fetch.ts'
@@ -16,12 +17,14 @@ import { Notary } from './notary.ts'
 import { OwnKeys } from './own-keys.ts'
 import { FederatedProfiles } from './remote-profiles.ts'
 import { createResolveServer } from './resolve-server.ts'
+import { ServerAcls } from './server-acl.ts'
 import { type ServerFilter, serverFilter } from './server-filter.ts'
 import { WellKnown } from './well-known.ts'
 
 export interface OpenFederationParts {
   readonly config: Config
   readonly database: Database
+  readonly bus: Bus
   readonly clock: Clock
   readonly metrics: Metrics
   readonly dns: Dns
@@ -38,12 +41,13 @@ export interface FederationServices {
   readonly notary: Notary
   readonly destinations: Destinations
   readonly mayTalkTo: ServerFilter
+  readonly serverAcls: ServerAcls
 }
 
 export async function openFederation(
   parts: OpenFederationParts,
 ): Promise<FederationServices & { readonly serverAuthenticator: RequestAuthenticator }> {
-  const { config, database, clock, metrics, dns, fetch, signer, signingKeys } = parts
+  const { config, database, bus, clock, metrics, dns, fetch, signer, signingKeys } = parts
   const { serverName } = signer
   const mayTalkTo = serverFilter(config.federation)
   const destinations = new Destinations({ clock })
@@ -69,5 +73,6 @@ export async function openFederation(
   const keyRing: KeyRing = new KeyRing({ serverName, ownKeys, source, notaries, mayTalkTo, database, clock })
   const notary = new Notary({ signer, ownKeys, keyRing, database, clock })
   const serverAuthenticator = new RequestAuthenticator({ serverName, keyRing, mayTalkTo, destinations, clock })
-  return { federationClient, keyRing, ownKeys, notary, destinations, mayTalkTo, serverAuthenticator }
+  const serverAcls = new ServerAcls({ database, bus })
+  return { federationClient, keyRing, ownKeys, notary, destinations, mayTalkTo, serverAcls, serverAuthenticator }
 }

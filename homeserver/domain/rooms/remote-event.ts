@@ -33,8 +33,6 @@ export interface RoomEntry {
   readonly event: RemoteEvent
   /** The state before it, as ids of outliers that are stored here. */
   readonly state: readonly EventId[]
-  /** The state lacks members who are yet to be asked for. */
-  readonly partial?: boolean
 }
 
 /** An invite, knock or leave of a local user in a room this server is not in. */

@@ -5,7 +5,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { encodeCanonical, isJsonObject } from '../../../core/canonical-json.ts'
 import { badJson, forbidden, MatrixError } from '../../../core/errors.ts'
-import { type JsonObject, type Pdu, referenceIds } from '../../../core/event.ts'
+import { type Pdu, referenceIds } from '../../../core/event.ts'
 import { type EventId, isUserId, type RoomId, serverNameOf, type ServerName } from '../../../core/ids.ts'
 import { type ReceivedEvent, receiveEvent } from '../../../core/pdu.ts'
 import { redact } from '../../../core/redact.ts'
@@ -84,7 +84,7 @@ export class EventVerifier {
 function parse(version: RoomVersion, roomId: RoomId, json: unknown): ReceivedEvent {
   if (!isJsonObject(json)) throw badJson('An event is a JSON object')
   const { unsigned: _unsigned, ...covered } = json // nobody vouches for what stands there (T15)
-  const event = receiveEvent(covered as JsonObject, version)
+  const event = receiveEvent(covered, version)
   if ('reason' in event) throw badJson(event.reason)
   if (event.roomId !== roomId) throw badJson('The event is of another room')
   if (version.roomIdIsCreateHash && referenceIds(event.pdu.auth_events).includes(`$${roomId.slice(1)}`)) {

@@ -8,6 +8,7 @@ import { openDevices } from './domain/devices/open-devices.ts'
 import { openDirectory } from './domain/directory/open-directory.ts'
 import { openEphemeral } from './domain/ephemeral/open-ephemeral.ts'
 import { openFederation } from './domain/federation/open-federation.ts'
+import { RoomServers } from './domain/federation/room-servers.ts'
 import { openMedia } from './domain/media/open-media.ts'
 import { CarriedRules } from './domain/push/carried-rules.ts'
 import { openPush } from './domain/push/open-push.ts'
@@ -44,6 +45,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const devices = openDevices({ database, streams, clock, serverName: config.server_name, hooks })
   const events = new EventCache({ database, bus })
   const members = new Members({ database, bus, serverName: config.server_name })
+  const roomServers = new RoomServers({ members, bus })
   const transactions = new Transactions({ database, clock })
   const {
     evaluation,
@@ -98,7 +100,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     clientEvents: history.clientEvents,
   })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
-  const { serverAuthenticator, ...federation } = await openFederation({ ...foundation, hooks })
+  const { serverAuthenticator, ...federation } = await openFederation({ ...foundation, hooks, roomServers })
   return {
     services: {
       config,

@@ -17,6 +17,7 @@ import { Notary } from './notary.ts'
 import { OwnKeys } from './own-keys.ts'
 import { FederatedProfiles } from './remote-profiles.ts'
 import { createResolveServer } from './resolve-server.ts'
+import type { RoomServers } from './room-servers.ts'
 import { ServerAcls } from './server-acl.ts'
 import { type ServerFilter, serverFilter } from './server-filter.ts'
 import { WellKnown } from './well-known.ts'
@@ -32,6 +33,7 @@ export interface OpenFederationParts {
   readonly signer: Signer
   readonly signingKeys: readonly [SigningKey, ...SigningKey[]]
   readonly hooks: AccountHooks
+  readonly roomServers: RoomServers
 }
 
 export interface FederationServices {
@@ -42,12 +44,13 @@ export interface FederationServices {
   readonly destinations: Destinations
   readonly mayTalkTo: ServerFilter
   readonly serverAcls: ServerAcls
+  readonly roomServers: RoomServers
 }
 
 export async function openFederation(
   parts: OpenFederationParts,
 ): Promise<FederationServices & { readonly serverAuthenticator: RequestAuthenticator }> {
-  const { config, database, bus, clock, metrics, dns, fetch, signer, signingKeys } = parts
+  const { config, database, bus, clock, metrics, dns, fetch, signer, signingKeys, roomServers } = parts
   const { serverName } = signer
   const mayTalkTo = serverFilter(config.federation)
   const destinations = new Destinations({ clock })
@@ -74,5 +77,15 @@ export async function openFederation(
   const notary = new Notary({ signer, ownKeys, keyRing, database, clock })
   const serverAuthenticator = new RequestAuthenticator({ serverName, keyRing, mayTalkTo, destinations, clock })
   const serverAcls = new ServerAcls({ database, bus })
-  return { federationClient, keyRing, ownKeys, notary, destinations, mayTalkTo, serverAcls, serverAuthenticator }
+  return {
+    federationClient,
+    keyRing,
+    ownKeys,
+    notary,
+    destinations,
+    mayTalkTo,
+    serverAcls,
+    roomServers,
+    serverAuthenticator,
+  }
 }

@@ -2,16 +2,15 @@
  * GET /sync: takes one upper position of every stream and reads everything up to there, part by part; with nothing new it
  * waits. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync
  */
-import { formatSyncToken, type StreamName, streamNames } from '../../core/token.ts'
+import { formatSyncToken, type StreamName } from '../../core/token.ts'
 import { MatrixError } from '../../core/errors.ts'
-import type { RoomId, UserId } from '../../core/ids.ts'
+import type { RoomId } from '../../core/ids.ts'
 import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../storage/database.ts'
 import type { PresenceState } from '../../storage/presence.ts'
 import type { MembershipRow } from '../../storage/memberships.ts'
-import { listMoves } from '../../storage/device-lists.ts'
-import type { Positions, Streams } from '../../storage/streams.ts'
+import type { Streams } from '../../storage/streams.ts'
 import type { Presence } from '../ephemeral/presence.ts'
 import type { Typing } from '../ephemeral/typing.ts'
 import type { ClientEvents } from '../rooms/client-event.ts'
@@ -19,8 +18,10 @@ import type { EventCache } from '../rooms/event-cache.ts'
 import type { Members } from '../rooms/members.ts'
 import type { IgnoredUsers, Visibility } from '../rooms/visibility.ts'
 import { LazyMembers } from './lazy-members.ts'
+import { findMet } from './met.ts'
+import { reached, roomsOf } from './moment.ts'
 import type { Notifier } from './notifier.ts'
-import { type Candidates, RoomLister, type RoomLists } from './room-lists.ts'
+import { type Candidates, RoomLister } from './room-lists.ts'
 import type { RoomTails } from './room-tails.ts'
 import { AccountDataSection, type PushRuleReader } from './sections/account-data.ts'
 import { type DevicesParts, DevicesSection } from './sections/devices.ts'
@@ -76,8 +77,6 @@ interface Snapshot {
   readonly candidates: Candidates
 }
 
-/** How long another process may be ahead of this one before the client is answered all the same. */
-const CATCH_UP_MS = 5_000
 /** An answer with more rooms that are new to the client comes in pieces. */
 const MAX_ROOMS_WHOLE = 1_000
 
@@ -124,7 +123,7 @@ export class Sync {
     const { clock, notifier } = this.#parts
     const { who, timeoutMs, signal } = request
     const until = clock.monotonic() + timeoutMs
-    let since = request.since && (await this.#reached(request.since, signal))
+    let since = request.since && (await reached(this.#parts, request.since, signal))
     for (;;) {
       const snapshot = await this.#snapshot({ ...request, since })
       const { span, rooms } = snapshot
@@ -148,47 +147,12 @@ export class Sync {
     }
   }
 
-  /** Waits a little for streams that the client has seen further than this process. */
-  async #reached(since: Positions, signal: AbortSignal): Promise<Positions> {
-    const { streams, clock } = this.#parts
-    // Typing is in memory alone: after a restart it begins anew.
-    const typing = since.typing > streams.position('typing') ? 0 : since.typing
-    const wanted = { ...since, typing }
-    const isAhead = (stream: StreamName): boolean => wanted[stream] > streams.position(stream)
-    if (!streamNames.some(isAhead)) return wanted
-    const late = new AbortController()
-    const cancel = clock.after(CATCH_UP_MS, () => late.abort(new Error('The streams did not catch up')))
-    try {
-      await streams.waitFor(wanted, AbortSignal.any([signal, late.signal]))
-    } catch (error) {
-      if (signal.aborted) throw error
-    } finally {
-      cancel()
-    }
-    // A token from before a restored backup: whatever is beyond will never come.
-    const entries = streamNames.map((stream) => [stream, Math.min(wanted[stream], streams.position(stream))])
-    return Object.fromEntries(entries) as Positions // one for each stream
-  }
-
   /** Positions, memberships and the rooms to look at, all of one moment. */
   async #snapshot(request: Omit<Span, 'upto'>): Promise<Snapshot> {
-    const { members, streams } = this.#parts
     const { who, since, filter, fullState, stateAfter } = request
-    const rooms = members.peekRooms(who.userId) ?? (await this.#roomsOf(who.userId))
-    const span = { who, since, upto: streams.positions(), filter, fullState, stateAfter }
+    const rooms = await roomsOf(this.#parts, who.userId)
+    const span = { who, since, upto: this.#parts.streams.positions(), filter, fullState, stateAfter }
     return { span, rooms, candidates: this.#lister.candidates(span, rooms) }
-  }
-
-  /** Read from the table, they may be ahead of what the streams have announced. */
-  async #roomsOf(userId: UserId): Promise<ReadonlyMap<RoomId, MembershipRow>> {
-    const { members, streams, clock } = this.#parts
-    const rooms = await members.roomsOf(userId)
-    const events = Math.max(0, ...[...rooms.values()].map(({ stream_id }) => stream_id))
-    if (events <= streams.position('events')) return rooms
-    const late = new AbortController()
-    const cancel = clock.after(CATCH_UP_MS, () => late.abort(new Error('The streams did not catch up')))
-    await streams.waitFor({ events }, late.signal).finally(cancel)
-    return rooms
   }
 
   async #nothing(span: Span): Promise<string> {
@@ -210,7 +174,7 @@ export class Sync {
       this.#invited.texts(span, lists.knocked, 'knock'),
       Promise.all(lists.left.map((room) => this.#left.text(span, room))),
       this.#devices.messages(span),
-      this.#met(span, lists),
+      findMet(this.#parts, span, lists),
       this.#devices.keys(span),
     ])
     const [deviceLists, presence] = await Promise.all([
@@ -230,29 +194,6 @@ export class Sync {
       hasNews: text !== '' || rooms !== '',
       text: rooms === '' ? `${head}}` : `${head},"rooms":{${rooms}}}`,
     }
-  }
-
-  /** The rooms where somebody came or went, and those who are with the user in a room they were not in before. */
-  async #met(
-    { who, since, upto }: Span,
-    { known, fresh, left }: RoomLists,
-  ): Promise<{ readonly rooms: readonly RoomId[]; readonly users: readonly UserId[] }> {
-    if (!since) return { rooms: [], users: [] }
-    const rooms = [...fresh, ...left.map(({ row }) => row.room_id)]
-    const { tails, members, database } = this.#parts
-    for (const { roomId, hasEvents } of known) {
-      if (!hasEvents) continue
-      const changes = await tails.changes(roomId, { after: since.events, upto: upto.events })
-      if (changes.some(({ type }) => type === 'm.room.member')) rooms.push(roomId)
-    }
-    if (rooms.length === 0) return { rooms, users: [] }
-    const users = new Set<UserId>()
-    for (const { userId, isJoined } of await listMoves(database, rooms, since.events, upto.events)) {
-      if (isJoined) users.add(userId)
-    }
-    for (const roomId of fresh) for (const userId of (await members.joined(roomId)).keys()) users.add(userId)
-    users.delete(who.userId)
-    return { rooms, users: [...users] }
   }
 }
 

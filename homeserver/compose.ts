@@ -8,6 +8,7 @@ import { openDevices } from './domain/devices/open-devices.ts'
 import { openDirectory } from './domain/directory/open-directory.ts'
 import { openEphemeral } from './domain/ephemeral/open-ephemeral.ts'
 import { openFederation } from './domain/federation/open-federation.ts'
+import { openAnswers } from './domain/federation/answers/open-answers.ts'
 import { RoomServers } from './domain/federation/room-servers.ts'
 import { openMedia } from './domain/media/open-media.ts'
 import { CarriedRules } from './domain/push/carried-rules.ts'
@@ -111,6 +112,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...accountData,
       ...devices,
       events,
+  const answers = openAnswers({ ...foundation, ...federation, events, visibility })
       members,
       transactions,
       visibility,
@@ -130,3 +132,4 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     runnable: [...accountsRunnable, ...ephemeralRunnable, ...pushRunnable, ...mediaRunnable, ...searchRunnable],
   }
 }
+      ...answers,

@@ -61,8 +61,12 @@ import { voipEndpoints } from './client/voip.ts'
 import { wellKnownEndpoints } from './client/well-known.ts'
 import type { Endpoint } from './endpoint.ts'
 import { serverKeysEndpoints } from './server/keys.ts'
+import { federatedHistoryEndpoints } from './server/history.ts'
 import { queryEndpoints } from './server/query.ts'
 import { versionEndpoints } from './server/version.ts'
+import { federatedStateEndpoints } from './server/state.ts'
+import { userDevicesEndpoints } from './server/user-devices.ts'
+import { userKeysEndpoints } from './server/user-keys.ts'
 import { wellKnownServerEndpoints } from './server/well-known.ts'
 
 /** Those that are there whether we talk with other servers or not. */
@@ -135,6 +139,10 @@ const federationEndpoints: readonly Endpoint[] = [
   ...queryEndpoints,
 ]
 
+  ...userDevicesEndpoints,
+  ...userKeysEndpoints,
+  ...federatedStateEndpoints,
+  ...federatedHistoryEndpoints,
 export const endpoints: readonly Endpoint[] = [...ownEndpoints, ...federationEndpoints]
 
 /** With `federation.mode: off` other servers find nothing here. */

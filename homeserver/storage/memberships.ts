@@ -1,6 +1,6 @@
 /** Who is in which room, now. */
-import type { EventId, RoomId, UserId } from '../core/ids.ts'
-import { type Conn, insertMany, type Tx } from './database.ts'
+import type { EventId, RoomId, ServerName, UserId } from '../core/ids.ts'
+import { type Conn, escapeLike, insertMany, type Tx } from './database.ts'
 
 export type Membership = 'join' | 'invite' | 'knock' | 'leave' | 'ban'
 
@@ -93,4 +93,13 @@ export async function forgetRoom(tx: Tx, roomId: RoomId, userId: UserId): Promis
     [roomId, userId],
   )
   return changed > 0
+}
+
+/** The users of a server who have or had to do with a room. */
+export async function listMembersOfServer(conn: Conn, roomId: RoomId, server: ServerName): Promise<UserId[]> {
+  const rows = await conn.rows<{ user_id: UserId }>(
+    `select user_id from memberships where room_id = ? and user_id like ? escape '\\'`,
+    [roomId, `%:${escapeLike(server)}`],
+  )
+  return rows.flatMap(({ user_id: id }) => (id.endsWith(`:${server}`) ? [id] : [])) // `like` may be blind to case
 }

@@ -1,0 +1,31 @@
+/** Builds what other servers may ask about rooms. */
+import type { Database } from '../../../storage/database.ts'
+import type { EventCache } from '../../rooms/event-cache.ts'
+import type { Visibility } from '../../rooms/visibility.ts'
+import type { RoomServers } from '../room-servers.ts'
+import type { ServerAcls } from '../server-acl.ts'
+import { RoomAccess } from './room-access.ts'
+import { HistoryAnswers } from './room-history.ts'
+import { StateAnswers } from './room-state.ts'
+import { ServerVisibility } from './visible-to-server.ts'
+
+export interface OpenAnswersParts {
+  readonly database: Database
+  readonly events: EventCache
+  readonly visibility: Visibility
+  readonly roomServers: RoomServers
+  readonly serverAcls: ServerAcls
+}
+
+export interface AnswerServices {
+  readonly stateAnswers: StateAnswers
+  readonly historyAnswers: HistoryAnswers
+}
+
+export function openAnswers(parts: OpenAnswersParts): AnswerServices {
+  const access = new RoomAccess(parts)
+  return {
+    stateAnswers: new StateAnswers({ ...parts, access }),
+    historyAnswers: new HistoryAnswers({ ...parts, access, visibility: new ServerVisibility(parts) }),
+  }
+}

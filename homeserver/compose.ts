@@ -14,6 +14,7 @@ import { openMedia } from './domain/media/open-media.ts'
 import { CarriedRules } from './domain/push/carried-rules.ts'
 import { openPush } from './domain/push/open-push.ts'
 import { EventCache } from './domain/rooms/event-cache.ts'
+import type { RoomHooks } from './domain/rooms/hooks.ts'
 import { Members } from './domain/rooms/members.ts'
 import { openHistory } from './domain/rooms/open-history.ts'
 import { openRooms } from './domain/rooms/open-rooms.ts'
@@ -63,6 +64,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     writer,
   })
   const visibility = new Visibility({ database, bus, events, members, ignored: accountData.ignoredUsers })
+  const roomHooks: RoomHooks = { remoteRooms: [] }
   const rooms = openRooms({
     ...foundation,
     events,
@@ -72,6 +74,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     writer,
     directory: directory.directory,
     hooks,
+    roomHooks,
     settings: [new CarriedSettings(accountData), new CarriedRules(push)],
   })
   const { runnable: ephemeralRunnable, ...ephemeral } = openEphemeral({

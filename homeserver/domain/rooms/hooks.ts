@@ -1,6 +1,8 @@
 /** What rooms ask of those who come after them: `compose.ts` fulfils it. */
-import type { RoomAlias, RoomId, ServerName, UserId } from '../../core/ids.ts'
+import type { JsonObject } from '../../core/event.ts'
+import type { EventId, RoomAlias, RoomId, ServerName, UserId } from '../../core/ids.ts'
 import type { Requester } from '../accounts/requester.ts'
+import type { EventDraft } from './build.ts'
 
 /** Whoever keeps aliases and the published list. */
 export interface RoomDirectory {
@@ -20,4 +22,34 @@ export interface RoomDirectory {
 export interface RoomSettings {
   /** Gives the settings for one room to the room that replaces it, unless it has settings of its own. */
   carryOver(userId: UserId, from: RoomId, to: RoomId): Promise<void>
+}
+
+/** A change of a local user's own membership that needs a server which is in the room. */
+export interface RemoteChange {
+  readonly roomId: RoomId
+  readonly userId: UserId
+  /** Of the member event, with `membership`. */
+  readonly content: JsonObject
+  /** Servers to ask first, best first. */
+  readonly via: readonly ServerName[]
+}
+
+/**
+ * Whoever asks other servers to let our users in and out. All resolve when the change is stored here, and throw what the
+ * most telling of the servers answered.
+ */
+export interface RemoteRooms {
+  /** Also into a room this server is in, where nobody of ours can authorise the join. */
+  join(change: RemoteChange): Promise<EventId>
+  knock(change: RemoteChange): Promise<EventId>
+  /** Refuses an invite or takes a knock back; here alone if no server answers. */
+  leave(change: RemoteChange): Promise<EventId>
+  /** An invite of a user of another server into a room this server is in: both servers sign it. */
+  invite(roomId: RoomId, draft: EventDraft & { readonly stateKey: UserId }): Promise<EventId>
+}
+
+/** Filled by those who come after rooms. */
+export interface RoomHooks {
+  /** None where nobody talks with other servers. */
+  readonly remoteRooms: RemoteRooms[]
 }

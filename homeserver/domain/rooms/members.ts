@@ -44,6 +44,12 @@ export class Members {
     return rows
   }
 
+  /** Whether anybody of this server is joined: only then is what we know of the room true. */
+  async hasLocal(roomId: RoomId, conn?: Conn): Promise<boolean> {
+    const joined = await this.joined(roomId, conn)
+    return joined.keys().some((userId) => this.isLocal(userId))
+  }
+
   /** As `joined`, if it is in memory. */
   peekJoined(roomId: RoomId): ByUser | undefined {
     return this.#joined.get(roomId)

@@ -1,16 +1,25 @@
 /** Joining, leaving and everything else that happens to a membership. https://spec.matrix.org/v1.19/client-server-api/#room-membership */
 import { encodeCanonical } from '../../core/canonical-json.ts'
-import { forbidden, invalidParam, notFound, refuse } from '../../core/errors.ts'
+import { forbidden, invalidParam, MatrixError, notFound, refuse } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
-import { type EventId, isRoomAlias, isRoomId, type RoomId, type UserId } from '../../core/ids.ts'
+import {
+  type EventId,
+  isRoomAlias,
+  isRoomId,
+  type RoomId,
+  serverNameOf,
+  type ServerName,
+  type UserId,
+} from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { KeyedLock } from '../../platform/keyed-lock.ts'
 import type { Database } from '../../storage/database.ts'
 import type { MembershipRow } from '../../storage/memberships.ts'
 import { findStateEvent } from '../../storage/rooms.ts'
 import type { Requester } from '../accounts/requester.ts'
+import { Elsewhere } from './elsewhere.ts'
 import type { EventCache } from './event-cache.ts'
-import type { RoomDirectory } from './hooks.ts'
+import type { RoomDirectory, RoomHooks } from './hooks.ts'
 import { checkInvitePermission } from './invite-permission.ts'
 import { memberContents } from './member-content.ts'
 import type { Members } from './members.ts'
@@ -24,6 +33,7 @@ export interface MembershipParts {
   readonly members: Members
   readonly events: EventCache
   readonly directory: RoomDirectory
+  readonly roomHooks: RoomHooks
 }
 
 /** Who changes a membership. */
@@ -35,6 +45,14 @@ interface Change {
   readonly target: UserId
   /** With `membership`; the profile of the target is added where it belongs. */
   readonly content: JsonObject
+  /** Servers through which a room can be reached that this one is not in. */
+  readonly via?: readonly ServerName[]
+}
+
+/** A room as a client named it, and servers that may know it. */
+export interface NamedRoom {
+  readonly roomId: RoomId
+  readonly servers: readonly ServerName[]
 }
 
 /** Sees the membership before the change; throws, or tells whether there is anything to do. */
@@ -44,34 +62,32 @@ export class Memberships {
   readonly #parts: MembershipParts
   /** A join asked for twice is one join. */
   readonly #lock: KeyedLock
+  readonly #elsewhere: Elsewhere
 
   constructor(parts: MembershipParts) {
     this.#parts = parts
+    this.#elsewhere = new Elsewhere(parts)
     this.#lock = new KeyedLock({ name: 'membership of', clock: parts.clock })
   }
 
   /** The room that a client names by its id or by an alias. */
-  async roomNamed(idOrAlias: string): Promise<RoomId> {
-    if (isRoomId(idOrAlias)) return idOrAlias
+  async roomNamed(idOrAlias: string): Promise<NamedRoom> {
+    if (isRoomId(idOrAlias)) return { roomId: idOrAlias, servers: [] }
     if (!isRoomAlias(idOrAlias)) throw invalidParam(`'${idOrAlias}' is neither a room id nor an alias`)
     const found = await this.#parts.directory.resolve(idOrAlias)
     if (!found) throw notFound('This alias leads to no room')
-    return found.roomId
+    return found
   }
 
   /** Does nothing for a member. `more` goes into the member event. */
-  async join(who: Actor, roomId: RoomId, more?: JsonObject): Promise<void> {
-    await this.#alter(who, { roomId, target: who.userId, content: { ...more, membership: 'join' } }, (current) => {
-      if (current?.membership === 'ban') throw forbidden('You are banned from this room')
-      return current?.membership !== 'join'
-    })
+  async join(who: Actor, { roomId, servers: via }: NamedRoom, more?: JsonObject): Promise<void> {
+    const content = { ...more, membership: 'join' }
+    await this.#alter(who, { roomId, target: who.userId, content, via }, (current) => current?.membership !== 'join')
   }
 
-  async knock(who: Actor, roomId: RoomId, more?: JsonObject): Promise<void> {
-    await this.#alter(who, { roomId, target: who.userId, content: { ...more, membership: 'knock' } }, (current) => {
-      if (current?.membership === 'ban') throw forbidden('You are banned from this room')
-      return true
-    })
+  async knock(who: Actor, { roomId, servers: via }: NamedRoom, more?: JsonObject): Promise<void> {
+    const content = { ...more, membership: 'knock' }
+    await this.#alter(who, { roomId, target: who.userId, content, via })
   }
 
   async invite(who: Actor, roomId: RoomId, target: UserId, more?: JsonObject): Promise<void> {
@@ -120,12 +136,31 @@ export class Memberships {
     return await this.#lock.run(`${target} in ${roomId}`, async () => {
       const current = await this.#parts.members.find(roomId, target)
       if (!guard(current) && current) return current.event_id
-      const content = await this.#authorised(who, change, current, await this.#contentOf(change))
-      if (current && (await this.#says(current, who.userId, content))) return current.event_id
-      const timestamp = who.timestamp === undefined ? {} : { timestamp: who.timestamp }
-      const draft = { type: 'm.room.member', sender: who.userId, stateKey: target, content, ...timestamp }
-      return onlyEvent(await this.#parts.writer.send(roomId, [draft]))
+      const content = await this.#contentOf(change)
+      if (target !== who.userId) return await this.#commit(who, change, current, content)
+      const inviter = current?.membership === 'invite' ? [serverNameOf(current.sender)] : []
+      const remote = { roomId, userId: target, content, via: [...(change.via ?? []), ...inviter] }
+      const elsewhere = await this.#elsewhere.change(remote, current, who.isGuest === true)
+      if (elsewhere !== undefined) return elsewhere
+      try {
+        return await this.#commit(who, change, current, content)
+      } catch (error) {
+        if (!(error instanceof MatrixError) || error.errcode !== 'M_UNABLE_TO_GRANT_JOIN') throw error
+        return await this.#elsewhere.joinAuthorised(remote, error)
+      }
     })
+  }
+
+  async #commit(who: Actor, change: Change, current: MembershipRow | undefined, given: JsonObject): Promise<EventId> {
+    const { roomId, target } = change
+    const content = await this.#authorised(who, change, current, given)
+    if (current && (await this.#says(current, who.userId, content))) return current.event_id
+    const timestamp = who.timestamp === undefined ? {} : { timestamp: who.timestamp }
+    const draft = { type: 'm.room.member', sender: who.userId, stateKey: target, content, ...timestamp }
+    if (content['membership'] === 'invite' && !this.#elsewhere.isLocal(target)) {
+      return await this.#elsewhere.invite(roomId, draft)
+    }
+    return onlyEvent(await this.#parts.writer.send(roomId, [draft]))
   }
 
   /** Those who are in the room, or may come in, show their profile. */
@@ -144,11 +179,7 @@ export class Memberships {
     content: JsonObject,
   ): Promise<JsonObject> {
     const { database, members } = this.#parts
-    if (membership === 'invite') {
-      if (!members.isLocal(target))
-        throw forbidden(`${target} is on another server, which this server does not talk to`)
-      await checkInvitePermission(database, who.userId, [target])
-    }
+    if (membership === 'invite') await checkInvitePermission(database, who.userId, [target])
     if (membership !== 'join' || current?.membership === 'join') return content
     if (who.isGuest === true) await checkGuestAccess(database, roomId)
     if (current?.membership === 'invite') return content

@@ -8,7 +8,7 @@ import type { AccountHooks } from '../accounts/hooks.ts'
 import { RoomCreator } from './create.ts'
 import type { EventCache } from './event-cache.ts'
 import { Forgetting } from './forget.ts'
-import type { RoomDirectory, RoomSettings } from './hooks.ts'
+import type { RoomDirectory, RoomHooks, RoomSettings } from './hooks.ts'
 import { MemberList } from './member-list.ts'
 import type { Members } from './members.ts'
 import { Memberships } from './membership.ts'
@@ -45,6 +45,7 @@ export interface RoomParts {
   readonly directory: RoomDirectory
   /** Rooms act when profiles change and accounts end. */
   readonly hooks: AccountHooks
+  readonly roomHooks: RoomHooks
   readonly settings: readonly RoomSettings[]
 }
 

@@ -21,7 +21,8 @@ export interface RestrictedJoinParts {
 
 /**
  * Who lets this user in, who is neither invited nor a member; undefined where the join rule asks for nobody. Throws
- * `M_FORBIDDEN` for a user who is in none of the rooms, `M_UNABLE_TO_GRANT_JOIN` where nobody of ours may invite.
+ * `M_FORBIDDEN` for a user who is in none of the rooms, `M_UNABLE_TO_AUTHORISE_JOIN` where this server cannot know that
+ * of a user of another one, `M_UNABLE_TO_GRANT_JOIN` where nobody of ours may invite.
  */
 export async function findAuthoriser(
   { database, members }: RestrictedJoinParts,
@@ -39,10 +40,7 @@ export async function findAuthoriser(
     (version.restricted && rule === 'restricted') || (version.knockRestricted && rule === 'knock_restricted')
   if (!isRestricted) return undefined
 
-  const rooms = await members.roomsOf(userId)
-  if (!allowedRooms(rules).some((id) => rooms.get(id)?.membership === 'join')) {
-    throw forbidden('You are in none of the rooms whose members may join')
-  }
+  await checkAllowed(members, allowedRooms(rules), userId)
   const joined = await members.joined(roomId)
   const authoriser = inviterAmong(
     [...joined.keys()].filter((id) => members.isLocal(id)),
@@ -50,6 +48,26 @@ export async function findAuthoriser(
   )
   if (!authoriser) throw refuse(400, 'M_UNABLE_TO_GRANT_JOIN', 'Nobody of this server may invite into the room')
   return authoriser
+}
+
+/** Of a room that this server has left, what it knows may be long untrue. */
+async function checkAllowed(members: Members, allowed: readonly RoomId[], userId: UserId): Promise<void> {
+  const rooms = await members.roomsOf(userId)
+  const known = members.isLocal(userId) ? allowed : await roomsWithLocals(members, allowed)
+  if (known.some((id) => rooms.get(id)?.membership === 'join')) return
+  if (known.length < allowed.length) {
+    throw refuse(
+      400,
+      'M_UNABLE_TO_AUTHORISE_JOIN',
+      'This server does not know who is in the rooms whose members may join',
+    )
+  }
+  throw forbidden('You are in none of the rooms whose members may join')
+}
+
+async function roomsWithLocals(members: Members, roomIds: readonly RoomId[]): Promise<RoomId[]> {
+  const present = await Promise.all(roomIds.map((id) => members.hasLocal(id)))
+  return roomIds.filter((_, index) => present[index])
 }
 
 /** The rooms whose members may join, by the content of the join rules. */

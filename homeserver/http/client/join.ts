@@ -1,6 +1,7 @@
 import { endpoint } from '../endpoint.ts'
 import { optionalContent } from './event-content.ts'
 import { roomIdOf } from './path-ids.ts'
+import { serversToAsk } from './servers-to-ask.ts'
 
 /** What a client sends with its join goes into the member event; signatures of identity servers do not. */
 const common = {
@@ -16,10 +17,10 @@ const common = {
 const joinById = endpoint({
   ...common,
   path: '/rooms/:roomId/join',
-  handle: async ({ params, who, body }, { memberships }) => {
+  handle: async ({ params, who, body, request }, { memberships }) => {
     const { third_party_signed: _signed, ...content } = body
     const roomId = roomIdOf(params)
-    await memberships.join(who, roomId, content)
+    await memberships.join(who, { roomId, servers: serversToAsk(request) }, content)
     return { room_id: roomId }
   },
 })
@@ -28,10 +29,10 @@ const joinById = endpoint({
 const join = endpoint({
   ...common,
   path: '/join/:roomIdOrAlias',
-  handle: async ({ params, who, body }, { memberships }) => {
+  handle: async ({ params, who, body, request }, { memberships }) => {
     const { third_party_signed: _signed, ...content } = body
-    const roomId = await memberships.roomNamed(params.roomIdOrAlias)
-    await memberships.join(who, roomId, content)
+    const { roomId, servers } = await memberships.roomNamed(params.roomIdOrAlias)
+    await memberships.join(who, { roomId, servers: [...serversToAsk(request), ...servers] }, content)
     return { room_id: roomId }
   },
 })

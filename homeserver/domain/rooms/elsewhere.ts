@@ -1,0 +1,83 @@
+/** Rooms that this server is not in: what our users change there, another server has to take. */
+import { forbidden, type MatrixError, refuse } from '../../core/errors.ts'
+import type { EventId, RoomId, UserId } from '../../core/ids.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { KeyedLock } from '../../platform/keyed-lock.ts'
+import type { Database } from '../../storage/database.ts'
+import type { MembershipRow } from '../../storage/memberships.ts'
+import { findRoom } from '../../storage/rooms.ts'
+import type { EventDraft } from './build.ts'
+import type { RemoteChange, RoomHooks } from './hooks.ts'
+import type { Members } from './members.ts'
+
+export interface ElsewhereParts {
+  readonly database: Database
+  readonly clock: Clock
+  readonly members: Members
+  readonly roomHooks: RoomHooks
+}
+
+export class Elsewhere {
+  readonly #parts: ElsewhereParts
+  /** Of two users who enter the same room, the second one finds it here. */
+  readonly #entering: KeyedLock
+
+  constructor(parts: ElsewhereParts) {
+    this.#parts = parts
+    this.#entering = new KeyedLock({ name: 'entering', clock: parts.clock })
+  }
+
+  isLocal(userId: UserId): boolean {
+    return this.#parts.members.isLocal(userId)
+  }
+
+  /** Throws `M_FORBIDDEN` where nobody talks with other servers. */
+  async invite(roomId: RoomId, draft: EventDraft & { readonly stateKey: UserId }): Promise<EventId> {
+    const [remote] = this.#parts.roomHooks.remoteRooms
+    if (!remote) throw forbidden(`${draft.stateKey} is on another server, which this server does not talk to`)
+    return await remote.invite(roomId, draft)
+  }
+
+  /** Joins a room that this server is in through one that can authorise it, as `refusal` says that nobody of ours can. */
+  async joinAuthorised(change: RemoteChange, refusal: MatrixError): Promise<EventId> {
+    const [remote] = this.#parts.roomHooks.remoteRooms
+    if (!remote) throw refusal
+    return await remote.join(change)
+  }
+
+  /** The event by which a user changed his own membership through another server; undefined where that is done here. */
+  async change(
+    change: RemoteChange,
+    current: MembershipRow | undefined,
+    isGuest: boolean,
+  ): Promise<EventId | undefined> {
+    const { roomId, content } = change
+    const [remote] = this.#parts.roomHooks.remoteRooms
+    if (!remote || (await this.#isHere(roomId))) return undefined
+    if (isGuest) throw refuse(403, 'M_GUEST_ACCESS_FORBIDDEN', 'Guests cannot enter rooms of other servers')
+    switch (content['membership']) {
+      case 'join':
+        return await this.#entering.run(roomId, async () =>
+          (await this.#isHere(roomId)) ? undefined : await remote.join(change),
+        )
+      case 'knock':
+        return await remote.knock(change)
+      case 'leave':
+        return isPending(current) ? await remote.leave(change) : undefined
+      default:
+        return undefined
+    }
+  }
+
+  /** A room that everybody has left may be entered again where it was. */
+  async #isHere(roomId: RoomId): Promise<boolean> {
+    const { database, members } = this.#parts
+    const joined = await members.joined(roomId)
+    if (joined.size > 0) return await members.hasLocal(roomId)
+    return (await findRoom(database, roomId))?.stateGroup !== undefined
+  }
+}
+
+function isPending(current: MembershipRow | undefined): boolean {
+  return current?.membership === 'invite' || current?.membership === 'knock'
+}

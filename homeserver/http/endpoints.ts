@@ -65,8 +65,6 @@ import { federatedHistoryEndpoints } from './server/history.ts'
 import { queryEndpoints } from './server/query.ts'
 import { versionEndpoints } from './server/version.ts'
 import { federatedStateEndpoints } from './server/state.ts'
-import { userDevicesEndpoints } from './server/user-devices.ts'
-import { userKeysEndpoints } from './server/user-keys.ts'
 import { wellKnownServerEndpoints } from './server/well-known.ts'
 
 /** Those that are there whether we talk with other servers or not. */
@@ -139,8 +137,6 @@ const federationEndpoints: readonly Endpoint[] = [
   ...queryEndpoints,
 ]
 
-  ...userDevicesEndpoints,
-  ...userKeysEndpoints,
   ...federatedStateEndpoints,
   ...federatedHistoryEndpoints,
 export const endpoints: readonly Endpoint[] = [...ownEndpoints, ...federationEndpoints]

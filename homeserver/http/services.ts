@@ -35,6 +35,7 @@ export interface Services
     HistoryServices,
     DirectoryServices,
     FederationServices,
+    AnswerServices,
     SyncServices,
     SearchServices {
   readonly config: Config

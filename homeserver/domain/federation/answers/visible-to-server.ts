@@ -5,7 +5,7 @@
  */
 import { encodeCanonical } from '../../../core/canonical-json.ts'
 import { type StateKey, stateKeyOf } from '../../../core/event.ts'
-import type { ServerName, UserId } from '../../../core/ids.ts'
+import type { ServerName } from '../../../core/ids.ts'
 import { redact } from '../../../core/redact.ts'
 import type { Database } from '../../../storage/database.ts'
 import type { StoredEvent } from '../../../storage/events.ts'
@@ -78,7 +78,7 @@ export class ServerVisibility {
   }
 }
 
-function isOf(origin: ServerName, userId: UserId | string): boolean {
+function isOf(origin: ServerName, userId: string): boolean {
   return userId.endsWith(`:${origin}`)
 }
 

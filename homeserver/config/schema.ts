@@ -37,6 +37,9 @@ const serverName = z
 const serverPattern = z
   .string({ error: 'server names' })
   .regex(/^[\w.*?:[\]-]+$/, { error: 'server names such as example.org or *.example.org' })
+const hostPattern = z
+  .string({ error: 'host names' })
+  .regex(/^[\w.*?:[\]-]+$/, { error: 'host names such as example.org or *.example.org' })
 const listenAddress = z
   .string({ error: 'host:port' })
   .regex(HOST_PORT, { error: 'host:port such as 127.0.0.1:9009' })
@@ -166,6 +169,7 @@ export const schema = z.strictObject({
       [],
       'Servers to ask for the signing keys of others that do not answer themselves. Profile community: matrix.org.',
     ),
+    device_names: flag(false, 'Tell other servers how people call their devices, such as "Phone of Kim".'),
   }),
   support: section('Whom people may turn to, told at /.well-known/matrix/support.', {
     matrix_id: z
@@ -201,6 +205,12 @@ export const schema = z.strictObject({
     store: choice(['disk', 's3'], 'disk', 'Where files are kept.'),
     path: text('Directory for files, also for those on their way to S3.', { otherwise: '<data_dir>/media' }),
     max_upload: size('100MiB', 'Largest file somebody may upload. The reverse proxy must allow it too.'),
+    previews: choice(
+      ['on', 'off'],
+      'on',
+      'Previews of pages behind links. The server fetches these pages for its users, none on private addresses.',
+    ),
+    previews_deny: list(hostPattern, [], 'Never fetch pages of these hosts, such as *.example.org.'),
     s3: section('An S3-compatible store, for store: s3.', {
       endpoint: httpUrl.meta({ description: 'Address of the service.', example: 'https://s3.example.org' }),
       region: textOr('us-east-1', 'Region used in signatures.'),

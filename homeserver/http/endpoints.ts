@@ -32,6 +32,7 @@ import { messagesEndpoints } from './client/messages.ts'
 import { notificationEndpoints } from './client/notifications.ts'
 import { openIdEndpoints } from './client/openid.ts'
 import { presenceEndpoints } from './client/presence.ts'
+import { previewUrlEndpoints } from './client/preview-url.ts'
 import { profileEndpoints } from './client/profile.ts'
 import { publicRoomsEndpoints } from './client/public-rooms.ts'
 import { pushRuleEndpoints } from './client/push-rules.ts'
@@ -60,11 +61,13 @@ import { versions } from './client/versions.ts'
 import { voipEndpoints } from './client/voip.ts'
 import { wellKnownEndpoints } from './client/well-known.ts'
 import type { Endpoint } from './endpoint.ts'
-import { serverKeysEndpoints } from './server/keys.ts'
 import { federatedHistoryEndpoints } from './server/history.ts'
+import { serverKeysEndpoints } from './server/keys.ts'
 import { queryEndpoints } from './server/query.ts'
-import { versionEndpoints } from './server/version.ts'
 import { federatedStateEndpoints } from './server/state.ts'
+import { userDevicesEndpoints } from './server/user-devices.ts'
+import { userKeysEndpoints } from './server/user-keys.ts'
+import { versionEndpoints } from './server/version.ts'
 import { wellKnownServerEndpoints } from './server/well-known.ts'
 
 /** Those that are there whether we talk with other servers or not. */
@@ -95,6 +98,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...receiptEndpoints,
   ...readMarkerEndpoints,
   ...presenceEndpoints,
+  ...previewUrlEndpoints,
   ...pushRuleEndpoints,
   ...pusherEndpoints,
   ...notificationEndpoints,
@@ -135,10 +139,12 @@ const federationEndpoints: readonly Endpoint[] = [
   ...wellKnownServerEndpoints,
   ...serverKeysEndpoints,
   ...queryEndpoints,
-]
-
+  ...userDevicesEndpoints,
+  ...userKeysEndpoints,
   ...federatedStateEndpoints,
   ...federatedHistoryEndpoints,
+]
+
 export const endpoints: readonly Endpoint[] = [...ownEndpoints, ...federationEndpoints]
 
 /** With `federation.mode: off` other servers find nothing here. */

@@ -9,6 +9,7 @@ import type { EphemeralServices } from '../domain/ephemeral/open-ephemeral.ts'
 import type { AnswerServices } from '../domain/federation/answers/open-answers.ts'
 import type { FederationServices } from '../domain/federation/open-federation.ts'
 import type { Media } from '../domain/media/media.ts'
+import type { UrlPreviews } from '../domain/media/previews/url-previews.ts'
 import type { MediaReader } from '../domain/media/reader.ts'
 import type { Thumbnails } from '../domain/media/thumbnails.ts'
 import type { PushServices } from '../domain/push/open-push.ts'
@@ -50,4 +51,5 @@ export interface Services
   readonly media: Media
   readonly mediaReader: MediaReader
   readonly thumbnails: Thumbnails
+  readonly urlPreviews: UrlPreviews | undefined
 }

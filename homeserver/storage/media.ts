@@ -23,7 +23,7 @@ export interface MediaRecord {
   readonly userId: UserId | undefined
   /** Undefined while the file has not come. */
   readonly content: MediaContent | undefined
-  /** Until when it may come. */
+  /** Until when it may come, or, of a copy for a while, until when it is kept. */
   readonly expiresTs: number | undefined
 }
 
@@ -70,14 +70,15 @@ function contentOf(row: MediaRow): MediaContent | undefined {
 export async function addMedia(
   tx: Tx,
   { server, mediaId }: Mxc,
-  { userId, createdTs }: { userId: UserId | undefined; createdTs: number },
+  { userId, createdTs, expiresTs }: { userId: UserId | undefined; createdTs: number; expiresTs?: number },
   { storageKey, contentType, fileName, size, sha256 }: MediaContent,
 ): Promise<boolean> {
+  const origin = [server, mediaId, userId ?? null, createdTs, expiresTs ?? null]
   const added = await tx.run(
     `insert into media
-       (server_name, media_id, user_id, created_ts, storage_key, content_type, file_name, size, sha256)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
-    [server, mediaId, userId ?? null, createdTs, storageKey, contentType, fileName ?? null, size, sha256],
+       (server_name, media_id, user_id, created_ts, expires_ts, storage_key, content_type, file_name, size, sha256)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
+    [...origin, storageKey, contentType, fileName ?? null, size, sha256],
   )
   return added === 1
 }
@@ -121,8 +122,26 @@ export async function fillMedia(
 }
 
 /** Forgets ids whose file did not come in time, and gives their number. */
-export async function removeExpiredMedia(tx: Tx, now: number): Promise<number> {
-  return await tx.run('delete from media where expires_ts <= ?', [now])
+export async function removeExpiredPromises(tx: Tx, now: number): Promise<number> {
+  return await tx.run('delete from media where expires_ts <= ? and storage_key is null', [now])
+}
+
+/** Forgets copies whose time is over, `limit` at most. Gives the names in the store of what nothing refers to any more. */
+export async function removeExpiredCopies(tx: Tx, now: number, limit: number): Promise<string[]> {
+  const copies = await tx.rows<Pick<ContentRow, 'storage_key'> & { server_name: string; media_id: string }>(
+    'select server_name, media_id, storage_key from media where expires_ts <= ? and storage_key is not null limit ?',
+    [now, limit],
+  )
+  const keys: (string | null)[] = []
+  for (const { server_name: server, media_id: mediaId, storage_key: key } of copies) {
+    const thumbnails = await tx.rows<Pick<ContentRow, 'storage_key'>>(
+      'select storage_key from media_thumbnails where server_name = ? and media_id = ?',
+      [server, mediaId],
+    )
+    keys.push(key, ...thumbnails.map((thumbnail) => thumbnail.storage_key))
+    await tx.run('delete from media where server_name = ? and media_id = ?', [server, mediaId])
+  }
+  return keys.filter((key) => key !== null)
 }
 
 /** Whether anything refers to this name in the store. */

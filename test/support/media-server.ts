@@ -15,6 +15,7 @@ import { createApp } from '../../homeserver/http/router.ts'
 import type { Services } from '../../homeserver/http/services.ts'
 import { type Clock, systemClock } from '../../homeserver/platform/clock.ts'
 import { Supervisor } from '../../homeserver/platform/lifecycle.ts'
+import { createFetcher } from '../../homeserver/platform/fetch.ts'
 import { Metrics } from '../../homeserver/platform/metrics.ts'
 import { Database } from '../../homeserver/storage/database.ts'
 import { migrate } from '../../homeserver/storage/migrate.ts'
@@ -51,11 +52,14 @@ export async function startMediaServer(
   opening.defer(() => database.close())
   await migrate(database)
   const metrics = new Metrics()
+  const fetch = createFetcher()
+  opening.defer(() => fetch.close())
   const { runnable, ...services } = await openMedia({
     config: settings,
     database,
     clock,
     metrics,
+    fetch,
     ...(remote ? { remote } : {}),
   })
   const supervisor = new Supervisor({ clock: systemClock })

@@ -3,13 +3,16 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../../config/schema.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { createFetcher } from '../../platform/fetch.ts'
+import { createFetcher, type Fetcher } from '../../platform/fetch.ts'
 import type { Service } from '../../platform/lifecycle.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Database } from '../../storage/database.ts'
 import { DiskStore } from './disk-store.ts'
+import { ImageCopies } from './image-copies.ts'
 import type { MediaStore } from './media-store.ts'
 import { Media, type RemoteMedia } from './media.ts'
+import { PageDescriber } from './previews/page-describer.ts'
+import { UrlPreviews } from './previews/url-previews.ts'
 import { MediaReader } from './reader.ts'
 import { S3Store } from './s3-store.ts'
 import { Spool } from './spool.ts'
@@ -21,6 +24,7 @@ export interface OpenMediaParts {
   readonly database: Database
   readonly clock: Clock
   readonly metrics: Metrics
+  readonly fetch: Fetcher
   readonly remote?: RemoteMedia
 }
 
@@ -28,21 +32,33 @@ export interface MediaServices {
   readonly media: Media
   readonly mediaReader: MediaReader
   readonly thumbnails: Thumbnails
+  /** Undefined where they are switched off. */
+  readonly urlPreviews: UrlPreviews | undefined
   readonly runnable: readonly Service[]
 }
 
-export async function openMedia({ config, database, clock, metrics, remote }: OpenMediaParts): Promise<MediaServices> {
+export async function openMedia({
+  config,
+  database,
+  clock,
+  metrics,
+  fetch,
+  remote,
+}: OpenMediaParts): Promise<MediaServices> {
   const store = await openStore(config, clock)
   const spool = await Spool.open(join(config.media.path, 'incoming'), { store, clock })
   const mediaReader = new MediaReader({ store, spool, metrics })
   const { server_name: serverName, media } = config
+  const images = new ImageCopies({ serverName, database, clock, spool })
+  const describer = new PageDescriber({ fetch, images, clock, deny: media.previews_deny })
   return {
     media: new Media({ serverName, maxBytes: media.max_upload, database, spool, clock, remote }),
     mediaReader,
     thumbnails: new Thumbnails({ database, reader: mediaReader, spool, clock, metrics }),
+    urlPreviews: media.previews === 'on' ? new UrlPreviews({ database, clock, metrics, describer }) : undefined,
     runnable: [
       { name: 'media store', stop: () => Promise.resolve(store.close?.()) },
-      new MediaSweeper({ database, spool, clock }),
+      new MediaSweeper({ database, store, spool, clock }),
     ],
   }
 }

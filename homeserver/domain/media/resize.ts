@@ -72,8 +72,8 @@ function encode(
   return [image.jpeg({ quality: 80 }), 'image/jpeg']
 }
 
-/** Loaded by the first thumbnail, so that a server without any does without its memory. */
-async function loadSharp(): Promise<typeof sharpModule> {
+/** Loaded when the first picture is looked at, so that a server without any does without its memory. */
+export async function loadSharp(): Promise<typeof sharpModule> {
   const { default: sharp } = await import('sharp')
   sharp.cache(false)
   sharp.concurrency(1)

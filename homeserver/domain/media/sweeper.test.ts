@@ -63,7 +63,7 @@ forEachDatabase(({ freshUrl }) => {
     const clock = new FakeClock(Date.now())
     const store = new DiskStore(directory.path)
     const spool = await Spool.open(join(directory.path, 'incoming'), { store, clock })
-    const sweeper = new MediaSweeper({ database: database.database, spool, clock })
+    const sweeper = new MediaSweeper({ database: database.database, store, spool, clock })
     const insert = `insert into media (server_name, media_id, created_ts, storage_key) values ('hs.test', 'id', 0, ?)`
     const crash = () => Promise.reject(new Error('the lights go out'))
 

@@ -11,7 +11,7 @@ const capabilities = endpoint({
   since: ['r0', 'v3'],
   auth: 'user',
   limit: 'read',
-  handle: ({ who }, { config }) => ({
+  handle: ({ who }, { config, urlPreviews }) => ({
     capabilities: {
       'm.room_versions': { default: config.rooms.default_version, available: availableVersions },
       'm.change_password': enabled,
@@ -22,6 +22,7 @@ const capabilities = endpoint({
       'uk.tcpip.msc4133.profile_fields': enabled,
       'm.get_login_token': enabled,
       'org.matrix.msc3882.get_login_token': enabled,
+      'io.element.msc4452.preview_url': { enabled: urlPreviews !== undefined },
       ...(who.isAdmin ? { 'm.account_moderation': { lock: true, suspend: true } } : {}),
     },
   }),

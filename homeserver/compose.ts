@@ -4,6 +4,7 @@ import { openAccountData } from './domain/account-data/open-account-data.ts'
 import type { AccountHooks } from './domain/accounts/hooks.ts'
 import { openAccounts } from './domain/accounts/open-accounts.ts'
 import { OpenIdTokens } from './domain/accounts/openid-tokens.ts'
+import type { DeviceHooks } from './domain/devices/hooks.ts'
 import { openDevices } from './domain/devices/open-devices.ts'
 import { openDirectory } from './domain/directory/open-directory.ts'
 import { openEphemeral } from './domain/ephemeral/open-ephemeral.ts'
@@ -37,14 +38,20 @@ export interface Composition {
 }
 
 export async function compose(foundation: Foundation): Promise<Composition> {
-  const { config, clock, metrics, database, bus, streams } = foundation
+  const { config, clock, metrics, database, bus } = foundation
   const hooks: AccountHooks = { devices: [], departures: [], profiles: [], remoteProfiles: [] }
   const { authenticator, runnable: accountsRunnable, ...accounts } = await openAccounts({ ...foundation, hooks })
   const openIdTokens = new OpenIdTokens(foundation)
   hooks.departures.push(openIdTokens)
   const accountData = openAccountData(foundation)
   hooks.devices.push(accountData.accountData)
-  const devices = openDevices({ database, streams, clock, serverName: config.server_name, hooks })
+  const deviceHooks: DeviceHooks = { announcements: [], remoteKeys: [] }
+  const devices = openDevices({
+    ...foundation,
+    serverName: config.server_name,
+    namesDevices: config.federation.device_names,
+    hooks: { ...hooks, ...deviceHooks },
+  })
   const events = new EventCache({ database, bus })
   const members = new Members({ database, bus, serverName: config.server_name })
   const roomServers = new RoomServers({ members, bus })

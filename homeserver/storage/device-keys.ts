@@ -1,6 +1,6 @@
 /** The identity keys of devices, as canonical JSON. */
 import type { DeviceId, UserId } from '../core/ids.ts'
-import { type Conn, rowsIn, type Tx } from './database.ts'
+import { type Conn, insertMany, rowsIn, type Tx } from './database.ts'
 
 export interface StoredDeviceKeys {
   readonly userId: UserId
@@ -21,7 +21,7 @@ interface Row {
 export async function listDeviceKeys(conn: Conn, userIds: readonly UserId[]): Promise<StoredDeviceKeys[]> {
   const rows = await rowsIn<Row>(
     conn,
-    `select k.user_id, k.device_id, k.keys, d.display_name
+    `select k.user_id, k.device_id, k.keys, coalesce(d.display_name, k.display_name) as display_name
        from device_keys k
        left join devices d on d.user_id = k.user_id and d.device_id = k.device_id
       where k.user_id in (?)`,
@@ -48,6 +48,17 @@ export async function setDeviceKeys(tx: Tx, userId: UserId, deviceId: DeviceId, 
     `insert into device_keys (user_id, device_id, keys) values (?, ?, ?)
        on conflict (user_id, device_id) do update set keys = excluded.keys`,
     [userId, deviceId, keys],
+  )
+}
+
+/** Devices of other servers' users. */
+export async function setRemoteDeviceKeys(tx: Tx, devices: readonly StoredDeviceKeys[]): Promise<void> {
+  await insertMany(
+    tx,
+    'device_keys',
+    ['user_id', 'device_id', 'keys', 'display_name'],
+    devices.map(({ userId, deviceId, keys, displayName }) => [userId, deviceId, keys, displayName]),
+    `on conflict (user_id, device_id) do update set keys = excluded.keys, display_name = excluded.display_name`,
   )
 }
 

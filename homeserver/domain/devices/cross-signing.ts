@@ -98,7 +98,7 @@ export class CrossSigning {
         usages.filter((usage) => !given.has(usage)),
       )
     if (given.has('master') || given.has('user_signing')) await removeUserSignaturesBy(tx, userId)
-    await this.#deviceLists.announce(tx, userId)
+    await this.#deviceLists.announce(tx, userId, { crossSigning: true })
   }
 
   async #masterKey(tx: Tx, userId: UserId): Promise<string | undefined> {

@@ -20,7 +20,7 @@ export class KeysDeparture implements Departure {
       await removeCrossSigningKeys(tx, userId, usages)
       await removeUserSignaturesBy(tx, userId)
       await removeBackups(tx, userId)
-      await this.#deviceLists.announce(tx, userId)
+      await this.#deviceLists.announce(tx, userId, { crossSigning: true })
     })
   }
 }

@@ -59,6 +59,6 @@ export class DeviceKeys {
     const text = storedText(isSame ? withSignatures(old, userId, signaturesOf(keys, userId)) : keys)
     if (text === known) return
     await setDeviceKeys(tx, userId, deviceId, text)
-    await this.#deviceLists.announce(tx, userId)
+    await this.#deviceLists.announce(tx, userId, { devices: [deviceId] })
   }
 }

@@ -20,7 +20,7 @@ class World implements AsyncDisposable {
   private constructor(database: Database, streams: Streams, bus: MemoryBus) {
     this.#database = database
     this.#streams = streams
-    this.deviceLists = new DeviceLists({ database, streams })
+    this.deviceLists = new DeviceLists({ database, streams, announcements: [] })
     bus.subscribe(({ stream, keys }) => stream === 'device_lists' && this.bells.push(keys))
   }
 
@@ -60,7 +60,7 @@ class World implements AsyncDisposable {
   }
 
   async announce(userId: UserId): Promise<void> {
-    await this.#database.transaction('announce', (tx) => this.deviceLists.announce(tx, userId))
+    await this.#database.transaction('announce', (tx) => this.deviceLists.announce(tx, userId, {}))
   }
 
   here(): Positions {

@@ -10,6 +10,7 @@ import {
 } from '../../storage/device-lists.ts'
 import { listJoinedRooms, listMembers } from '../../storage/memberships.ts'
 import type { Positions, Streams } from '../../storage/streams.ts'
+import type { ChangedKeys, KeyAnnouncement } from './hooks.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3keyschanges */
 export interface DeviceListChanges {
@@ -23,14 +24,22 @@ type Place = Pick<Positions, 'events' | 'device_lists'>
 export class DeviceLists {
   readonly #database: Database
   readonly #streams: Streams
+  readonly #announcements: readonly KeyAnnouncement[]
 
-  constructor({ database, streams }: { database: Database; streams: Streams }) {
-    this.#database = database
-    this.#streams = streams
+  constructor(parts: { database: Database; streams: Streams; announcements: readonly KeyAnnouncement[] }) {
+    this.#database = parts.database
+    this.#streams = parts.streams
+    this.#announcements = parts.announcements
   }
 
-  /** To be called whenever what `/keys/query` says about a user changes: keys, signatures, names, devices. */
-  async announce(tx: Tx, userId: UserId): Promise<void> {
+  /** To be called whenever what `/keys/query` says about a user of ours changes: keys, signatures, names, devices. */
+  async announce(tx: Tx, userId: UserId, changed: ChangedKeys): Promise<void> {
+    await this.tellOurs(tx, userId)
+    for (const announcement of this.#announcements) await announcement.keysChanged(tx, userId, changed)
+  }
+
+  /** Tells only users of ours, also of changes elsewhere. */
+  async tellOurs(tx: Tx, userId: UserId): Promise<void> {
     const rooms = await listJoinedRooms(tx, userId)
     const streamId = this.#streams.reserve(tx, 'device_lists', 1, { users: [userId], rooms })
     await setDeviceListChange(tx, userId, streamId)

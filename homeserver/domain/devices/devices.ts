@@ -54,7 +54,7 @@ export class Devices implements DeviceBelongings {
     checkName(displayName)
     await this.#database.transaction('rename device', async (tx) => {
       if (!(await setDeviceName(tx, userId, deviceId, displayName))) throw noDevice()
-      await this.#deviceLists.announce(tx, userId)
+      await this.#deviceLists.announce(tx, userId, { devices: [deviceId] })
     })
   }
 
@@ -77,7 +77,7 @@ export class Devices implements DeviceBelongings {
       await removeDehydratedDevice(tx, userId, deviceId)
       this.#oneTimeKeys.forget(tx, userId, deviceId)
     }
-    await this.#deviceLists.announce(tx, userId)
+    await this.#deviceLists.announce(tx, userId, { devices: deviceIds })
   }
 }
 

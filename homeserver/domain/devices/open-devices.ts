@@ -11,8 +11,10 @@ import { DeviceKeys } from './device-keys.ts'
 import { DeviceLists } from './device-lists.ts'
 import { Devices } from './devices.ts'
 import { KeyBackup } from './key-backup.ts'
+import type { DeviceHooks } from './hooks.ts'
 import { KeyDirectory } from './key-directory.ts'
 import { OneTimeKeys } from './one-time-keys.ts'
+import { PublishedKeys } from './published-keys.ts'
 import { KeySignatures } from './signatures.ts'
 import { ToDevice } from './to-device.ts'
 
@@ -22,6 +24,7 @@ export interface DeviceServices {
   readonly deviceKeys: DeviceKeys
   readonly oneTimeKeys: OneTimeKeys
   readonly keyDirectory: KeyDirectory
+  readonly publishedKeys: PublishedKeys
   readonly crossSigning: CrossSigning
   readonly keySignatures: KeySignatures
   readonly toDevice: ToDevice
@@ -34,10 +37,11 @@ export function openDevices(parts: {
   streams: Streams
   clock: Clock
   serverName: ServerName
-  hooks: AccountHooks
+  namesDevices: boolean
+  hooks: AccountHooks & DeviceHooks
 }): DeviceServices {
-  const { database, streams, clock, serverName, hooks } = parts
-  const deviceLists = new DeviceLists({ database, streams })
+  const { database, streams, clock, serverName, namesDevices, hooks } = parts
+  const deviceLists = new DeviceLists({ database, streams, announcements: hooks.announcements })
   const oneTimeKeys = new OneTimeKeys({ database })
   const devices = new Devices({ database, streams, clock, deviceLists, oneTimeKeys })
   const deviceKeys = new DeviceKeys({ database, deviceLists, oneTimeKeys })
@@ -48,7 +52,8 @@ export function openDevices(parts: {
     deviceLists,
     deviceKeys,
     oneTimeKeys,
-    keyDirectory: new KeyDirectory({ database, serverName, oneTimeKeys }),
+    keyDirectory: new KeyDirectory({ database, serverName, oneTimeKeys, remoteKeys: hooks.remoteKeys }),
+    publishedKeys: new PublishedKeys({ database, serverName, oneTimeKeys, namesDevices }),
     crossSigning: new CrossSigning({ database, deviceLists }),
     keySignatures: new KeySignatures({ database, streams, deviceLists }),
     toDevice: new ToDevice({ database, streams, clock }),

@@ -2,12 +2,13 @@
 import { isJsonObject } from '../../core/canonical-json.ts'
 import { MatrixError, notFound } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
-import { isUserId, type UserId } from '../../core/ids.ts'
+import { type DeviceId, isUserId, type UserId } from '../../core/ids.ts'
 import {
   listCrossSigningKeys,
   setCrossSigningKey,
   setUserSignatures,
   type StoredCrossSigningKey,
+  type Usage,
   type UserSignature,
 } from '../../storage/cross-signing.ts'
 import type { Database, Tx } from '../../storage/database.ts'
@@ -33,6 +34,8 @@ export type SignatureFailures = Record<string, Record<string, { readonly errcode
 
 /** What can be signed, and how to keep it then. */
 interface Target {
+  /** Undefined for a device. */
+  readonly usage: Usage | undefined
   readonly keys: SignedKeys
   readonly save: (tx: Tx, text: string) => Promise<void>
 }
@@ -68,16 +71,18 @@ export class KeySignatures {
         }
       }
       const own = await ownKeys(tx, signer)
-      let announced = false
+      const devices: DeviceId[] = []
+      let crossSigning = false
       for (const [keyId, value] of Object.entries(upload[signer] ?? {})) {
         await attempt(signer, keyId, async () => {
           const signed = signOwn(own, signer, keyId, value)
           if (!signed) return
           await signed.target.save(tx, storedText(signed.keys))
-          announced = true
+          if (signed.target.usage === undefined) devices.push(keyId)
+          else crossSigning = true
         })
       }
-      if (announced) await this.#deviceLists.announce(tx, signer)
+      if (devices.length > 0 || crossSigning) await this.#deviceLists.announce(tx, signer, { devices, crossSigning })
       const others = Object.keys(upload).filter((userId) => userId !== signer)
       const masterKeys = await masterKeysOf(tx, others.filter(isUserId))
       const signatures: UserSignature[] = []
@@ -108,13 +113,17 @@ async function ownKeys(tx: Tx, userId: UserId): Promise<OwnKeys> {
   const signing = new Map<string, string>()
   for (const { deviceId, keys: text } of devices) {
     const keys = parseStored(text)
-    targets.set(deviceId, { keys, save: (inTx, changed) => setDeviceKeys(inTx, userId, deviceId, changed) })
+    targets.set(deviceId, {
+      keys,
+      usage: undefined,
+      save: (inTx, changed) => setDeviceKeys(inTx, userId, deviceId, changed),
+    })
     const publicKey = keys.keys[`ed25519:${deviceId}`]
     if (publicKey !== undefined) signing.set(`ed25519:${deviceId}`, publicKey)
   }
   for (const key of crossSigning) {
     const save = (inTx: Tx, keys: string): Promise<void> => setCrossSigningKey(inTx, { ...key, keys })
-    if (key.usage === 'master') targets.set(key.publicKey, { keys: parseStored(key.keys), save })
+    if (key.usage === 'master') targets.set(key.publicKey, { keys: parseStored(key.keys), usage: key.usage, save })
     signing.set(`ed25519:${key.publicKey}`, key.publicKey)
   }
   return { targets, signing }

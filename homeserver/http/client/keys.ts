@@ -12,6 +12,13 @@ const keyObjects = z.record(z.string(), z.custom<Json>()).optional()
 /** Bodies as large as Synapse takes them. */
 const maxBody = 8 * 1024 * 1024
 
+/** How long each other server may take, in milliseconds. */
+const timeout = z
+  .number()
+  .nonnegative()
+  .default(10_000)
+  .transform((ms) => Math.min(ms, 60_000))
+
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysupload */
 const upload = endpoint({
   method: 'POST',
@@ -35,9 +42,9 @@ const query = endpoint({
   limit: 'keys',
   whileSuspended: true,
   maxBody,
-  body: z.object({ device_keys: z.record(z.string(), z.array(z.string())) }),
+  body: z.object({ device_keys: z.record(z.string(), z.array(z.string())), timeout }),
   handle: async ({ who, body }, { keyDirectory }) =>
-    new JsonText(await keyDirectory.query(who.userId, body.device_keys)),
+    new JsonText(await keyDirectory.query(who.userId, body.device_keys, body.timeout)),
 })
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysclaim */
@@ -49,8 +56,9 @@ const claim = endpoint({
   limit: 'keys',
   whileSuspended: true,
   maxBody,
-  body: z.object({ one_time_keys: z.record(z.string(), z.record(z.string(), z.string())) }),
-  handle: async ({ body }, { keyDirectory }) => new JsonText(await keyDirectory.claim(body.one_time_keys)),
+  body: z.object({ one_time_keys: z.record(z.string(), z.record(z.string(), z.string())), timeout }),
+  handle: async ({ body }, { keyDirectory }) =>
+    new JsonText(await keyDirectory.claim(body.one_time_keys, body.timeout)),
 })
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3keyschanges */

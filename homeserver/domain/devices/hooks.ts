@@ -1,0 +1,42 @@
+/** What devices tell to and ask of those who talk with other servers: `compose.ts` fills these lists. */
+import type { DeviceId, ServerName, UserId } from '../../core/ids.ts'
+import type { StoredCrossSigningKey } from '../../storage/cross-signing.ts'
+import type { Tx } from '../../storage/database.ts'
+import type { StoredDeviceKeys } from '../../storage/device-keys.ts'
+import type { Claim, ClaimedKey } from '../../storage/one-time-keys.ts'
+
+/** What is different about a user's keys. Devices may be new, have other keys or another name, or be gone. */
+export interface ChangedKeys {
+  readonly devices?: readonly DeviceId[]
+  readonly crossSigning?: boolean
+}
+
+/** Whoever has to tell others of it. */
+export interface KeyAnnouncement {
+  /** In the transaction that changes the keys. */
+  keysChanged(tx: Tx, userId: UserId, changed: ChangedKeys): Promise<void>
+}
+
+/** Servers that could not be asked, and why. */
+export type KeyFailures = Readonly<Record<ServerName, { readonly status: number; readonly message: string }>>
+
+export interface RemoteKeyAnswer {
+  /** Users whose keys are stored here, and up to date. */
+  readonly stored: readonly UserId[]
+  /** Users with whom nobody here shares a room, and their keys, of which nothing is kept. */
+  readonly strangers: readonly UserId[]
+  readonly devices: readonly StoredDeviceKeys[]
+  readonly crossSigning: readonly StoredCrossSigningKey[]
+  readonly failures: KeyFailures
+}
+
+/** Whoever knows the keys of other servers' users. `timeoutMs` is for each server; none is waited for longer. */
+export interface RemoteKeys {
+  query(userIds: readonly UserId[], timeoutMs: number): Promise<RemoteKeyAnswer>
+  claim(claims: readonly Claim[], timeoutMs: number): Promise<{ keys: readonly ClaimedKey[]; failures: KeyFailures }>
+}
+
+export interface DeviceHooks {
+  readonly announcements: KeyAnnouncement[]
+  readonly remoteKeys: RemoteKeys[]
+}

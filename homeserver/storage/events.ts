@@ -110,6 +110,29 @@ export async function insertEvents(tx: Tx, rows: readonly EventRow[]): Promise<v
   )
 }
 
+/** Gives outliers their place: they were checked again, as events of their room. */
+export async function placeEvents(tx: Tx, rows: readonly EventRow[]): Promise<void> {
+  for (const row of rows) {
+    await tx.run(
+      `update events set stream_id = ?, state_group = ?, replaces_nid = ?, status = ?, redacted_by = ?, thread_root = ?,
+              push = ?, json = ?, content_at = ?, content_length = ? where nid = ?`,
+      [
+        row.stream_id,
+        row.state_group,
+        row.replaces_nid,
+        row.status,
+        row.redacted_by,
+        row.thread_root,
+        row.push,
+        row.json,
+        row.content_at,
+        row.content_length,
+        row.nid,
+      ],
+    )
+  }
+}
+
 /** Those of the events that we have, outliers and rejected ones included, in no order. */
 export async function listEvents(conn: Conn, eventIds: readonly EventId[]): Promise<StoredEvent[]> {
   const rows = await rowsIn<EventRow>(
@@ -178,6 +201,29 @@ export async function listTransactions(
   )
 }
 
+/** Remembers redactions that came before what they redact. */
+export async function addEarlyRedactions(
+  tx: Tx,
+  redactions: readonly { readonly targetId: EventId; readonly redactionId: EventId }[],
+): Promise<void> {
+  await insertMany(
+    tx,
+    'early_redactions',
+    ['target_id', 'redaction_id'],
+    redactions.map(({ targetId, redactionId }) => [targetId, redactionId]),
+    'on conflict (target_id, redaction_id) do nothing',
+  )
+}
+
+/** The redactions of an event that came before it. */
+export async function listEarlyRedactions(conn: Conn, targetId: EventId): Promise<EventId[]> {
+  const rows = await conn.rows<{ redaction_id: EventId }>(
+    'select redaction_id from early_redactions where target_id = ? order by redaction_id limit 20',
+    [targetId],
+  )
+  return rows.map(({ redaction_id }) => redaction_id)
+}
+
 export interface RelationRow {
   readonly event_nid: number
   readonly room_id: RoomId
@@ -233,4 +279,10 @@ export async function lastNid(conn: Conn): Promise<number> {
     'select max(nid) as nid from (select max(nid) as nid from events union all select max(id) as nid from state_groups) as ids',
   )
   return row?.nid ?? 0
+}
+
+/** The lowest place of an event in the stream: what came from before our time counts down from zero. */
+export async function lowestStreamId(conn: Conn): Promise<number> {
+  const row = await conn.row<{ lowest: number | null }>('select min(stream_id) as lowest from events')
+  return Math.min(row?.lowest ?? 0, 0)
 }

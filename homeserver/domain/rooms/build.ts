@@ -19,6 +19,7 @@ import type { Signer } from '../../core/signing.ts'
 import type { Redaction, StoredEvent } from '../../storage/events.ts'
 import type { Extremity } from '../../storage/rooms.ts'
 import type { StateGroup, StateGroups } from '../../storage/state-groups.ts'
+import type { Arrival } from './arrival.ts'
 import type { EventCache } from './event-cache.ts'
 import type { HeadView } from './head.ts'
 import { relationOf } from './relation.ts'
@@ -44,13 +45,15 @@ export interface BuiltEvent extends FinishedEvent {
   readonly nid: number
   readonly version: RoomVersion
   readonly draft: EventDraft
-  /** The group of the state after the event. */
-  readonly stateGroup: number
+  /** The group of the state after the event; undefined in a room that we are not in. */
+  readonly stateGroup: number | undefined
   readonly newGroup: StateGroup | undefined
   readonly replacesNid: number | undefined
   readonly threadRoot: EventId | undefined
   /** What becomes of the event it redacts. */
   readonly redaction: Redaction | undefined
+  /** Present for events that were not built here. */
+  readonly arrival?: Arrival
 }
 
 export interface BuildParts {
@@ -111,7 +114,7 @@ export function build(draft: EventDraft, view: HeadView, parts: BuildParts): Bui
   if (target && built.redaction) forgetState(target, view, version)
   view.stateGroup = built.stateGroup
   view.extremities = [extremityOf(finished, version)]
-  view.addEvent(finished)
+  view.addEvent(built)
   return built
 }
 

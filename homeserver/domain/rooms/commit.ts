@@ -3,18 +3,22 @@
  * transaction has few statements, whatever the number of its events.
  */
 import { isJsonObject, topLevelSpan } from '../../core/canonical-json.ts'
-import type { RoomId, UserId } from '../../core/ids.ts'
+import { stateKeyOf } from '../../core/event.ts'
+import type { RoomId } from '../../core/ids.ts'
 import type { Conn, Database, Tx } from '../../storage/database.ts'
 import {
+  addEarlyRedactions,
   eventStatus,
   type EventRow,
   insertEvents,
   insertRelations,
+  placeEvents,
   redactEvent,
   type RelationRow,
   StoredEvent,
 } from '../../storage/events.ts'
-import { findMembershipBy, type Membership, type MembershipRow, setMemberships } from '../../storage/memberships.ts'
+import { addGaps, closeGaps } from '../../storage/gaps.ts'
+import { findMembershipBy, type MembershipRow, setMemberships } from '../../storage/memberships.ts'
 import {
   applyStateChanges,
   type RoomRow,
@@ -25,6 +29,8 @@ import {
 } from '../../storage/rooms.ts'
 import { insertStateGroups } from '../../storage/state-groups.ts'
 import type { Streams } from '../../storage/streams.ts'
+import { setStrippedState } from '../../storage/stripped-states.ts'
+import { membershipAfter, membershipRow, stateChangeOf } from './arrival.ts'
 import type { BuiltEvent } from './build.ts'
 import type { EventCache } from './event-cache.ts'
 import type { EventNews } from './news.ts'
@@ -34,9 +40,8 @@ import { relationOf } from './relation.ts'
 export interface Unit {
   readonly roomId: RoomId
   readonly events: readonly BuiltEvent[]
-  /** The room after them. */
-  readonly room: RoomRow
-  readonly stats: RoomStats
+  /** The room after them; undefined for one that we are not in. */
+  readonly head: { readonly room: RoomRow; readonly stats: RoomStats } | undefined
 }
 
 /** What rooms ask push rules: whom each event notifies, in the form stored with it. Declared here, fulfilled by push. */
@@ -155,26 +160,33 @@ export class Committer {
   async #write(tx: Tx, units: readonly Unit[]): Promise<StoredEvent[]> {
     const { streams, push, events: cache, companions = [] } = this.#parts
     const built = units.flatMap((unit) => unit.events)
-    const notified = await push.evaluate(tx, built)
-    const rooms = new Map(units.map((unit) => [unit.roomId, unit])) // the last of each room
+    const shown = built.filter(isShown)
+    const columns = await push.evaluate(tx, shown)
+    const notified = new Map(shown.map((event, index) => [event, columns[index] ?? null]))
+    const heads = new Map(units.flatMap(({ roomId, head }) => (head ? [[roomId, head] as const] : []))) // the last of each
     let stored: StoredEvent[] = []
     tx.onCommit(() => {
       for (const event of stored) cache.put(event)
     })
-    const users = built.flatMap(({ pdu }) => (pdu.type === 'm.room.member' ? (pdu.state_key ?? []) : []))
     const news: { [Part in keyof EventNews]: EventNews[Part][number][] } = {
       events: [],
       changes: [],
       memberships: [],
       redacted: [],
     }
-    const keys = { rooms: [...rooms.keys()], users }
-    const first = streams.reserve(tx, 'events', built.length, keys, news satisfies EventNews)
-    stored = built.map((event, index) => storedEvent(event, first + index, notified[index] ?? null))
-    news.events.push(...stored)
-    news.changes.push(...stored.flatMap((event) => stateChange(event) ?? []))
-    const memberships = stored.flatMap((event) => membershipOf(event) ?? [])
-    news.memberships.push(...new Map(memberships.map((row) => [`${row.room_id} ${row.user_id}`, row])).values())
+    const keys = { rooms: [...new Set(shown.map(({ roomId }) => roomId))], users: shown.flatMap(usersOf) }
+    let next = shown.length > 0 ? streams.reserve(tx, 'events', shown.length, keys, news satisfies EventNews) : 0
+    const memberships = new Map<string, MembershipRow>()
+    stored = built.map((event) => {
+      if (!notified.has(event)) return storedEvent(event, null, null)
+      const streamId = next++
+      news.changes.push(...changesOf(event, streamId))
+      for (const row of membershipsOf(event, streamId)) memberships.set(`${row.room_id} ${row.user_id}`, row)
+      return storedEvent(event, streamId, notified.get(event) ?? null)
+    })
+    const visible = stored.filter(({ row }) => row.stream_id !== null)
+    news.events.push(...visible)
+    news.memberships.push(...memberships.values())
 
     await insertStateGroups(
       tx,
@@ -182,22 +194,26 @@ export class Committer {
     )
     await insertEvents(
       tx,
-      stored.map(({ row }) => row),
+      stored.filter((_, index) => built[index]?.arrival?.isStored !== true).map(({ row }) => row),
     )
     await insertRelations(
       tx,
-      stored.flatMap((event) => relationRow(event) ?? []),
+      visible.flatMap((event) => relationRow(event) ?? []),
     )
     await applyStateChanges(tx, news.changes)
     await setMemberships(tx, news.memberships)
-    await setRooms(
-      tx,
-      [...rooms.values()].map(({ room }) => room),
+    if (heads.size > 0) {
+      await setRooms(
+        tx,
+        [...heads.values()].map(({ room }) => room),
+      )
+    }
+    const moved = new Set(
+      built.filter(({ newGroup, redaction, arrival }) => newGroup ?? redaction ?? arrival).map(({ roomId }) => roomId),
     )
-    const moved = new Set(built.filter(({ newGroup, redaction }) => newGroup ?? redaction).map(({ roomId }) => roomId))
     await setRoomStats(
       tx,
-      [...rooms.values()].filter(({ roomId }) => moved.has(roomId)).map(({ stats }) => stats),
+      [...heads].filter(([roomId]) => moved.has(roomId)).map(([, { stats }]) => stats),
     )
     for (const { roomId, redaction } of built) {
       if (!redaction) continue
@@ -206,13 +222,79 @@ export class Committer {
       const membership = await findMembershipBy(tx, roomId, redaction.eventId)
       if (membership) news.memberships.push(membership) // without the name that it showed
     }
-    for (const companion of companions) await companion.write(tx, stored)
+    if (built.some(({ arrival }) => arrival)) await writeArrivals(tx, built, stored)
+    for (const companion of companions) await companion.write(tx, visible)
     return stored
   }
 }
 
-function storedEvent(event: BuiltEvent, streamId: number, push: string | null): StoredEvent {
-  const { nid, eventId, roomId, pdu, json, stateGroup, replacesNid, threadRoot, draft } = event
+/** Whether clients get to see the event: only these have a place in the stream. */
+function isShown({ arrival }: BuiltEvent): boolean {
+  return !arrival || arrival.status === eventStatus.accepted
+}
+
+/** What only events of other servers bring with them. */
+export async function writeArrivals(
+  tx: Tx,
+  built: readonly BuiltEvent[],
+  stored: readonly StoredEvent[],
+): Promise<void> {
+  const arrived = built.flatMap((event) => (event.arrival ? [{ ...event, arrival: event.arrival }] : []))
+  await placeEvents(
+    tx,
+    stored.filter((_, index) => built[index]?.arrival?.isStored === true).map(({ row }) => row),
+  )
+  await addGaps(
+    tx,
+    arrived.flatMap(({ roomId, eventId, arrival }) =>
+      arrival.missingParents.map((missingId) => ({ roomId, missingId, childId: eventId })),
+    ),
+  )
+  for (const [roomId, events] of Map.groupBy(arrived, (event) => event.roomId)) {
+    await closeGaps(
+      tx,
+      roomId,
+      events.map(({ eventId }) => eventId),
+    )
+  }
+  await addEarlyRedactions(
+    tx,
+    arrived.flatMap(({ eventId, arrival: { redactsLater } }) =>
+      redactsLater ? [{ targetId: redactsLater, redactionId: eventId }] : [],
+    ),
+  )
+  for (const { nid, arrival } of arrived) {
+    if (arrival.strippedState) await setStrippedState(tx, nid, arrival.strippedState)
+  }
+}
+
+function changesOf(event: BuiltEvent, streamId: number): StateChange[] {
+  const { arrival, pdu, roomId, nid, replacesNid } = event
+  if (arrival) return arrival.changes.map((change) => stateChangeOf(change, event, streamId))
+  if (pdu.state_key === undefined) return []
+  return [{ roomId, streamId, type: pdu.type, stateKey: pdu.state_key, nid, prevNid: replacesNid }]
+}
+
+function membershipsOf(event: BuiltEvent, streamId: number): MembershipRow[] {
+  const { arrival, nid } = event
+  if (arrival && !arrival.strippedState) {
+    return arrival.changes.flatMap((change) => membershipAfter(change, streamId) ?? [])
+  }
+  const row = membershipRow({ nid, event }, streamId)
+  return row ? [row] : []
+}
+
+/** Whose membership an event changes. */
+function usersOf({ arrival, pdu }: BuiltEvent): string[] {
+  if (!arrival || arrival.strippedState) return pdu.type === 'm.room.member' ? [pdu.state_key ?? ''] : []
+  return arrival.changes.flatMap(({ key }) => (key.startsWith(memberPrefix) ? [key.slice(memberPrefix.length)] : []))
+}
+
+const memberPrefix = stateKeyOf('m.room.member', '')
+
+/** An event as it is stored. */
+export function storedEvent(event: BuiltEvent, streamId: number | null, push: string | null): StoredEvent {
+  const { nid, eventId, roomId, pdu, json, stateGroup, replacesNid, threadRoot, draft, arrival } = event
   const content = topLevelSpan(json, 'content') ?? { start: 0, end: 0 }
   const row: EventRow = {
     nid,
@@ -224,10 +306,10 @@ function storedEvent(event: BuiltEvent, streamId: number, push: string | null): 
     state_key: pdu.state_key ?? null,
     sender: pdu.sender,
     origin_server_ts: pdu.origin_server_ts,
-    state_group: stateGroup,
+    state_group: stateGroup ?? null,
     replaces_nid: replacesNid ?? null,
-    status: eventStatus.accepted,
-    redacted_by: null,
+    status: arrival?.status ?? eventStatus.accepted,
+    redacted_by: arrival?.redactedBy ?? null,
     thread_root: threadRoot ?? null,
     push,
     txn_device: draft.transaction?.device ?? null,
@@ -239,36 +321,8 @@ function storedEvent(event: BuiltEvent, streamId: number, push: string | null): 
   return new StoredEvent(row, pdu)
 }
 
-function membershipOf({ row, pdu }: StoredEvent): MembershipRow | undefined {
-  if (row.type !== 'm.room.member' || row.state_key === null || row.stream_id === null) return undefined
-  const { membership, displayname, avatar_url: avatar } = pdu.content
-  return {
-    room_id: row.room_id,
-    user_id: row.state_key as UserId, // the authorisation rules have seen that it is one
-    membership: membership as Membership, // and that this is one of those there are
-    sender: row.sender,
-    event_nid: row.nid,
-    event_id: row.event_id,
-    stream_id: row.stream_id,
-    display_name: typeof displayname === 'string' ? displayname.replaceAll('\0', '') : null,
-    avatar_url: typeof avatar === 'string' ? avatar.replaceAll('\0', '') : null,
-    forgotten: 0,
-  }
-}
-
-function stateChange({ row }: StoredEvent): StateChange | undefined {
-  if (row.state_key === null || row.stream_id === null) return undefined
-  return {
-    roomId: row.room_id,
-    streamId: row.stream_id,
-    type: row.type,
-    stateKey: row.state_key,
-    nid: row.nid,
-    prevNid: row.replaces_nid ?? undefined,
-  }
-}
-
-function relationRow({ row, pdu }: StoredEvent): RelationRow | undefined {
+/** What is kept of its relation to another event. */
+export function relationRow({ row, pdu }: StoredEvent): RelationRow | undefined {
   const relation = isJsonObject(pdu.content) ? relationOf(pdu.content) : undefined
   if (!relation || row.stream_id === null) return undefined
   return {

@@ -1,11 +1,12 @@
 /**
  * The head of a room: what its next event is built on. Heads of active rooms are in memory, so that a send reads nothing.
  */
-import type { IdentifiedPdu, StateKey } from '../../core/event.ts'
+import type { StateKey } from '../../core/event.ts'
 import type { EventId, RoomId, UserId } from '../../core/ids.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
 import type { Extremity, RoomRow, RoomStats } from '../../storage/rooms.ts'
 import type { StateEntry } from '../../storage/state-groups.ts'
+import type { BuiltEvent } from './build.ts'
 
 export class RoomHead {
   readonly roomId: RoomId
@@ -18,7 +19,7 @@ export class RoomHead {
   readonly state: Map<StateKey, StateEntry>
   stats: RoomStats
   /** Events built and not yet committed, by id. */
-  readonly uncommitted = new Map<EventId, IdentifiedPdu>()
+  readonly uncommitted = new Map<EventId, BuiltEvent>()
 
   constructor(row: Omit<RoomRow, 'version'>, version: RoomVersion, state: Map<StateKey, StateEntry>, stats: RoomStats) {
     this.roomId = row.roomId
@@ -49,7 +50,7 @@ export class HeadView {
   stateGroup: number | undefined
   stats: RoomStats
   readonly #changes = new Map<StateKey, StateEntry>()
-  readonly #events = new Map<EventId, IdentifiedPdu>()
+  readonly #events = new Map<EventId, BuiltEvent>()
 
   constructor(head: RoomHead) {
     this.head = head
@@ -66,12 +67,12 @@ export class HeadView {
     this.#changes.set(key, entry)
   }
 
-  addEvent(event: IdentifiedPdu): void {
+  addEvent(event: BuiltEvent): void {
     this.#events.set(event.eventId, event)
   }
 
   /** An event that is not committed yet. */
-  uncommitted(eventId: EventId): IdentifiedPdu | undefined {
+  uncommitted(eventId: EventId): BuiltEvent | undefined {
     return this.#events.get(eventId) ?? this.head.uncommitted.get(eventId)
   }
 

@@ -3,23 +3,21 @@
  * the room's owner may be another process.
  */
 import { randomBytes } from 'node:crypto'
-import { notFound } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
 import type { EventId, RoomId, UserId } from '../../core/ids.ts'
-import { findRoomVersion, type RoomVersion } from '../../core/room-version.ts'
+import type { RoomVersion } from '../../core/room-version.ts'
 import type { Signer } from '../../core/signing.ts'
 import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { Lru } from '../../platform/lru.ts'
 import type { Database } from '../../storage/database.ts'
 import { lastNid } from '../../storage/events.ts'
-import { currentState, findRoom, findRoomStats } from '../../storage/rooms.ts'
 import { StateGroups } from '../../storage/state-groups.ts'
 import type { Streams } from '../../storage/streams.ts'
 import { build, type BuildParts, type BuiltEvent, type EventDraft, missingFor } from './build.ts'
 import { Committer, type Companion, type PushEvaluation } from './commit.ts'
 import type { EventCache } from './event-cache.ts'
 import { emptyStats, HeadView, RoomHead } from './head.ts'
+import { Heads } from './heads.ts'
 
 export interface SentEvent {
   readonly eventId: EventId
@@ -60,16 +58,12 @@ export interface WriterParts {
   readonly companions?: readonly Companion[]
 }
 
-/** Bytes of heads in memory. */
-const MAX_HEADS = 64 * 1024 * 1024
-
 export class LocalRoomWriter implements RoomWriter {
   readonly #parts: WriterParts
   readonly #build: BuildParts
   readonly #groups = new StateGroups()
   readonly #committer: Committer
-  readonly #heads = new Lru<RoomId, RoomHead>(MAX_HEADS, (head) => Math.min(head.weight, MAX_HEADS / 2))
-  readonly #loading = new Map<RoomId, Promise<RoomHead>>()
+  readonly #heads: Heads
   #lastCreatedTs = 0
 
   private constructor(parts: WriterParts, nid: number) {
@@ -85,6 +79,7 @@ export class LocalRoomWriter implements RoomWriter {
     this.#committer = new Committer(parts, (rooms) => {
       for (const roomId of rooms) this.#heads.delete(roomId)
     })
+    this.#heads = new Heads({ database: parts.database, committer: this.#committer })
   }
 
   static async open(parts: WriterParts): Promise<LocalRoomWriter> {
@@ -93,11 +88,11 @@ export class LocalRoomWriter implements RoomWriter {
 
   async send(roomId: RoomId, drafts: readonly EventDraft[]): Promise<readonly SentEvent[]> {
     for (;;) {
-      const head = this.#heads.get(roomId) ?? (await this.#load(roomId))
+      const head = this.#heads.peek(roomId) ?? (await this.#heads.load(roomId))
       await this.#warm(head, drafts)
       // Between the last await and the commit nothing else runs, so head and memory are as they were looked at.
       const view = new HeadView(head)
-      if (this.#heads.get(roomId) !== head || !this.#isWarm(view, drafts)) continue
+      if (this.#heads.peek(roomId) !== head || !this.#isWarm(view, drafts)) continue
       return await this.#commit(
         view,
         drafts.map((draft) => build(draft, view, this.#build)),
@@ -146,38 +141,11 @@ export class LocalRoomWriter implements RoomWriter {
   async #commit(view: HeadView, built: readonly BuiltEvent[]): Promise<readonly SentEvent[]> {
     const { head } = view
     view.keep()
-    this.#heads.set(head.roomId, head)
-    const unit = { roomId: head.roomId, events: built, room: head.toRow(), stats: head.stats }
+    this.#heads.set(head)
+    const unit = { roomId: head.roomId, events: built, head: { room: head.toRow(), stats: head.stats } }
     const stored = await this.#committer.commit(unit)
     for (const { eventId } of built) head.uncommitted.delete(eventId)
     return stored.map(({ eventId, row }) => ({ eventId, streamId: row.stream_id ?? 0 }))
-  }
-
-  async #load(roomId: RoomId): Promise<RoomHead> {
-    const running = this.#loading.get(roomId)
-    if (running) return await running
-    const loading = this.#read(roomId)
-    this.#loading.set(roomId, loading)
-    try {
-      const head = await loading
-      this.#heads.set(roomId, head)
-      return head
-    } finally {
-      this.#loading.delete(roomId)
-    }
-  }
-
-  async #read(roomId: RoomId): Promise<RoomHead> {
-    await this.#committer.settled(roomId) // else the database would be behind a head that has just left memory
-    const { database } = this.#parts
-    const [room, state, stats] = await Promise.all([
-      findRoom(database, roomId),
-      currentState(database, roomId),
-      findRoomStats(database, roomId),
-    ])
-    const version = room && findRoomVersion(room.version)
-    if (!room || !version) throw notFound('There is no such room here')
-    return new RoomHead(room, version, state, stats ?? emptyStats(roomId))
   }
 
   async #warm(head: RoomHead, drafts: readonly EventDraft[]): Promise<void> {

@@ -5,13 +5,16 @@ import type { AccountHooks } from './domain/accounts/hooks.ts'
 import { openAccounts } from './domain/accounts/open-accounts.ts'
 import { OpenIdTokens } from './domain/accounts/openid-tokens.ts'
 import type { DeviceHooks } from './domain/devices/hooks.ts'
+import { openAppservice } from './domain/appservice/open-appservice.ts'
 import { openDevices } from './domain/devices/open-devices.ts'
+import type { AliasMaker } from './domain/directory/directory.ts'
 import { openDirectory } from './domain/directory/open-directory.ts'
 import { openEphemeral } from './domain/ephemeral/open-ephemeral.ts'
-import { openFederation } from './domain/federation/open-federation.ts'
 import { openAnswers } from './domain/federation/answers/open-answers.ts'
+import { openFederation } from './domain/federation/open-federation.ts'
 import { RoomServers } from './domain/federation/room-servers.ts'
 import { openMedia } from './domain/media/open-media.ts'
+import { openOAuth } from './domain/oauth/open-oauth.ts'
 import { CarriedRules } from './domain/push/carried-rules.ts'
 import { openPush } from './domain/push/open-push.ts'
 import { EventCache } from './domain/rooms/event-cache.ts'
@@ -52,6 +55,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     namesDevices: config.federation.device_names,
     hooks: { ...hooks, ...deviceHooks },
   })
+  const { runnable: oauthRunnable, ...oauth } = openOAuth({ ...foundation, ...accounts })
   const events = new EventCache({ database, bus })
   const members = new Members({ database, bus, serverName: config.server_name })
   const roomServers = new RoomServers({ members, bus })
@@ -62,7 +66,9 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ...push
   } = openPush({ ...foundation, events, members, ignored: accountData.ignoredUsers, hooks })
   const writer = await LocalRoomWriter.open({ ...foundation, events, push: evaluation })
+  const aliasMakers: AliasMaker[] = []
   const directory = openDirectory({
+    aliasMakers,
     database,
     clock,
     serverName: config.server_name,
@@ -110,8 +116,19 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ignored: accountData.ignoredUsers,
     clientEvents: history.clientEvents,
   })
+  const { runnable: appserviceRunnable, ...appservice } = openAppservice({
+    ...foundation,
+    ...devices,
+    ...ephemeral,
+    appservices: accounts.appservices,
+    members,
+    directory: directory.directory,
+    clientEvents: history.clientEvents,
+    aliasMakers,
+  })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
   const { serverAuthenticator, ...federation } = await openFederation({ ...foundation, hooks, roomServers })
+  const answers = openAnswers({ ...foundation, ...federation, events, visibility })
   return {
     services: {
       config,
@@ -121,8 +138,8 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       openIdTokens,
       ...accountData,
       ...devices,
+      ...oauth,
       events,
-  const answers = openAnswers({ ...foundation, ...federation, events, visibility })
       members,
       transactions,
       visibility,
@@ -134,12 +151,20 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...directory,
       ...sync,
       ...search,
+      ...appservice,
       ...mediaServices,
       ...federation,
+      ...answers,
     },
     authenticator,
     serverAuthenticator,
-    runnable: [...accountsRunnable, ...ephemeralRunnable, ...pushRunnable, ...mediaRunnable, ...searchRunnable],
+    runnable: [
+      ...accountsRunnable,
+      ...oauthRunnable,
+      ...ephemeralRunnable,
+      ...pushRunnable,
+      ...mediaRunnable,
+      ...searchRunnable,
+    ],
   }
 }
-      ...answers,

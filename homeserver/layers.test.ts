@@ -20,6 +20,7 @@ const domains = [
   'accounts',
   'account-data',
   'devices',
+  'oauth',
   'rooms',
   'directory',
   'ephemeral',

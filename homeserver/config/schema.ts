@@ -141,6 +141,12 @@ export const schema = z.strictObject({
     }),
   }),
   auth: section('Logging in.', {
+    oauth: choice(
+      ['auto', 'on', 'off'],
+      'auto',
+      'OAuth 2.0 for apps, by the pages of this server; older apps log in as ever. auto: where public_url is https, ' +
+        'because apps take nothing less.',
+    ),
     access_token_lifetime: duration('1h', 'Life of an access token for apps that can refresh it.'),
     refresh_token_lifetime: lifetime('never', 'After how long without use a session of such an app ends.'),
     session_lifetime: lifetime('never', 'After how long a session ends, however it is used.'),

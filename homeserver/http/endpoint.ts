@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http'
 import type { z } from 'zod'
 import type { ServerName } from '../core/ids.ts'
 import type { Requester } from '../domain/accounts/requester.ts'
+import type { ErrorAnswer } from './errors.ts'
 import type { LimitName } from './rate-limit.ts'
 import type { Services } from './services.ts'
 
@@ -95,11 +96,15 @@ interface Declaration<Path extends string, Auth extends AuthKind, Query extends 
   readonly exactNumbers?: boolean
   /** Bytes; 1 MiB unless told. */
   readonly maxBody?: number
+  /** Shows a refusal to those who do not read Matrix's JSON, such as people. */
+  readonly refuse?: Refuse
   readonly handle: (
     call: Call<Path, Auth, z.output<Query>, z.output<Body>>,
     services: Services,
   ) => Promise<Answer> | Answer
 }
+
+export type Refuse = (refusal: ErrorAnswer, request: IncomingMessage) => Reply
 
 /** An endpoint as the router sees it, its inferred types forgotten. */
 export interface Endpoint {
@@ -114,10 +119,12 @@ export interface Endpoint {
   readonly body: z.ZodType | 'stream' | undefined
   readonly exactNumbers: boolean
   readonly maxBody: number
+  readonly refuse: Refuse
   readonly handle: (call: Call<string, AuthKind, unknown, unknown>, services: Services) => Promise<Answer> | Answer
 }
 
 const defaultMaxBody = 1024 * 1024
+export const asJson: Refuse = ({ status, body, headers }) => new Reply(status, body, headers)
 
 export function endpoint<
   const Path extends string,
@@ -139,6 +146,7 @@ export function endpoint<
     body,
     exactNumbers: declaration.exactNumbers ?? false,
     maxBody: declaration.maxBody ?? defaultMaxBody,
+    refuse: declaration.refuse ?? asJson,
     // The router parses by `query`, `body` and `auth` before it calls, so the types hold; TypeScript cannot follow that.
     handle: handle as unknown as Endpoint['handle'],
   }

@@ -7,8 +7,8 @@ const log = logger('http')
 
 export interface ErrorAnswer {
   readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: object
+  readonly headers: Record<string, string>
+  readonly body: { readonly errcode: string; readonly error: string }
 }
 
 /** A `MatrixError` is answered as itself; a fault tells the request id and nothing more. */

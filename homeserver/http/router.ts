@@ -16,7 +16,7 @@ import type { Requester } from '../domain/accounts/requester.ts'
 import { type Authenticator, principalOf, type ServerAuthenticator, serverPrincipalOf } from './auth.ts'
 import { readJson } from './body.ts'
 import { clientAddress, type TrustedProxies } from './client-address.ts'
-import { type Answer, type Endpoint, JsonText, type Method, type Pieces, Reply } from './endpoint.ts'
+import { type Answer, asJson, type Endpoint, JsonText, type Method, type Pieces, Reply } from './endpoint.ts'
 import { answerError, refusalOf } from './errors.ts'
 import type { RateLimiter } from './rate-limit.ts'
 import type { Services } from './services.ts'
@@ -79,8 +79,8 @@ export function createApp(parts: RouterParts): Koa {
         await send(response, requestId, answer)
       } catch (error) {
         if (response.destroyed) return
-        const { status, headers, body } = answerError(error, { requestId, route })
-        await send(response, requestId, new Reply(status, body, headers))
+        const refuse = routed?.endpoint.refuse ?? asJson
+        await send(response, requestId, refuse(answerError(error, { requestId, route }), request))
         if (!request.complete) request.resume() // a refused upload is read to its end, so that the client sees the answer
       } finally {
         const seconds = (performance.now() - started) / 1000

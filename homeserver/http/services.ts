@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.ts'
 import type { AccountDataServices } from '../domain/account-data/open-account-data.ts'
 import type { AccountServices } from '../domain/accounts/open-accounts.ts'
 import type { OpenIdTokens } from '../domain/accounts/openid-tokens.ts'
+import type { AppserviceServices } from '../domain/appservice/open-appservice.ts'
 import type { DeviceServices } from '../domain/devices/open-devices.ts'
 import type { DirectoryServices } from '../domain/directory/open-directory.ts'
 import type { EphemeralServices } from '../domain/ephemeral/open-ephemeral.ts'
@@ -12,6 +13,7 @@ import type { Media } from '../domain/media/media.ts'
 import type { UrlPreviews } from '../domain/media/previews/url-previews.ts'
 import type { MediaReader } from '../domain/media/reader.ts'
 import type { Thumbnails } from '../domain/media/thumbnails.ts'
+import type { OAuthServices } from '../domain/oauth/open-oauth.ts'
 import type { PushServices } from '../domain/push/open-push.ts'
 import type { EventCache } from '../domain/rooms/event-cache.ts'
 import type { Members } from '../domain/rooms/members.ts'
@@ -31,6 +33,7 @@ export interface Services
     AccountServices,
     AccountDataServices,
     DeviceServices,
+    OAuthServices,
     PushServices,
     RoomServices,
     HistoryServices,
@@ -38,7 +41,8 @@ export interface Services
     FederationServices,
     AnswerServices,
     SyncServices,
-    SearchServices {
+    SearchServices,
+    AppserviceServices {
   readonly config: Config
   readonly clock: Clock
   readonly metrics: Metrics

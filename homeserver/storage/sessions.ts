@@ -13,9 +13,21 @@ export interface Session {
   readonly isAdmin: boolean
   readonly isLocked: boolean
   readonly isSuspended: boolean
+  readonly client: SessionClient | undefined
 }
 
-interface SessionRow {
+/** The OAuth client that a session was given to, and what it may do. */
+export interface SessionClient {
+  readonly clientId: string
+  readonly scope: string
+}
+
+interface ClientRow {
+  client_id: string | null
+  scope: string | null
+}
+
+interface SessionRow extends ClientRow {
   user_id: UserId
   device_id: string
   expires_ts: number | null
@@ -30,8 +42,10 @@ interface SessionRow {
 export async function findSession(conn: Conn, tokenHash: string): Promise<Session | undefined> {
   const row = await conn.row<SessionRow>(
     `select t.user_id, t.device_id, t.expires_ts, t.refresh_hash, t.is_used,
-            a.is_guest, a.is_admin, a.is_locked, a.is_suspended
-       from access_tokens t join accounts a on a.user_id = t.user_id where t.token_hash = ?`,
+            a.is_guest, a.is_admin, a.is_locked, a.is_suspended, d.client_id, d.scope
+       from access_tokens t join accounts a on a.user_id = t.user_id
+         join devices d on d.user_id = t.user_id and d.device_id = t.device_id
+       where t.token_hash = ?`,
     [tokenHash],
   )
   return (
@@ -44,8 +58,26 @@ export async function findSession(conn: Conn, tokenHash: string): Promise<Sessio
       isAdmin: row.is_admin === 1,
       isLocked: row.is_locked === 1,
       isSuspended: row.is_suspended === 1,
+      client: clientOf(row),
     }
   )
+}
+
+function clientOf({ client_id, scope }: ClientRow): SessionClient | undefined {
+  return client_id === null ? undefined : { clientId: client_id, scope: scope ?? '' }
+}
+
+/** Undefined as well for a session of the API without OAuth. */
+export async function findSessionClient(
+  conn: Conn,
+  userId: UserId,
+  deviceId: DeviceId,
+): Promise<SessionClient | undefined> {
+  const row = await conn.row<ClientRow>('select client_id, scope from devices where user_id = ? and device_id = ?', [
+    userId,
+    deviceId,
+  ])
+  return row && clientOf(row)
 }
 
 export interface DeviceSeen {
@@ -56,15 +88,24 @@ export interface DeviceSeen {
   readonly userAgent: string | undefined
 }
 
-/** Makes the device, or gives the one that is there its new sign of life. Its display name is only set when it is made. */
-export async function touchDevice(tx: Tx, seen: DeviceSeen, displayName: string | undefined): Promise<void> {
+/**
+ * Makes the device, or gives the one that is there its new sign of life and its new client. Its display name is only set
+ * when it is made.
+ */
+export async function touchDevice(
+  tx: Tx,
+  seen: DeviceSeen,
+  { displayName, client }: { displayName: string | undefined; client: SessionClient | undefined },
+): Promise<void> {
   const { userId, deviceId, ts, ip, userAgent = null } = seen
   await tx.run(
-    `insert into devices (user_id, device_id, display_name, created_ts, last_seen_ts, last_seen_ip, last_seen_user_agent)
-       values (?, ?, ?, ?, ?, ?, ?)
+    `insert into devices (user_id, device_id, display_name, created_ts, last_seen_ts, last_seen_ip,
+                          last_seen_user_agent, client_id, scope)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?)
        on conflict (user_id, device_id) do update set last_seen_ts = excluded.last_seen_ts,
-         last_seen_ip = excluded.last_seen_ip, last_seen_user_agent = excluded.last_seen_user_agent, is_hidden = 0`,
-    [userId, deviceId, displayName ?? null, ts, ts, ip, userAgent],
+         last_seen_ip = excluded.last_seen_ip, last_seen_user_agent = excluded.last_seen_user_agent, is_hidden = 0,
+         client_id = excluded.client_id, scope = excluded.scope`,
+    [userId, deviceId, displayName ?? null, ts, ts, ip, userAgent, client?.clientId ?? null, client?.scope ?? null],
   )
 }
 

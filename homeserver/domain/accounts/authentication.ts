@@ -30,6 +30,8 @@ interface Known {
 }
 
 const MAX_CACHED = 20_000
+/** An OAuth client of an administrator may administrate only if it has asked for it; consoles know this name. */
+export const adminScope = 'urn:synapse:admin:*'
 
 export class Authentication {
   readonly #database: Database
@@ -53,6 +55,7 @@ export class Authentication {
     this.#appservices = parts.appservices
     this.#lastSeen = parts.lastSeen
     parts.news.subscribe(({ userId }) => this.#forget(userId))
+    parts.appservices.subscribe({ reloaded: () => this.#forgetAppservices() })
   }
 
   /** Throws `M_UNKNOWN_TOKEN`, `M_USER_LOCKED`, and for an application service `M_FORBIDDEN` and `M_UNKNOWN_DEVICE`. */
@@ -75,8 +78,10 @@ export class Authentication {
     const session = await findSession(this.#database, hash)
     if (!session) throw unknownToken({ soft: false })
     if (session.isFresh) await this.#database.transaction('first use of a token', (tx) => markUsed(tx, hash))
-    const { userId, deviceId, isGuest, isAdmin, isSuspended, isLocked, expiresTs = Infinity } = session
-    const who = { userId, deviceId, sessionId: deviceId, isGuest, isAdmin, isSuspended, appserviceId: undefined }
+    const { userId, deviceId, isGuest, isSuspended, isLocked, client, expiresTs = Infinity } = session
+    const isAdmin = session.isAdmin && (client === undefined || client.scope.split(' ').includes(adminScope))
+    const rights = { isGuest, isAdmin, isSuspended, appserviceId: undefined, clientId: client?.clientId }
+    const who = { userId, deviceId, sessionId: deviceId, ...rights }
     const known = { who, expiresTs, isLocked }
     if (changes === this.#changes) this.#cache.set(hash, known)
     return known
@@ -115,6 +120,11 @@ export class Authentication {
     const known = { who, expiresTs: Infinity, isLocked }
     if (changes === this.#changes) this.#cache.set(key, known)
     return known
+  }
+
+  #forgetAppservices(): void {
+    this.#changes++
+    this.#cache.deleteWhere(({ who }) => who.appserviceId !== undefined)
   }
 
   /** Looks through all: sessions change seldom, and requests need no second index to keep. */

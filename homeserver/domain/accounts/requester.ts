@@ -13,6 +13,8 @@ export interface Requester {
   readonly isSuspended: boolean
   /** The application service that acts as this user. */
   readonly appserviceId: string | undefined
+  /** The client that got the session by OAuth: its user proves who he is on the server's pages, not to the client. */
+  readonly clientId?: string | undefined
   /** An application service may give events a time of their own. */
   readonly timestamp?: number
   /** Rate limits do not count for it. */

@@ -30,6 +30,8 @@ export interface SessionOptions extends Origin {
   readonly displayName?: string | undefined
   /** Whether the client can refresh its access token, which then lives for a short time only. */
   readonly isRefreshable?: boolean | undefined
+  /** The OAuth client that gets the session, if it is one. */
+  readonly client?: store.SessionClient | undefined
 }
 
 export interface OpenSession {
@@ -73,7 +75,7 @@ export class Sessions {
 
   async openIn(tx: Tx, userId: UserId, options: SessionOptions): Promise<OpenSession> {
     const now = this.#clock.now()
-    const { deviceId = newDeviceId(), ip, userAgent, isRefreshable = false } = options
+    const { deviceId = newDeviceId(), ip, userAgent, isRefreshable = false, client } = options
     if (options.deviceId !== undefined && (await store.hasDevice(tx, userId, deviceId))) {
       await store.removeAccessTokens(tx, userId, deviceId)
       await store.removeRefreshTokens(tx, userId, deviceId)
@@ -82,31 +84,34 @@ export class Sessions {
       throw tooLarge('You have too many sessions: end some of them first')
     }
     const displayName = options.displayName?.slice(0, maxDeviceName)
-    await store.touchDevice(tx, { userId, deviceId, ts: now, ip, userAgent }, displayName)
+    await store.touchDevice(tx, { userId, deviceId, ts: now, ip, userAgent }, { displayName, client })
     const sessionExpiresTs = later(now, this.#lifetimes.session_lifetime)
     return await this.#issue(tx, { userId, deviceId, isRefreshable, sessionExpiresTs })
   }
 
   /**
    * Gives new tokens for a refresh token, which stays good until one of the new ones is used: the answer may get lost.
-   * Coming again after that it is taken for stolen, and all tokens of the device end.
+   * Coming again after that it is taken for stolen, and all tokens of the device end. What an OAuth client was given only
+   * that client may renew.
    * https://spec.matrix.org/v1.19/client-server-api/#refreshing-access-tokens
    *
    * Throws `M_UNKNOWN_TOKEN` and `M_USER_LOCKED`.
    */
-  async refresh(refreshToken: string): Promise<OpenSession> {
+  async refresh(refreshToken: string, { clientId }: { clientId?: string } = {}): Promise<OpenSession> {
     const hash = tokenHash('refresh', refreshToken)
     if (hash === undefined) throw unknownToken({ soft: false })
-    const renewed = await this.#database.transaction('refresh tokens', (tx) => this.#renew(tx, hash))
+    const renewed = await this.#database.transaction('refresh tokens', (tx) => this.#renew(tx, hash, clientId))
     if (renewed === 'reused') throw unknownToken({ soft: true })
     return renewed
   }
 
-  async #renew(tx: Tx, hash: string): Promise<OpenSession | 'reused'> {
+  async #renew(tx: Tx, hash: string, clientId: string | undefined): Promise<OpenSession | 'reused'> {
     const now = this.#clock.now()
     const known = await store.findRefreshToken(tx, hash)
     if (!known) throw unknownToken({ soft: false })
     const { userId, deviceId, expiresTs, sessionExpiresTs, rotatedTs, successorHash } = known
+    const client = await store.findSessionClient(tx, userId, deviceId)
+    if (client?.clientId !== clientId) throw unknownToken({ soft: false })
     const isOver = (expiresTs ?? Infinity) <= now || (sessionExpiresTs ?? Infinity) <= now
     if (isOver) throw unknownToken({ soft: true })
     if ((await findAccount(tx, userId))?.isLocked === true) throw userLocked()

@@ -1,0 +1,88 @@
+/** How people show who they are on the server's own pages: one way first, and perhaps a second factor after it. */
+import type { UserId } from '../../core/ids.ts'
+import type { Login } from '../accounts/login.ts'
+import type { BrowserSessions } from './browser-sessions.ts'
+
+/** What a form has, by the names of its fields. */
+export type FormFields = URLSearchParams
+
+/** A form of the login page. Others join the list in `compose.ts`. */
+export interface LoginMethod {
+  readonly id: string
+  /** The fields, in their order; how they are called is in the catalogue of messages. */
+  readonly fields: readonly LoginField[]
+  /** Who has filled the form. Throws a `MatrixError` that says why it does not do. */
+  prove(fields: FormFields, ip: string): Promise<UserId>
+}
+
+export interface LoginField {
+  readonly name: string
+  readonly type: 'text' | 'password'
+  /** For password managers: https://html.spec.whatwg.org/#autofill-field */
+  readonly autocomplete: string
+}
+
+/** Something the person has, asked for after the first step by those who have set it up. */
+export interface SecondFactor {
+  readonly id: string
+  readonly field: LoginField
+  isSetUp(userId: UserId): Promise<boolean>
+  /** Whether the field is right. Throws `M_LIMIT_EXCEEDED` after too many that were not. */
+  prove(userId: UserId, fields: FormFields, ip: string): Promise<boolean>
+}
+
+export class PasswordMethod implements LoginMethod {
+  readonly id = 'password'
+  readonly fields = [
+    { name: 'username', type: 'text', autocomplete: 'username' },
+    { name: 'password', type: 'password', autocomplete: 'current-password' },
+  ] as const
+  readonly #login: Login
+
+  constructor({ login }: { login: Login }) {
+    this.#login = login
+  }
+
+  async prove(fields: FormFields, ip: string): Promise<UserId> {
+    return await this.#login.byPassword(fields.get('username')?.trim() ?? '', fields.get('password') ?? '', ip)
+  }
+}
+
+export class SignIn {
+  readonly methods: readonly LoginMethod[]
+  readonly secondFactors: readonly SecondFactor[]
+  readonly #browserSessions: BrowserSessions
+
+  constructor(parts: {
+    browserSessions: BrowserSessions
+    methods: readonly LoginMethod[]
+    secondFactors: readonly SecondFactor[]
+  }) {
+    this.#browserSessions = parts.browserSessions
+    this.methods = parts.methods
+    this.secondFactors = parts.secondFactors
+  }
+
+  /** After the first step: a session, which waits for the second factor if there is one. Gives the new cookie. */
+  async begin(userId: UserId, before: string | undefined): Promise<{ cookie: string; isComplete: boolean }> {
+    const awaitsFactor = await this.#factorOf(userId)
+    const cookie = await this.#browserSessions.begin(userId, { awaitsFactor, before })
+    return { cookie, isComplete: awaitsFactor === undefined }
+  }
+
+  /** After the second: a whole session. Undefined if the factor is wrong. */
+  async complete(
+    visit: { readonly userId: UserId; readonly awaitsFactor: string; readonly cookie: string },
+    fields: FormFields,
+    ip: string,
+  ): Promise<string | undefined> {
+    const factor = this.secondFactors.find(({ id }) => id === visit.awaitsFactor)
+    if (!(await factor?.prove(visit.userId, fields, ip))) return undefined
+    return await this.#browserSessions.begin(visit.userId, { before: visit.cookie })
+  }
+
+  async #factorOf(userId: UserId): Promise<string | undefined> {
+    for (const factor of this.secondFactors) if (await factor.isSetUp(userId)) return factor.id
+    return undefined
+  }
+}

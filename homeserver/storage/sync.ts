@@ -198,14 +198,16 @@ export interface Hero {
   readonly room_id: RoomId
   readonly user_id: UserId
   readonly membership: string
+  readonly display_name: string | null
+  readonly avatar_url: string | null
 }
 
 /** For each room at most `limit` members after whom it may be called: those who came first, and those who left last. */
 export async function listHeroes(conn: Conn, roomIds: readonly RoomId[], limit: number): Promise<Hero[]> {
   return await rowsIn<Hero>(
     conn,
-    `select room_id, user_id, membership from (
-       select room_id, user_id, membership, row_number() over (
+    `select room_id, user_id, membership, display_name, avatar_url from (
+       select room_id, user_id, membership, display_name, avatar_url, row_number() over (
                 partition by room_id
                 order by case when membership in ('join', 'invite') then 0 else 1 end, stream_id, user_id) as place
          from memberships where room_id in (?) and membership <> 'knock') as ordered
@@ -245,12 +247,15 @@ export async function listRelatedBy(
   return rows.map(({ target_id }) => target_id)
 }
 
-export type RoomFacts = Pick<RoomStats, 'room_id' | 'name' | 'canonical_alias' | 'joined_members' | 'invited_members'>
+export type RoomFacts = Pick<
+  RoomStats,
+  'room_id' | 'name' | 'canonical_alias' | 'avatar_url' | 'joined_members' | 'invited_members'
+>
 
 export async function listRoomFacts(conn: Conn, roomIds: readonly RoomId[]): Promise<RoomFacts[]> {
   return await rowsIn<RoomFacts>(
     conn,
-    `select room_id, name, canonical_alias, joined_members, invited_members from room_stats where room_id in (?)`,
+    `select room_id, name, canonical_alias, avatar_url, joined_members, invited_members from room_stats where room_id in (?)`,
     roomIds,
   )
 }

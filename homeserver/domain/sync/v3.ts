@@ -31,6 +31,7 @@ import { JoinedRooms } from './sections/joined-rooms.ts'
 import { JoinedSection } from './sections/joined.ts'
 import { LeftSection } from './sections/left.ts'
 import { PresenceSection } from './sections/presence.ts'
+import { RoomEvents } from './sections/room-events.ts'
 import { RoomStates } from './sections/state.ts'
 import { Summaries } from './sections/summary.ts'
 import { Timelines } from './sections/timeline.ts'
@@ -95,12 +96,13 @@ export class Sync {
     const timelines = new Timelines(parts)
     const states = new RoomStates({ ...parts, lazyMembers: new LazyMembers() })
     const unread = new UnreadSection(parts)
+    const readable = new RoomEvents(parts)
     this.#lister = new RoomLister(parts)
     this.#left = new LeftSection({ ...parts, timelines, states })
     this.#invited = new InvitedSection(parts)
     this.#accountData = new AccountDataSection(parts)
     this.#joined = new JoinedRooms({
-      joined: new JoinedSection({ ...parts, timelines, states, summaries: new Summaries(parts), unread }),
+      joined: new JoinedSection({ ...parts, timelines, states, summaries: new Summaries(parts), unread, readable }),
       accountData: this.#accountData,
       ephemeral: new EphemeralSection(parts),
     })

@@ -6,6 +6,7 @@ import type { Database } from '../../../storage/database.ts'
 import type { StoredEvent } from '../../../storage/events.ts'
 import type { MembershipRow } from '../../../storage/memberships.ts'
 import { listMemberEvents, listStateOfTypes } from '../../../storage/sync.ts'
+import type { Requester } from '../../accounts/requester.ts'
 import { type ClientEvents, strippedStateText } from '../../rooms/client-event.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
 import { findIgnoredInviters } from '../../rooms/invite-permission.ts'
@@ -40,25 +41,36 @@ export class InvitedSection {
 
   /** The members of `rooms.invite` or `rooms.knock`. Invitations by ignored users are not told. */
   async texts(span: Span, rows: readonly MembershipRow[], kind: 'invite' | 'knock'): Promise<readonly string[]> {
-    if (rows.length === 0) return []
+    const stripped = await this.stripped(span.who, rows, kind)
+    return [...stripped].map(
+      ([roomId, texts]) => `${JSON.stringify(roomId)}:{"${kind}_state":{"events":[${texts.join(',')}]}}`,
+    )
+  }
+
+  /** Texts of stripped events by room. Rooms to which ignored users invite are missing. */
+  async stripped(
+    who: Requester,
+    rows: readonly MembershipRow[],
+    kind: 'invite' | 'knock',
+  ): Promise<ReadonlyMap<RoomId, readonly string[]>> {
+    if (rows.length === 0) return new Map()
     const [ignored, isIgnored] = await Promise.all([
-      this.#ignored.of(span.who.userId),
-      findIgnoredInviters(this.#database, span.who.userId),
+      this.#ignored.of(who.userId),
+      findIgnoredInviters(this.#database, who.userId),
     ])
     const wanted = rows.filter(({ sender }) => !ignored.has(sender) && !isIgnored(sender))
     const [state, own] = await Promise.all([
       this.#state(wanted),
       this.#events.list(wanted.map(({ event_id }) => event_id)),
     ])
-    return await Promise.all(
-      wanted.map(async ({ room_id, event_id }) => {
-        const event = own.get(event_id)
-        const known = state.get(room_id)?.map(strippedStateText)
-        const texts = known ?? (event ? sentAlong(event, kind) : [])
-        if (event) texts.push(await this.#clientEvents.text(event, span.who, { withRoomId: false, bundled: false }))
-        return `${JSON.stringify(room_id)}:{"${kind}_state":{"events":[${texts.join(',')}]}}`
-      }),
-    )
+    const texts = wanted.map(async ({ room_id, event_id }) => {
+      const event = own.get(event_id)
+      const known = state.get(room_id)?.map(strippedStateText)
+      const stripped = known ?? (event ? sentAlong(event, kind) : [])
+      if (event) stripped.push(await this.#clientEvents.text(event, who, { withRoomId: false, bundled: false }))
+      return [room_id, stripped] as const
+    })
+    return new Map(await Promise.all(texts))
   }
 
   /** Of rooms that we are in: what names them, and who invites. */

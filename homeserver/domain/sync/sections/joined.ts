@@ -1,34 +1,24 @@
 /** The rooms the user is joined to. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync */
-import type { EventId, RoomId, UserId } from '../../../core/ids.ts'
-import type { Database } from '../../../storage/database.ts'
-import type { StoredEvent } from '../../../storage/events.ts'
-import { listLatestEventIds } from '../../../storage/sync.ts'
-import type { ClientEvents } from '../../rooms/client-event.ts'
-import type { EventCache } from '../../rooms/event-cache.ts'
-import type { Members } from '../../rooms/members.ts'
-import type { IgnoredUsers, Visibility } from '../../rooms/visibility.ts'
+import type { RoomId, UserId } from '../../../core/ids.ts'
+import type { Visibility } from '../../rooms/visibility.ts'
 import type { KnownRoom } from '../room-lists.ts'
 import type { RoomTails } from '../room-tails.ts'
 import { sinceOf, type Span } from '../span.ts'
+import { always, type RoomEvents } from './room-events.ts'
 import { roomText } from './room-text.ts'
-import { ownMemberships } from './own-memberships.ts'
-import type { RoomStates, RoomTimeline } from './state.ts'
+import type { RoomStates } from './state.ts'
 import { type Summaries, summaryText } from './summary.ts'
 import { type Timeline, type Timelines, timelineText, type Visible } from './timeline.ts'
 import type { UnreadSection } from './unread.ts'
 
 export interface JoinedParts {
-  readonly database: Database
-  readonly events: EventCache
-  readonly members: Members
   readonly tails: RoomTails
   readonly timelines: Timelines
   readonly states: RoomStates
   readonly summaries: Summaries
   readonly unread: UnreadSection
-  readonly clientEvents: ClientEvents
+  readonly readable: RoomEvents
   readonly visibility: Visibility
-  readonly ignored: IgnoredUsers
 }
 
 /** What else there is to say about rooms: texts of events. */
@@ -37,7 +27,6 @@ export interface RoomExtras {
   readonly ephemeral: ReadonlyMap<RoomId, readonly string[]>
 }
 
-const always = { get: () => 'join' } as const
 const unmoved: Timeline = { events: [], limited: false, start: 0, whole: true }
 
 export class JoinedSection {
@@ -50,11 +39,11 @@ export class JoinedSection {
   /** A member of `rooms.join`, or undefined where nothing is new. */
   async known(span: Span, room: KnownRoom, extras: RoomExtras): Promise<string | undefined> {
     const { roomId } = room
-    const { tails, timelines, states, unread } = this.#parts
+    const { tails, timelines, states, unread, readable } = this.#parts
     const range = { after: sinceOf(span, 'events'), upto: span.upto.events }
     const [timeline, changes] = room.hasEvents
       ? await Promise.all([
-          timelines.read(roomId, range, span.filter.timeline, await this.#visible(span, room)),
+          timelines.read(roomId, range, span.filter.timeline, await readable.visible(span.who.userId, roomId, room)),
           tails.changes(roomId, range),
         ])
       : [{ ...unmoved, start: range.after }, []]
@@ -69,10 +58,10 @@ export class JoinedSection {
     const hasNews =
       span.fullState || timeline.events.length > 0 || timeline.limited || (state?.length ?? 0) > 0 || summary
     if (!hasNews && !accountData && !ephemeral && !room.hasRead) return undefined
-    const memberships = room.stayed ? always : await this.#memberships(span, timeline.events)
+    const memberships = room.stayed ? always : await readable.membershipsAt(span.who.userId, timeline.events)
     const [timelineTexts, stateTexts, unreadText] = await Promise.all([
-      this.#texts(span, timeline.events, memberships),
-      this.#texts(span, state ?? []),
+      readable.texts(span, timeline.events, memberships),
+      readable.texts(span, state ?? []),
       unread.text(span, roomId),
     ])
     const text = roomText({
@@ -90,10 +79,10 @@ export class JoinedSection {
   /** Members of `rooms.join` for rooms that are new to the client, read for all of them at once. */
   async fresh(span: Span, roomIds: readonly RoomId[], extras: RoomExtras): Promise<string[]> {
     if (roomIds.length === 0) return []
-    const { timelines, states, unread, visibility } = this.#parts
+    const { timelines, states, unread, visibility, readable } = this.#parts
     const { filter, upto, who } = span
     const [pages, unreadTexts, summaries] = await Promise.all([
-      this.#pages(span, roomIds),
+      readable.pages(roomIds, { upto: upto.events, limit: filter.timeline.limit + 1 }),
       unread.texts(span, roomIds),
       this.#summaries(span, roomIds),
       visibility.warm(roomIds),
@@ -107,14 +96,14 @@ export class JoinedSection {
     }
     const rooms = await Promise.all(roomIds.map(timelineOf))
     const state = await states.whole(span, rooms, heroesIn(summaries))
-    const memberships = await this.#freshMemberships(span, rooms)
+    const memberships = await readable.ownMemberships(who.userId, rooms)
     const [timelineTexts, stateTexts] = await Promise.all([
-      this.#texts(
+      readable.texts(
         span,
         rooms.flatMap(({ timeline }) => timeline.events),
         memberships,
       ),
-      this.#texts(
+      readable.texts(
         span,
         rooms.flatMap(({ roomId }) => state.get(roomId) ?? []),
       ),
@@ -133,52 +122,6 @@ export class JoinedSection {
       })
       return `${JSON.stringify(roomId)}:${text}`
     })
-  }
-
-  /** The last events of each room, one more than the timeline may have. */
-  async #pages({ upto, filter }: Span, roomIds: readonly RoomId[]): Promise<ReadonlyMap<RoomId, StoredEvent[]>> {
-    const { database, events } = this.#parts
-    const range = { upto: upto.events, limit: filter.timeline.limit + 1 }
-    const ids = (await listLatestEventIds(database, roomIds, range)).map(({ event_id }) => event_id)
-    const known = await events.list(ids)
-    return Map.groupBy(
-      ids.flatMap((id) => known.get(id) ?? []),
-      ({ roomId }) => roomId,
-    )
-  }
-
-  async #texts(
-    { who, filter }: Span,
-    events: readonly StoredEvent[],
-    memberships?: Pick<ReadonlyMap<EventId, string>, 'get'>,
-  ): Promise<string[]> {
-    if (events.length === 0) return []
-    const { clientEvents, tails } = this.#parts
-    return await clientEvents.texts(events, who, {
-      withRoomId: false,
-      format: filter.eventFormat,
-      project: filter.project,
-      bundled: memberships ? (event) => tails.mayHaveRelations(event) : false,
-      ...(memberships ? { memberships } : {}),
-    })
-  }
-
-  /** Who was joined all the time may see everything but the messages of those he ignores. */
-  async #visible({ who }: Span, { roomId, stayed }: KnownRoom): Promise<Visible> {
-    if (!stayed) return (events) => this.#parts.visibility.visibleTo(who.userId, roomId, events)
-    const ignored = await this.#parts.ignored.of(who.userId)
-    if (ignored.size === 0) return (events) => Promise.resolve(events)
-    return (events) => Promise.resolve(events.filter(({ row }) => row.state_key !== null || !ignored.has(row.sender)))
-  }
-
-  async #memberships({ who }: Span, events: readonly StoredEvent[]): Promise<ReadonlyMap<EventId, string>> {
-    return events.length === 0 ? new Map() : await this.#parts.visibility.membershipsAt(who.userId, events)
-  }
-
-  /** What the user was at events of rooms that are new to him. */
-  async #freshMemberships({ who }: Span, rooms: readonly RoomTimeline[]): Promise<ReadonlyMap<EventId, string>> {
-    const { members, events } = this.#parts
-    return await ownMemberships(await members.roomsOf(who.userId), rooms, events)
   }
 
   async #summaries(

@@ -13,6 +13,16 @@ export interface Summary {
   readonly heroes: readonly UserId[] | undefined
 }
 
+/** A room as it is shown to one of its members. */
+export interface Portrait {
+  readonly name: string | undefined
+  readonly avatarUrl: string | undefined
+  readonly joined: number
+  readonly invited: number
+  /** Absent in rooms that have a name. */
+  readonly heroes: readonly Hero[] | undefined
+}
+
 interface Known {
   readonly facts: RoomFacts
   /** One more than is told, because nobody is told of himself. */
@@ -22,6 +32,7 @@ interface Known {
 const MAX_HEROES = 5
 const MAX_ROOMS = 5_000
 const types: ReadonlySet<string> = new Set(['m.room.member', 'm.room.name', 'm.room.canonical_alias'])
+const portraitTypes: ReadonlySet<string> = new Set([...types, 'm.room.avatar'])
 
 export class Summaries {
   readonly #database: Database
@@ -35,7 +46,7 @@ export class Summaries {
       if (bell.stream !== 'events') return
       const news = newsOf(bell)
       const changed = news
-        ? news.changes.filter(({ type }) => types.has(type)).map(({ roomId }) => roomId)
+        ? news.changes.filter(({ type }) => portraitTypes.has(type)).map(({ roomId }) => roomId)
         : (bell.keys.rooms ?? [])
       if (changed.length > 0) this.#version++
       for (const roomId of changed) this.#known.delete(roomId as RoomId) // keys of this stream are ids
@@ -45,6 +56,16 @@ export class Summaries {
   /** Whether a change of state of this type may change the summary. */
   concerns(type: string): boolean {
     return types.has(type)
+  }
+
+  /** As `concerns`, of portraits. */
+  changesPortrait(type: string): boolean {
+    return portraitTypes.has(type)
+  }
+
+  async portraits(roomIds: readonly RoomId[], userId: UserId): Promise<ReadonlyMap<RoomId, Portrait>> {
+    const known = await this.#list(roomIds)
+    return new Map([...known].map(([roomId, room]) => [roomId, portraitOf(room, userId)]))
   }
 
   async list(roomIds: readonly RoomId[], userId: UserId): Promise<ReadonlyMap<RoomId, Summary>> {
@@ -83,12 +104,26 @@ export class Summaries {
 
 function summaryOf({ facts, heroes }: Known, userId: UserId): Summary {
   const { joined_members: joined, invited_members: invited } = facts
-  if (facts.name || facts.canonical_alias) return { joined, invited, heroes: undefined }
+  return { joined, invited, heroes: namesakes({ facts, heroes }, userId)?.map((hero) => hero.user_id) }
+}
+
+function portraitOf({ facts, heroes }: Known, userId: UserId): Portrait {
+  return {
+    name: facts.name ?? undefined,
+    avatarUrl: facts.avatar_url ?? undefined,
+    joined: facts.joined_members,
+    invited: facts.invited_members,
+    heroes: namesakes({ facts, heroes }, userId),
+  }
+}
+
+/** After whom a room without a name is called. */
+function namesakes({ facts, heroes }: Known, userId: UserId): readonly Hero[] | undefined {
+  if (facts.name || facts.canonical_alias) return undefined
   const others = heroes.filter((hero) => hero.user_id !== userId)
   const present = others.filter(({ membership }) => membership === 'join' || membership === 'invite')
   // Those who left give the name only where nobody else is there.
-  const named = (present.length > 0 ? present : others).slice(0, MAX_HEROES)
-  return { joined, invited, heroes: named.map((hero) => hero.user_id) }
+  return (present.length > 0 ? present : others).slice(0, MAX_HEROES)
 }
 
 export function summaryText({ joined, invited, heroes }: Summary): string {

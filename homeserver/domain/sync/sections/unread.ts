@@ -36,6 +36,18 @@ export class UnreadSection {
     return `"unread_notifications":${countText(main)},"unread_thread_notifications":{${each.join(',')}}`
   }
 
+  /** What is in no thread, of many rooms: most of them have nothing that could be unread. */
+  async main(
+    { who, upto }: Pick<Span, 'who' | 'upto'>,
+    roomIds: readonly RoomId[],
+  ): Promise<ReadonlyMap<RoomId, Counts>> {
+    const notifying = roomIds.length > 1 ? await listNotifyingRooms(this.#database, roomIds) : roomIds
+    const counted = notifying.map(
+      async (roomId) => [roomId, (await this.#counts.of(who.userId, roomId, upto.events)).main] as const,
+    )
+    return new Map(await Promise.all(counted))
+  }
+
   /** As `text`, of many rooms: most of them have nothing that could be unread. */
   async texts(span: Span, roomIds: readonly RoomId[]): Promise<ReadonlyMap<RoomId, string>> {
     const notifying = new Set(await listNotifyingRooms(this.#database, roomIds))

@@ -1,0 +1,93 @@
+/** Events of rooms as their members get them: which there are, which they may see, and their texts. */
+import type { EventId, RoomId, UserId } from '../../../core/ids.ts'
+import type { Database } from '../../../storage/database.ts'
+import type { StoredEvent } from '../../../storage/events.ts'
+import { listLatestEventIds } from '../../../storage/sync.ts'
+import type { Requester } from '../../accounts/requester.ts'
+import type { ClientEvents, ClientForm } from '../../rooms/client-event.ts'
+import type { EventCache } from '../../rooms/event-cache.ts'
+import type { Members } from '../../rooms/members.ts'
+import type { IgnoredUsers, Visibility } from '../../rooms/visibility.ts'
+import type { KnownRoom } from '../room-lists.ts'
+import type { RoomTails } from '../room-tails.ts'
+import { ownMemberships } from './own-memberships.ts'
+import type { RoomTimeline } from './state.ts'
+import type { Visible } from './timeline.ts'
+
+export interface RoomEventsParts {
+  readonly database: Database
+  readonly events: EventCache
+  readonly members: Members
+  readonly tails: RoomTails
+  readonly clientEvents: ClientEvents
+  readonly visibility: Visibility
+  readonly ignored: IgnoredUsers
+}
+
+type Memberships = Pick<ReadonlyMap<EventId, string>, 'get'>
+
+/** What somebody was at each event of a time in which he was joined all along. */
+export const always: Memberships = { get: () => 'join' }
+
+export class RoomEvents {
+  readonly #parts: RoomEventsParts
+
+  constructor(parts: RoomEventsParts) {
+    this.#parts = parts
+  }
+
+  /** The last events of each room. */
+  async pages(
+    roomIds: readonly RoomId[],
+    range: { readonly upto: number; readonly limit: number },
+  ): Promise<ReadonlyMap<RoomId, StoredEvent[]>> {
+    const { database, events } = this.#parts
+    const ids = (await listLatestEventIds(database, roomIds, range)).map(({ event_id }) => event_id)
+    const known = await events.list(ids)
+    return Map.groupBy(
+      ids.flatMap((id) => known.get(id) ?? []),
+      ({ roomId }) => roomId,
+    )
+  }
+
+  /** With memberships they are events of a timeline, which others may relate to; without they are state. */
+  async texts(
+    { who, filter }: { readonly who: Requester; readonly filter?: ClientFilter },
+    events: readonly StoredEvent[],
+    memberships?: Memberships,
+  ): Promise<string[]> {
+    if (events.length === 0) return []
+    const { clientEvents, tails } = this.#parts
+    return await clientEvents.texts(events, who, {
+      withRoomId: false,
+      ...(filter ? { format: filter.eventFormat, project: filter.project } : {}),
+      bundled: memberships ? (event) => tails.mayHaveRelations(event) : false,
+      ...(memberships ? { memberships } : {}),
+    })
+  }
+
+  /** Who was joined all the time may see everything but the messages of those he ignores. */
+  async visible(userId: UserId, roomId: RoomId, { stayed }: Pick<KnownRoom, 'stayed'>): Promise<Visible> {
+    if (!stayed) return (events) => this.#parts.visibility.visibleTo(userId, roomId, events)
+    const ignored = await this.#parts.ignored.of(userId)
+    if (ignored.size === 0) return (events) => Promise.resolve(events)
+    return (events) => Promise.resolve(events.filter(({ row }) => row.state_key !== null || !ignored.has(row.sender)))
+  }
+
+  /** What the user was at each of the events of a room. */
+  async membershipsAt(userId: UserId, events: readonly StoredEvent[]): Promise<ReadonlyMap<EventId, string>> {
+    return events.length === 0 ? new Map() : await this.#parts.visibility.membershipsAt(userId, events)
+  }
+
+  /** As `membershipsAt`, of rooms that are new to him. */
+  async ownMemberships(userId: UserId, rooms: readonly RoomTimeline[]): Promise<ReadonlyMap<EventId, string>> {
+    const { members, events } = this.#parts
+    return await ownMemberships(await members.roomsOf(userId), rooms, events)
+  }
+}
+
+/** How a client wants its events. */
+interface ClientFilter {
+  readonly eventFormat: ClientForm['format']
+  readonly project: ClientForm['project']
+}

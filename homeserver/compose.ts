@@ -2,12 +2,14 @@
 import { CarriedSettings } from './domain/account-data/carried-settings.ts'
 import { openAccountData } from './domain/account-data/open-account-data.ts'
 import type { AccountHooks } from './domain/accounts/hooks.ts'
+import { openAdmin } from './domain/admin/open-admin.ts'
 import { openAccounts } from './domain/accounts/open-accounts.ts'
 import { OpenIdTokens } from './domain/accounts/openid-tokens.ts'
 import type { DeviceHooks } from './domain/devices/hooks.ts'
 import { openAppservice } from './domain/appservice/open-appservice.ts'
 import { openDevices } from './domain/devices/open-devices.ts'
 import type { AliasMaker } from './domain/directory/directory.ts'
+import type { DirectoryHooks } from './domain/directory/hooks.ts'
 import { openDirectory } from './domain/directory/open-directory.ts'
 import { openEphemeral } from './domain/ephemeral/open-ephemeral.ts'
 import { openAnswers } from './domain/federation/answers/open-answers.ts'
@@ -42,7 +44,7 @@ export interface Composition {
 
 export async function compose(foundation: Foundation): Promise<Composition> {
   const { config, clock, metrics, database, bus } = foundation
-  const hooks: AccountHooks = { devices: [], departures: [], profiles: [], remoteProfiles: [] }
+  const hooks: AccountHooks = { arrivals: [], devices: [], departures: [], profiles: [], remoteProfiles: [] }
   const { authenticator, runnable: accountsRunnable, ...accounts } = await openAccounts({ ...foundation, hooks })
   const openIdTokens = new OpenIdTokens(foundation)
   hooks.departures.push(openIdTokens)
@@ -67,8 +69,11 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   } = openPush({ ...foundation, events, members, ignored: accountData.ignoredUsers, hooks })
   const writer = await LocalRoomWriter.open({ ...foundation, events, push: evaluation })
   const aliasMakers: AliasMaker[] = []
+  const directoryHooks: DirectoryHooks = { remoteDirectories: [] }
   const directory = openDirectory({
     aliasMakers,
+    roomServers,
+    directoryHooks,
     database,
     clock,
     serverName: config.server_name,
@@ -128,7 +133,15 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
   const { serverAuthenticator, ...federation } = await openFederation({ ...foundation, hooks, roomServers })
-  const answers = openAnswers({ ...foundation, ...federation, events, visibility })
+  const answers = openAnswers({ ...foundation, ...directory, ...federation, events, members, visibility })
+  const { runnable: adminRunnable, ...admin } = openAdmin({
+    ...foundation,
+    ...rooms,
+    members,
+    directory: directory.directory,
+    tags: accountData.tags,
+    hooks,
+  })
   return {
     services: {
       config,
@@ -137,6 +150,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...accounts,
       openIdTokens,
       ...accountData,
+      ...admin,
       ...devices,
       ...oauth,
       events,
@@ -160,11 +174,13 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     serverAuthenticator,
     runnable: [
       ...accountsRunnable,
+      ...adminRunnable,
       ...oauthRunnable,
       ...ephemeralRunnable,
       ...pushRunnable,
       ...mediaRunnable,
       ...searchRunnable,
+      ...appserviceRunnable,
     ],
   }
 }

@@ -51,6 +51,10 @@ const listenAddress = z
 const address = z.url({ protocol: /^https?$/, error: 'an address that starts with https:// or http://' })
 const httpUrl = address.optional()
 
+const roomAlias = z
+  .string({ error: 'an alias in quotes such as "#welcome:example.org"' })
+  .regex(/^#[^:\s]+:\S+$/, { error: 'an alias such as #welcome:example.org' })
+
 /** https://spec.matrix.org/v1.19/appendices/#opaque-identifiers */
 const opaqueId = z
   .string({ error: "a text in quotes such as '1.0'" })
@@ -206,6 +210,24 @@ export const schema = z.strictObject({
       )
       .prefault(12)
       .meta({ description: 'Room version of new rooms, unless their creator says otherwise.' }),
+    auto_join: list(
+      roomAlias,
+      [],
+      'Rooms that new users come into, by aliases such as "#welcome:example.org". Those on this server are made if they are missing.',
+    ),
+    space: roomAlias.optional().meta({
+      description: 'A space that new users come into, with the rooms of auto_join in it. It is made if it is missing.',
+      example: '#home:example.org',
+    }),
+  }),
+  notices: section('What the server itself says to its users, by POST /_synapse/admin/v1/send_server_notice.', {
+    user: z
+      .string({ error: 'the part of a user id before the colon' })
+      .regex(/^[\w.=/+-]{1,200}$/, { error: 'a name of letters a to z, digits and the characters . _ = / + -' })
+      .default('_server')
+      .meta({ description: 'The user as whom it speaks, and who owns the rooms of rooms.auto_join.' }),
+    name: textOr('Server', 'What that user is called.'),
+    room_name: textOr('Notices', 'What the rooms are called in which it speaks.'),
   }),
   media: section('Pictures, videos and files.', {
     store: choice(['disk', 's3'], 'disk', 'Where files are kept.'),

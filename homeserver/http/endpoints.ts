@@ -1,11 +1,13 @@
 /** Every endpoint there is, by file. A path missing here is answered with M_UNRECOGNIZED. */
 import type { Config } from '../config/schema.ts'
 import { adminRegisterEndpoints } from './admin/register.ts'
+import { serverNoticesEndpoints } from './admin/server-notices.ts'
 import { serverVersionEndpoints } from './admin/server-version.ts'
 import { adminUsersEndpoints } from './admin/users.ts'
 import { accountEndpoints } from './client/account.ts'
 import { accountDataEndpoints } from './client/account-data.ts'
 import { adminEndpoints } from './client/admin.ts'
+import { appservicePingEndpoints } from './client/appservice-ping.ts'
 import { authFallbackEndpoints } from './client/auth-fallback.ts'
 import { banEndpoints } from './client/ban.ts'
 import { capabilitiesEndpoints } from './client/capabilities.ts'
@@ -62,6 +64,7 @@ import { voipEndpoints } from './client/voip.ts'
 import { wellKnownEndpoints } from './client/well-known.ts'
 import type { Endpoint } from './endpoint.ts'
 import { federatedHistoryEndpoints } from './server/history.ts'
+import { federatedRoomsEndpoints } from './server/rooms.ts'
 import { serverKeysEndpoints } from './server/keys.ts'
 import { queryEndpoints } from './server/query.ts'
 import { federatedStateEndpoints } from './server/state.ts'
@@ -84,6 +87,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...adminRegisterEndpoints,
   ...adminUsersEndpoints,
   ...serverVersionEndpoints,
+  ...serverNoticesEndpoints,
   ...adminEndpoints,
   ...devicesEndpoints,
   ...keysEndpoints,
@@ -129,6 +133,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...timestampToEventEndpoints,
   ...upgradeEndpoints,
   ...thirdPartyEndpoints,
+  ...appservicePingEndpoints,
   ...voipEndpoints,
   ...syncEndpoints,
   ...filterEndpoints,
@@ -143,6 +148,7 @@ const federationEndpoints: readonly Endpoint[] = [
   ...userKeysEndpoints,
   ...federatedStateEndpoints,
   ...federatedHistoryEndpoints,
+  ...federatedRoomsEndpoints,
 ]
 
 export const endpoints: readonly Endpoint[] = [...ownEndpoints, ...federationEndpoints]

@@ -12,6 +12,17 @@ export interface DeviceBelongings {
   devicesRemoved(tx: Tx, userId: UserId, deviceIds: readonly DeviceId[]): Promise<void>
 }
 
+export interface Newcomer {
+  readonly userId: UserId
+  readonly isAdmin: boolean
+}
+
+/** Whoever receives new users. */
+export interface Arrival {
+  /** Called once, when the account is on disk and before its user hears of it. */
+  arrived(newcomer: Newcomer): Promise<void>
+}
+
 /** Whoever has to act when an account ends. */
 export interface Departure {
   /** Called until it succeeds, also after a restart, so doing it twice must do no harm. */
@@ -37,6 +48,7 @@ export interface RemoteProfiles {
 
 export interface AccountHooks {
   readonly devices: DeviceBelongings[]
+  readonly arrivals: Arrival[]
   readonly departures: Departure[]
   readonly profiles: ProfilePropagation[]
   readonly remoteProfiles: RemoteProfiles[]

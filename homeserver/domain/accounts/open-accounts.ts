@@ -72,7 +72,7 @@ export async function openAccounts({ config, clock, background, database, bus, h
   const accounts = new Accounts({ database, passwords, sessions, news })
   const deactivation = new Deactivation({ database, clock, background, sessions, news, hooks })
   const profiles = new Profiles({ database, background, serverName, hooks })
-  const registration = new Registration({ database, clock, serverName, passwords, sessions, appservices })
+  const registration = new Registration({ database, clock, serverName, passwords, sessions, appservices, hooks })
   const registrationTokens = new RegistrationTokens({ database, clock })
   const uia = new Uia({ database, clock, login, registrationTokens, terms: config.registration.terms })
   const lastSeen = new LastSeen({ database, clock })

@@ -3,11 +3,13 @@ import { randomInt } from 'node:crypto'
 import { refuse } from '../../core/errors.ts'
 import { fitsId, isUserLocalpart, type ServerName, type UserId } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { logger } from '../../platform/log.ts'
 import { addAccount, findAccount } from '../../storage/accounts.ts'
 import type { Database } from '../../storage/database.ts'
 import { setProfile } from '../../storage/profiles.ts'
 import { useRegistrationToken } from '../../storage/registration-tokens.ts'
 import { type Appservice, type Appservices, mayActAs } from './appservices.ts'
+import type { AccountHooks, Arrival, Newcomer } from './hooks.ts'
 import type { Passwords } from './passwords.ts'
 import type { OpenSession, SessionOptions, Sessions } from './sessions.ts'
 
@@ -25,6 +27,8 @@ export interface NewUser {
   readonly session?: SessionOptions | undefined
 }
 
+const log = logger('accounts')
+
 const LOCALPART_LENGTH = 12
 const letters = 'abcdefghijklmnopqrstuvwxyz'
 
@@ -35,6 +39,7 @@ export class Registration {
   readonly #passwords: Passwords
   readonly #sessions: Sessions
   readonly #appservices: Appservices
+  readonly #arrivals: readonly Arrival[]
 
   constructor(parts: {
     database: Database
@@ -43,6 +48,7 @@ export class Registration {
     passwords: Passwords
     sessions: Sessions
     appservices: Appservices
+    hooks: Pick<AccountHooks, 'arrivals'>
   }) {
     this.#database = parts.database
     this.#clock = parts.clock
@@ -50,6 +56,7 @@ export class Registration {
     this.#passwords = parts.passwords
     this.#sessions = parts.sessions
     this.#appservices = parts.appservices
+    this.#arrivals = parts.hooks.arrivals
   }
 
   /**
@@ -99,7 +106,7 @@ export class Registration {
     } = user
     const passwordHash = password === undefined ? undefined : await this.#passwords.hash(password)
     const createdTs = this.#clock.now()
-    return await this.#database.transaction('register', async (tx) => {
+    const opened = await this.#database.transaction('register', async (tx) => {
       if (registrationToken !== undefined && !(await useRegistrationToken(tx, registrationToken, createdTs))) {
         throw refuse(401, 'M_UNAUTHORIZED', 'The registration token is not valid any more')
       }
@@ -108,6 +115,19 @@ export class Registration {
       if (displayname !== undefined) await setProfile(tx, userId, { displayname, avatarUrl: undefined, fields: {} })
       return session && (await this.#sessions.openIn(tx, userId, session))
     })
+    if (!appservice) await this.#welcome({ userId, isAdmin })
+    return opened
+  }
+
+  /** The account is there, whatever goes wrong now. */
+  async #welcome(newcomer: Newcomer): Promise<void> {
+    for (const arrival of this.#arrivals) {
+      try {
+        await arrival.arrived(newcomer)
+      } catch (error) {
+        log.error({ error, userId: newcomer.userId }, 'a new user was not received as planned')
+      }
+    }
   }
 
   /** Makes the accounts as which application services speak, where they are missing. */

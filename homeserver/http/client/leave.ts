@@ -11,8 +11,10 @@ const leave = endpoint({
   limit: 'write',
   whileSuspended: true,
   body: reason.prefault({}),
-  handle: async ({ params, who, body }, { memberships }) => {
-    await memberships.leave(who, roomIdOf(params), body)
+  handle: async ({ params, who, body }, { memberships, serverNotices }) => {
+    const roomId = roomIdOf(params)
+    await serverNotices.refuseRejection(who.userId, roomId)
+    await memberships.leave(who, roomId, body)
     return {}
   },
 })

@@ -1,0 +1,42 @@
+/** Builds what the server does on its own and what its administrators have it do. */
+import type { Config } from '../../config/schema.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Service } from '../../platform/lifecycle.ts'
+import type { Database } from '../../storage/database.ts'
+import type { Tags } from '../account-data/tags.ts'
+import type { AccountHooks } from '../accounts/hooks.ts'
+import type { RoomDirectory } from '../rooms/hooks.ts'
+import type { Members } from '../rooms/members.ts'
+import type { RoomServices } from '../rooms/open-rooms.ts'
+import { DefaultRooms } from './default-rooms.ts'
+import { ServerNotices } from './server-notices.ts'
+import { ServerUser } from './server-user.ts'
+
+export interface AdminServices {
+  readonly serverNotices: ServerNotices
+}
+
+interface AdminParts extends RoomServices {
+  readonly config: Config
+  readonly clock: Clock
+  readonly database: Database
+  readonly members: Members
+  readonly directory: RoomDirectory
+  readonly tags: Tags
+  readonly hooks: Pick<AccountHooks, 'arrivals'>
+}
+
+export function openAdmin(parts: AdminParts): AdminServices & { readonly runnable: readonly Service[] } {
+  const { config, hooks } = parts
+  const { server_name: serverName, notices, rooms } = config
+  const serverUser = new ServerUser({ ...parts, serverName, settings: notices })
+  if (rooms.auto_join.length > 0 || rooms.space !== undefined) {
+    hooks.arrivals.push(
+      new DefaultRooms({ ...parts, serverName, serverUser, rooms: rooms.auto_join, space: rooms.space }),
+    )
+  }
+  return {
+    serverNotices: new ServerNotices({ ...parts, serverUser, roomName: notices.room_name }),
+    runnable: [serverUser],
+  }
+}

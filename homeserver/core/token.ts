@@ -16,6 +16,8 @@ const letters = {
   device_lists: 'l',
   push_rules: 'u',
   typing: 't',
+  thread_subscriptions: 's',
+  profiles: 'f',
 } as const
 
 export type StreamName = keyof typeof letters
@@ -45,6 +47,8 @@ export const startToken: SyncToken = {
   device_lists: 0,
   push_rules: 0,
   typing: 0,
+  thread_subscriptions: 0,
+  profiles: 0,
 }
 
 const prefix = 's1_'

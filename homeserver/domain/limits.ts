@@ -73,3 +73,22 @@ export const maxAppIdLength = 64
 export const maxPushkeyBytes = 512
 export const maxPusherTextLength = 1_000
 export const maxPusherDataBytes = 16_384
+
+/** Clients that have registered for OAuth and have no session. */
+export const maxUnusedClients = 10_000
+/** Device grants that wait for somebody's consent, of all clients together. */
+export const maxDeviceGrants = 10_000
+/** Browsers in which a user is logged in on the server's own pages; the oldest give way. */
+export const maxBrowserSessions = 20
+/** Meetings of two devices that log in by QR code, and the bytes they may leave for each other. */
+export const maxRendezvous = 1_000
+export const maxRendezvousBytes = 4_096
+
+/** Connections of sliding sync that a session can have at a time: clients have two or three. */
+export const maxSlidingConnections = 16
+/** Lists in a request of sliding sync, and characters in the name of one. */
+export const maxSlidingLists = 100
+export const maxListName = 64
+/** Rooms that a client subscribes to in a connection of sliding sync, and patterns of state it asks for of each. */
+export const maxRoomSubscriptions = 1_000
+export const maxRequiredState = 200

@@ -19,6 +19,8 @@ export const streamTables = {
   device_lists: 'device_list_changes',
   push_rules: 'push_rules',
   typing: undefined,
+  thread_subscriptions: 'thread_subscriptions',
+  profiles: 'profile_changes',
 } as const satisfies Record<StreamName, string | undefined>
 
 /** One position for each stream. */
@@ -88,6 +90,8 @@ export class Streams {
       device_lists: heads.device_lists.position,
       push_rules: heads.push_rules.position,
       typing: heads.typing.position,
+      thread_subscriptions: heads.thread_subscriptions.position,
+      profiles: heads.profiles.position,
     }
   }
 

@@ -16,6 +16,8 @@ export interface DiallerOptions {
   readonly ca?: readonly string[]
   /** Gives the IP addresses of a host name; by default by the system's resolver. */
   readonly resolve?: (host: string) => Promise<readonly string[]>
+  /** A Unix socket that everything goes to, whatever host a URL names. */
+  readonly socketPath?: string
   /** Told of each host that was refused for its addresses. */
   readonly onDenied?: (host: string, addresses: string) => void
 }
@@ -45,6 +47,7 @@ export function createDialler({
   allow = [],
   ca,
   resolve = systemResolve,
+  socketPath,
   onDenied,
 }: DiallerOptions): Dialler {
   const mayDial = addressCheck({ deny, allow })
@@ -77,7 +80,7 @@ export function createDialler({
   async function send(hop: Hop): Promise<IncomingMessage> {
     const host = hop.url.hostname.replace(/^\[|\]$/g, '')
     // A literal address is dialled without a lookup.
-    if (isIP(host) !== 0 && !mayDial(host)) throw refuse(host, host)
+    if (socketPath === undefined && isIP(host) !== 0 && !mayDial(host)) throw refuse(host, host)
     try {
       return await attempt(hop, host)
     } catch (error) {
@@ -93,6 +96,7 @@ export function createDialler({
         agent: secure ? https : http,
         host,
         port: hop.url.port || undefined,
+        socketPath,
         path: hop.url.pathname + hop.url.search,
         method: hop.method,
         headers: hop.headers,

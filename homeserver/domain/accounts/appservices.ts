@@ -10,8 +10,11 @@ const namespaces = z.array(namespace).nullish()
 
 const registration = z.object({
   id: z.string().min(1),
-  /** Null: the service wants no transactions. */
-  url: z.string().nullish(),
+  /** Null, or empty: the service wants to hear nothing. */
+  url: z
+    .string()
+    .regex(/^$|^(https?:\/\/|unix:)[^\s?#]+$/, 'must be an http, https or unix URL')
+    .nullish(),
   as_token: z.string().min(1),
   hs_token: z.string().min(1),
   sender_localpart: z.string().refine(isUserLocalpart, 'must be a localpart of lower case letters'),
@@ -21,6 +24,7 @@ const registration = z.object({
   receive_ephemeral: z.boolean().nullish(),
   'de.sorunome.msc2409.push_ephemeral': z.boolean().nullish(),
   'org.matrix.msc3202': z.boolean().nullish(),
+  'org.domovoi.legacy_authorization': z.boolean().nullish(),
 })
 
 export interface Namespace {
@@ -41,8 +45,10 @@ export interface Appservice {
   readonly isRateLimited: boolean
   readonly protocols: readonly string[]
   readonly receivesEphemeral: boolean
-  /** Whether it is told of device lists and one-time keys. */
+  /** Whether it is told of device lists and one-time keys, and gets the messages to its users' devices for good. */
   readonly receivesEncryption: boolean
+  /** Whether requests to it have our token in their query too, as before version 1.4 of the specification. */
+  readonly usesLegacyAuthorization: boolean
 }
 
 export interface RegistrationFile {
@@ -50,28 +56,54 @@ export interface RegistrationFile {
   readonly text: string
 }
 
-export class Appservices {
-  /** In the order of the configuration. */
+interface Loaded {
   readonly all: readonly Appservice[]
-  readonly #byToken: ReadonlyMap<string, Appservice>
-  readonly #byId: ReadonlyMap<string, Appservice>
+  readonly byToken: ReadonlyMap<string, Appservice>
+  readonly byId: ReadonlyMap<string, Appservice>
+}
+
+interface Listener {
+  /** There are other registrations now; every `Appservice` is a new object. */
+  reloaded?(): void
+  /** The service has asked us something, so it is there. */
+  heard?(appservice: Appservice): void
+}
+
+export class Appservices {
+  readonly #serverName: ServerName
+  #loaded: Loaded
+  #listeners: readonly Listener[] = []
 
   /** Throws with the file's path for a registration that cannot be used, or an id or token that another one has. */
   constructor({ files, serverName }: { files: readonly RegistrationFile[]; serverName: ServerName }) {
-    const loaded = files.map((file) => load(file, serverName))
-    this.all = loaded.map(({ appservice }) => appservice)
-    this.#byToken = uniqueBy('as_token', loaded, ({ token }) => hashToken(token))
-    this.#byId = uniqueBy('id', loaded, ({ appservice }) => appservice.id)
+    this.#serverName = serverName
+    this.#loaded = loadAll(files, serverName)
+  }
+
+  /** In the order of the configuration. */
+  get all(): readonly Appservice[] {
+    return this.#loaded.all
+  }
+
+  /** Puts other registrations in the place of those there are. Throws as the constructor does, and then changes nothing. */
+  reload(files: readonly RegistrationFile[]): void {
+    this.#loaded = loadAll(files, this.#serverName)
+    for (const listener of this.#listeners) listener.reloaded?.()
+  }
+
+  subscribe(listener: Listener): void {
+    this.#listeners = [...this.#listeners, listener]
   }
 
   find(id: string): Appservice | undefined {
-    return this.#byId.get(id)
+    return this.#loaded.byId.get(id)
   }
 
   /** By its `as_token`. Throws `M_UNKNOWN_TOKEN`. */
   getByToken(token: string): Appservice {
-    const appservice = this.#byToken.get(hashToken(token))
+    const appservice = this.#loaded.byToken.get(hashToken(token))
     if (!appservice) throw unknownToken({ soft: false })
+    for (const listener of this.#listeners) listener.heard?.(appservice)
     return appservice
   }
 
@@ -92,13 +124,22 @@ export function mayActAs(appservice: Appservice, userId: UserId): boolean {
   return isLocal && localpartOf(userId) !== '' && appservice.users.some(({ matches }) => matches(userId))
 }
 
+function loadAll(files: readonly RegistrationFile[], serverName: ServerName): Loaded {
+  const loaded = files.map((file) => load(file, serverName))
+  return {
+    all: loaded.map(({ appservice }) => appservice),
+    byToken: uniqueBy('as_token', loaded, ({ token }) => hashToken(token)),
+    byId: uniqueBy('id', loaded, ({ appservice }) => appservice.id),
+  }
+}
+
 function load({ path, text }: RegistrationFile, serverName: ServerName): { appservice: Appservice; token: string } {
   try {
     const parsed = registration.parse(parse(text))
     const { users, aliases, rooms } = parsed.namespaces
     const appservice: Appservice = {
       id: parsed.id,
-      url: parsed.url ?? undefined,
+      url: parsed.url || undefined,
       hsToken: parsed.hs_token,
       sender: `@${parsed.sender_localpart}:${serverName}`,
       users: compile(users),
@@ -108,6 +149,7 @@ function load({ path, text }: RegistrationFile, serverName: ServerName): { appse
       protocols: parsed.protocols ?? [],
       receivesEphemeral: parsed.receive_ephemeral ?? parsed['de.sorunome.msc2409.push_ephemeral'] ?? false,
       receivesEncryption: parsed['org.matrix.msc3202'] ?? false,
+      usesLegacyAuthorization: parsed['org.domovoi.legacy_authorization'] ?? false,
     }
     return { appservice, token: parsed.as_token }
   } catch (error) {

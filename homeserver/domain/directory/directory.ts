@@ -27,12 +27,21 @@ export interface DirectoryParts {
   readonly appservices: Appservices
   /** To take a removed alias out of the room's state. */
   readonly writer: RoomWriter
+  /** Filled later; an empty list does. */
+  readonly aliasMakers?: readonly AliasMaker[]
+}
+
+/** Whoever makes rooms of this server when somebody asks for them. */
+export interface AliasMaker {
+  /** True if the alias is there now. */
+  make(alias: RoomAlias): Promise<boolean>
 }
 
 const canonicalType = 'm.room.canonical_alias'
 
 export class Directory implements RoomDirectory {
   readonly #parts: DirectoryParts
+  #listeners: readonly ((roomId: RoomId) => void)[] = []
 
   constructor(parts: DirectoryParts) {
     this.#parts = parts
@@ -42,8 +51,17 @@ export class Directory implements RoomDirectory {
     alias: RoomAlias,
   ): Promise<{ readonly roomId: RoomId; readonly servers: readonly ServerName[] } | undefined> {
     const { database, serverName } = this.#parts
-    const row = await findAlias(database, alias)
+    const row = (await findAlias(database, alias)) ?? (await this.#make(alias))
     return row && { roomId: row.room_id, servers: [serverName] }
+  }
+
+  /** Told of rooms that got or lost an alias. Returns the way to leave. */
+  subscribe(listener: (roomId: RoomId) => void): () => void {
+    const own = (roomId: RoomId): void => listener(roomId)
+    this.#listeners = [...this.#listeners, own]
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== own)
+    }
   }
 
   async checkNew(who: Requester, alias: RoomAlias): Promise<void> {
@@ -64,6 +82,7 @@ export class Directory implements RoomDirectory {
     const row = { alias, room_id: roomId, creator: who.userId }
     const added = await database.transaction('add alias', (tx) => addAlias(tx, row, clock.now()))
     if (!added) throw refuse(400, 'M_ROOM_IN_USE', 'The alias is taken')
+    this.#tell(roomId)
   }
 
   /** Who made an alias may remove it, and so may who can change the room's aliases, and admins. */
@@ -74,6 +93,7 @@ export class Directory implements RoomDirectory {
     const may = row.creator === who.userId || who.isAdmin || (await this.#mayName(who, row.room_id))
     if (!may) throw forbidden('You may not remove this alias')
     await database.transaction('remove alias', (tx) => removeAlias(tx, alias))
+    this.#tell(row.room_id)
     await this.#forgetCanonical(who, row.room_id, alias)
   }
 
@@ -103,6 +123,19 @@ export class Directory implements RoomDirectory {
 
   async move(from: RoomId, to: RoomId): Promise<void> {
     await this.#parts.database.transaction('move room names', (tx) => moveRoomNames(tx, from, to))
+    this.#tell(from)
+    this.#tell(to)
+  }
+
+  async #make(alias: RoomAlias): Promise<Awaited<ReturnType<typeof findAlias>>> {
+    const { database, serverName, aliasMakers = [] } = this.#parts
+    if (serverNameOf(alias) !== serverName) return undefined
+    for (const maker of aliasMakers) if (await maker.make(alias)) return await findAlias(database, alias)
+    return undefined
+  }
+
+  #tell(roomId: RoomId): void {
+    for (const listener of this.#listeners) listener(roomId)
   }
 
   async #mayName(who: Requester, roomId: RoomId): Promise<boolean> {

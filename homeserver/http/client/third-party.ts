@@ -1,31 +1,74 @@
 /** Other networks that application services bridge to. https://spec.matrix.org/v1.19/client-server-api/#third-party-lookup */
+import { z } from 'zod'
 import { notFound } from '../../core/errors.ts'
+import type { JsonObject } from '../../core/event.ts'
 import { endpoint } from '../endpoint.ts'
-import type { Services } from '../services.ts'
 
 const common = { method: 'GET', since: ['r0', 'v3'], auth: 'user', limit: 'read' } as const
-
-/** What registrations tell of a protocol: that it is there. It has no instances that could be looked through. */
-const known = { user_fields: [], location_fields: [], icon: '', field_types: {}, instances: [] }
-
-const protocolsOf = ({ appservices }: Services): readonly string[] =>
-  appservices.all.flatMap(({ protocols }) => protocols)
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3thirdpartyprotocols */
 const protocols = endpoint({
   ...common,
   path: '/thirdparty/protocols',
-  handle: (_, services) => Object.fromEntries(protocolsOf(services).map((protocol) => [protocol, known])),
+  handle: (_, { thirdParty }) => thirdParty.protocols(),
 })
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3thirdpartyprotocolprotocol */
 const protocol = endpoint({
   ...common,
   path: '/thirdparty/protocol/:protocol',
-  handle: ({ params }, services) => {
-    if (!protocolsOf(services).includes(params.protocol)) throw notFound('There is no bridge for this protocol')
-    return known
+  handle: async ({ params }, { thirdParty }) => {
+    const found = await thirdParty.protocol(params.protocol)
+    if (!found) throw notFound('There is no bridge for this protocol')
+    return found
   },
 })
 
-export const thirdPartyEndpoints = [protocols, protocol]
+/** What a network calls its users and rooms is for its bridge to know. */
+const fields = z.record(z.string(), z.string())
+
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3thirdpartyuserprotocol */
+const users = endpoint({
+  ...common,
+  path: '/thirdparty/user/:protocol',
+  query: fields,
+  handle: async ({ params, query }, { thirdParty }) =>
+    foundOf(await thirdParty.find('user', params.protocol, fieldsOf(query))),
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3thirdpartylocationprotocol */
+const locations = endpoint({
+  ...common,
+  path: '/thirdparty/location/:protocol',
+  query: fields,
+  handle: async ({ params, query }, { thirdParty }) =>
+    foundOf(await thirdParty.find('location', params.protocol, fieldsOf(query))),
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3thirdpartyuser */
+const userByName = endpoint({
+  ...common,
+  path: '/thirdparty/user',
+  query: z.object({ userid: z.string() }),
+  handle: async ({ query }, { thirdParty }) => foundOf(await thirdParty.findByName('user', query.userid)),
+})
+
+/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3thirdpartylocation */
+const locationByName = endpoint({
+  ...common,
+  path: '/thirdparty/location',
+  query: z.object({ alias: z.string() }),
+  handle: async ({ query }, { thirdParty }) => foundOf(await thirdParty.findByName('location', query.alias)),
+})
+
+function foundOf(found: readonly JsonObject[]): readonly JsonObject[] {
+  if (found.length === 0) throw notFound('No bridge knows of it')
+  return found
+}
+
+/** A token in the query is for us, not for the bridge. */
+function fieldsOf({ access_token: _, ...query }: z.output<typeof fields>): URLSearchParams {
+  return new URLSearchParams(query)
+}
+
+export const thirdPartyEndpoints = [protocols, protocol, users, locations, userByName, locationByName]

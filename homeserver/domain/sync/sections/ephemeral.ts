@@ -54,13 +54,17 @@ export class EphemeralSection {
   }
 }
 
-/** https://spec.matrix.org/v1.19/client-server-api/#mreceipt */
+/** The receipts of one room as an event. https://spec.matrix.org/v1.19/client-server-api/#mreceipt */
 function receiptText(rows: readonly ReceiptRow[]): string {
+  return `{"content":${receiptContent(rows)},"type":"m.receipt"}`
+}
+
+export function receiptContent(rows: readonly ReceiptRow[]): string {
   const events: Record<string, Record<string, Record<string, object>>> = Object.create(null) as Record<string, never>
   for (const { event_id: eventId, receipt_type: type, user_id: userId, ts, thread_id: threadId } of rows) {
     const users = ((events[eventId] ??= {})[type] ??= {})
     // A user may have read one event in two ways; the one for all threads says more.
     if (threadId === '' || !users[userId]) users[userId] = threadId === '' ? { ts } : { ts, thread_id: threadId }
   }
-  return `{"content":${JSON.stringify(events)},"type":"m.receipt"}`
+  return JSON.stringify(events)
 }

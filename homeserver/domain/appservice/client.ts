@@ -1,0 +1,99 @@
+/** Requests to application services. https://spec.matrix.org/v1.19/application-service-api/#homeserver---application-service-api */
+import { MatrixError } from '../../core/errors.ts'
+import type { Json } from '../../core/event.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Dns } from '../../platform/dns.ts'
+import { createFetcher, type Fetcher } from '../../platform/fetch.ts'
+import { FetchError } from '../../platform/fetch-error.ts'
+import type { Appservice } from '../accounts/appservices.ts'
+
+export interface AppserviceAnswer {
+  readonly status: number
+  readonly body: string
+}
+
+export interface AppserviceRequest {
+  readonly method: 'GET' | 'PUT' | 'POST'
+  /** Below `/_matrix/app`, with its version. */
+  readonly path: string
+  readonly query?: URLSearchParams
+  /** JSON text. */
+  readonly body?: string
+  readonly signal?: AbortSignal
+  readonly timeoutMs?: number
+}
+
+/** What a request is answered with may be as long as a directory of bridged rooms. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024
+const TIMEOUT_MS = 30_000
+
+/**
+ * The way to each application service. Its address was chosen by the admin, so it may be anywhere: on this machine, in
+ * the private network, at a Unix socket.
+ */
+export class AppserviceClient {
+  readonly #clock: Clock
+  readonly #web: Fetcher
+  /** By their paths. */
+  readonly #sockets = new Map<string, Fetcher>()
+
+  constructor({ clock, dns }: { clock: Clock; dns: Dns }) {
+    this.#clock = clock
+    this.#web = createFetcher({ deny: [], clock, resolve: (host) => dns.addresses(host) })
+  }
+
+  /**
+   * Any status is an answer. Rejects with `FetchError`, with the reason of `signal`, and with `M_URL_NOT_SET` for a
+   * service that is not to be asked anything.
+   */
+  async request(appservice: Appservice, request: AppserviceRequest): Promise<AppserviceAnswer> {
+    const { url, hsToken, usesLegacyAuthorization } = appservice
+    if (url === undefined) throw urlNotSet()
+    const { fetch, base } = this.#wayTo(url)
+    const query = new URLSearchParams(request.query)
+    if (usesLegacyAuthorization) query.set('access_token', hsToken)
+    const search = query.size > 0 ? `?${query.toString()}` : ''
+    const { status, body } = await fetch(`${base}/_matrix/app${request.path}${search}`, {
+      method: request.method,
+      headers: {
+        authorization: `Bearer ${hsToken}`,
+        ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      timeoutMs: request.timeoutMs ?? TIMEOUT_MS,
+      maxBytes: MAX_ANSWER_BYTES,
+      ...(request.body === undefined ? {} : { body: request.body }),
+      ...(request.signal ? { signal: request.signal } : {}),
+    })
+    return { status, body: body.toString() }
+  }
+
+  /** The JSON of an answer with status 200; undefined for any other one, and for a service that cannot be reached. */
+  async ask(appservice: Appservice, request: AppserviceRequest): Promise<Json | undefined> {
+    try {
+      const { status, body } = await this.request(appservice, request)
+      return status === 200 ? (JSON.parse(body) as Json) : undefined
+    } catch (error) {
+      if (error instanceof FetchError || error instanceof SyntaxError || error instanceof MatrixError) return undefined
+      throw error
+    }
+  }
+
+  /** Closes all connections. */
+  close(): void {
+    this.#web.close()
+    for (const fetch of this.#sockets.values()) fetch.close()
+    this.#sockets.clear()
+  }
+
+  #wayTo(url: string): { fetch: Fetcher; base: string } {
+    if (!url.startsWith('unix:')) return { fetch: this.#web, base: url.replace(/\/+$/, '') }
+    const socketPath = url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '')
+    const fetch = this.#sockets.get(socketPath) ?? createFetcher({ socketPath, clock: this.#clock })
+    this.#sockets.set(socketPath, fetch)
+    return { fetch, base: 'http://localhost' }
+  }
+}
+
+export function urlNotSet(): MatrixError {
+  return new MatrixError(400, 'M_URL_NOT_SET', 'The application service has no URL')
+}

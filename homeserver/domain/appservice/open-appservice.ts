@@ -1,0 +1,59 @@
+/** Builds what speaks with application services. */
+import type { Bus } from '../../platform/bus.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Dns } from '../../platform/dns.ts'
+import type { Service } from '../../platform/lifecycle.ts'
+import type { Metrics } from '../../platform/metrics.ts'
+import type { Database } from '../../storage/database.ts'
+import type { Streams } from '../../storage/streams.ts'
+import type { Appservices } from '../accounts/appservices.ts'
+import type { OneTimeKeys } from '../devices/one-time-keys.ts'
+import type { AliasMaker, Directory } from '../directory/directory.ts'
+import type { Presence } from '../ephemeral/presence.ts'
+import type { Typing } from '../ephemeral/typing.ts'
+import type { ClientEvents } from '../rooms/client-event.ts'
+import type { Members } from '../rooms/members.ts'
+import { AliasQueries } from './alias-queries.ts'
+import { AppserviceClient } from './client.ts'
+import { AppserviceDelivery } from './delivery.ts'
+import { Interest } from './interest.ts'
+import { appserviceMetrics } from './metrics.ts'
+import { AppservicePing } from './ping.ts'
+import { ThirdParty } from './third-party.ts'
+import { UserQueries } from './user-queries.ts'
+
+export interface AppserviceServices {
+  readonly appservicePing: AppservicePing
+  readonly thirdParty: ThirdParty
+}
+
+export interface AppserviceParts {
+  readonly database: Database
+  readonly clock: Clock
+  readonly dns: Dns
+  readonly metrics: Metrics
+  readonly bus: Bus
+  readonly streams: Streams
+  readonly members: Members
+  readonly appservices: Appservices
+  readonly directory: Directory
+  readonly clientEvents: ClientEvents
+  readonly oneTimeKeys: OneTimeKeys
+  readonly typing: Typing
+  readonly presence: Presence
+  /** Filled here. */
+  readonly aliasMakers: AliasMaker[]
+}
+
+export function openAppservice(parts: AppserviceParts): AppserviceServices & { readonly runnable: readonly Service[] } {
+  const client = new AppserviceClient(parts)
+  const interest = new Interest({ ...parts, aliases: parts.directory })
+  const userQueries = new UserQueries({ ...parts, client })
+  const metrics = appserviceMetrics(parts.metrics)
+  parts.aliasMakers.push(new AliasQueries({ ...parts, client }))
+  return {
+    appservicePing: new AppservicePing({ ...parts, client }),
+    thirdParty: new ThirdParty({ ...parts, client }),
+    runnable: [new AppserviceDelivery({ ...parts, client, interest, userQueries, metrics })],
+  }
+}

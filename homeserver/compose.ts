@@ -132,7 +132,12 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     aliasMakers,
   })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
-  const { serverAuthenticator, ...federation } = await openFederation({ ...foundation, hooks, roomServers })
+  const { serverAuthenticator, ...federation } = await openFederation({
+    ...foundation,
+    hooks,
+    directoryHooks,
+    roomServers,
+  })
   const answers = openAnswers({ ...foundation, ...directory, ...federation, events, members, visibility })
   const { runnable: adminRunnable, ...admin } = openAdmin({
     ...foundation,

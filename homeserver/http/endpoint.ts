@@ -88,8 +88,6 @@ interface Declaration<Path extends string, Auth extends AuthKind, Query extends 
   /** Whether the call works for a locked account, as logging out does. */
   readonly whileLocked?: boolean
   readonly query?: Query
-  /** Parameters of the query that may come several times: the schema gets a list of them, if there is one. */
-  readonly lists?: readonly string[]
   /** The schema of a JSON body; `stream` leaves the body to the handler, `none` is for methods that have none. */
   readonly body?: Body | 'stream'
   /** Keeps numbers in the body as they are written, for content of events: `1.0` is not an integer there. Always so with `server`. */
@@ -115,7 +113,6 @@ export interface Endpoint {
   readonly whileSuspended: boolean
   readonly whileLocked: boolean
   readonly query: z.ZodType | undefined
-  readonly lists: readonly string[]
   readonly body: z.ZodType | 'stream' | undefined
   readonly exactNumbers: boolean
   readonly maxBody: number
@@ -142,7 +139,6 @@ export function endpoint<
     whileSuspended: declaration.whileSuspended ?? method === 'GET',
     whileLocked: declaration.whileLocked ?? false,
     query,
-    lists: declaration.lists ?? [],
     body,
     exactNumbers: declaration.exactNumbers ?? false,
     maxBody: declaration.maxBody ?? defaultMaxBody,

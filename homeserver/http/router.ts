@@ -127,7 +127,7 @@ async function serve(
     if (Buffer.byteLength(value ?? '') > MAX_PARAM_BYTES) throw tooLarge(`The path has a ${name} without end`)
     if (value?.includes('\0') || value?.isWellFormed() === false) throw badJson(`The path has a malformed ${name}`)
   }
-  const query = endpoint.query && parse(endpoint.query, queryOf(endpoint, url), 'query')
+  const query = endpoint.query && parse(endpoint.query, Object.fromEntries(url.query), 'query')
   const body = 'body' in asked ? signedBodyOf(endpoint, asked.body) : await bodyOf(endpoint, request)
   return await endpoint.handle(
     { params, who, query, body, ip, signal: signalOf(response, stopping), request, path: url.path },
@@ -198,13 +198,6 @@ interface Url {
 }
 
 const noQuery = new URLSearchParams()
-
-/** Of a parameter that comes several times the last one counts, but of those that may. */
-function queryOf({ lists }: Endpoint, { query }: Url): Record<string, string | string[]> {
-  const single: Record<string, string | string[]> = Object.fromEntries(query)
-  for (const name of lists) if (name in single) single[name] = query.getAll(name)
-  return single
-}
 
 function splitUrl(url: string): Url {
   const at = url.indexOf('?')

@@ -95,11 +95,17 @@ export async function forgetRoom(tx: Tx, roomId: RoomId, userId: UserId): Promis
   return changed > 0
 }
 
-/** The users of a server who have or had to do with a room. */
-export async function listMembersOfServer(conn: Conn, roomId: RoomId, server: ServerName): Promise<UserId[]> {
+/** The users of a server who have or had to do with a room; those with one membership only, if it is given. */
+export async function listMembersOfServer(
+  conn: Conn,
+  roomId: RoomId,
+  server: ServerName,
+  membership?: Membership,
+): Promise<UserId[]> {
   const rows = await conn.rows<{ user_id: UserId }>(
-    `select user_id from memberships where room_id = ? and user_id like ? escape '\\'`,
-    [roomId, `%:${escapeLike(server)}`],
+    `select user_id from memberships
+      where room_id = ? and user_id like ? escape '\\' ${membership === undefined ? '' : 'and membership = ?'}`,
+    [roomId, `%:${escapeLike(server)}`, ...(membership === undefined ? [] : [membership])],
   )
   return rows.flatMap(({ user_id: id }) => (id.endsWith(`:${server}`) ? [id] : [])) // `like` may be blind to case
 }

@@ -19,6 +19,7 @@ import type { Requester } from '../accounts/requester.ts'
 import type { RoomDirectory } from '../rooms/hooks.ts'
 import { roomPower } from '../rooms/room-power.ts'
 import type { RoomWriter } from '../rooms/writer.ts'
+import type { DirectoryHooks, RoomServers } from './hooks.ts'
 
 export interface DirectoryParts {
   readonly database: Database
@@ -27,6 +28,8 @@ export interface DirectoryParts {
   readonly appservices: Appservices
   /** To take a removed alias out of the room's state. */
   readonly writer: RoomWriter
+  readonly roomServers: RoomServers
+  readonly directoryHooks: DirectoryHooks
   /** Filled later; an empty list does. */
   readonly aliasMakers?: readonly AliasMaker[]
 }
@@ -38,6 +41,8 @@ export interface AliasMaker {
 }
 
 const canonicalType = 'm.room.canonical_alias'
+/** Servers told as those that know a room. */
+const MAX_SERVERS = 50
 
 export class Directory implements RoomDirectory {
   readonly #parts: DirectoryParts
@@ -50,9 +55,10 @@ export class Directory implements RoomDirectory {
   async resolve(
     alias: RoomAlias,
   ): Promise<{ readonly roomId: RoomId; readonly servers: readonly ServerName[] } | undefined> {
-    const { database, serverName } = this.#parts
+    const { database, serverName, directoryHooks } = this.#parts
+    if (serverNameOf(alias) !== serverName) return await directoryHooks.remoteDirectories[0]?.resolve(alias)
     const row = (await findAlias(database, alias)) ?? (await this.#make(alias))
-    return row && { roomId: row.room_id, servers: [serverName] }
+    return row && { roomId: row.room_id, servers: await this.#serversOf(row.room_id) }
   }
 
   /** Told of rooms that got or lost an alias. Returns the way to leave. */
@@ -136,6 +142,14 @@ export class Directory implements RoomDirectory {
 
   #tell(roomId: RoomId): void {
     for (const listener of this.#listeners) listener(roomId)
+  }
+
+  /** Ourselves first, if we are in the room or nobody is. */
+  async #serversOf(roomId: RoomId): Promise<ServerName[]> {
+    const { serverName, roomServers } = this.#parts
+    const servers = new Set(await roomServers.serversIn(roomId))
+    const isOurs = servers.delete(serverName) || servers.size === 0
+    return [...(isOurs ? [serverName] : []), ...servers].slice(0, MAX_SERVERS)
   }
 
   async #mayName(who: Requester, roomId: RoomId): Promise<boolean> {

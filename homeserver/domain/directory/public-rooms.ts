@@ -1,9 +1,10 @@
 /** The list of published rooms. https://spec.matrix.org/v1.19/client-server-api/#published-room-directory */
-import { invalidParam } from '../../core/errors.ts'
-import { isRoomId, type RoomId } from '../../core/ids.ts'
+import { invalidParam, notFound } from '../../core/errors.ts'
+import { isRoomId, type RoomId, type ServerName } from '../../core/ids.ts'
 import type { Database } from '../../storage/database.ts'
 import { countPublicRooms, listPublicRooms } from '../../storage/directory.ts'
 import type { RoomStats } from '../../storage/rooms.ts'
+import type { DirectoryHooks } from './hooks.ts'
 
 export interface PublicRoomsRequest {
   readonly limit: number
@@ -22,9 +23,18 @@ interface Place {
 
 export class PublicRooms {
   readonly #database: Database
+  readonly #hooks: DirectoryHooks
 
-  constructor({ database }: { database: Database }) {
+  constructor({ database, directoryHooks }: { database: Database; directoryHooks: DirectoryHooks }) {
     this.#database = database
+    this.#hooks = directoryHooks
+  }
+
+  /** The list of another server. Throws `M_NOT_FOUND` where nobody talks with other servers. */
+  async listOf(server: ServerName, request: PublicRoomsRequest): Promise<object> {
+    const [remote] = this.#hooks.remoteDirectories
+    if (!remote) throw notFound(`This server does not talk to ${server}`)
+    return await remote.publicRooms(server, request)
   }
 
   async list({ limit, since, term, types }: PublicRoomsRequest): Promise<object> {

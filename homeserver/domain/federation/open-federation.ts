@@ -8,6 +8,7 @@ import type { Fetcher } from '../../platform/fetch.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Database } from '../../storage/database.ts'
 import type { AccountHooks } from '../accounts/hooks.ts'
+import type { DirectoryHooks } from '../directory/hooks.ts'
 import { RequestAuthenticator } from './authenticate-request.ts'
 import { FederationClient } from './client.ts'
 import { Destinations } from './destinations.ts'
@@ -15,6 +16,7 @@ import { createKeySource } from './key-source.ts'
 import { KeyRing } from './keys.ts'
 import { Notary } from './notary.ts'
 import { OwnKeys } from './own-keys.ts'
+import { FederatedDirectory } from './remote-directory.ts'
 import { FederatedProfiles } from './remote-profiles.ts'
 import { createResolveServer } from './resolve-server.ts'
 import type { RoomServers } from './room-servers.ts'
@@ -33,6 +35,7 @@ export interface OpenFederationParts {
   readonly signer: Signer
   readonly signingKeys: readonly [SigningKey, ...SigningKey[]]
   readonly hooks: AccountHooks
+  readonly directoryHooks: DirectoryHooks
   readonly roomServers: RoomServers
 }
 
@@ -71,6 +74,7 @@ export async function openFederation(
   })
   if (config.federation.mode === 'open') {
     parts.hooks.remoteProfiles.push(new FederatedProfiles({ client: federationClient, clock }))
+    parts.directoryHooks.remoteDirectories.push(new FederatedDirectory({ client: federationClient }))
   }
   const notaries = config.federation.key_servers
   const keyRing: KeyRing = new KeyRing({ serverName, ownKeys, source, notaries, mayTalkTo, database, clock })

@@ -1,6 +1,8 @@
 /** https://spec.matrix.org/v1.19/client-server-api/#published-room-directory */
 import { z } from 'zod'
-import { refuse } from '../../core/errors.ts'
+import { invalidParam } from '../../core/errors.ts'
+import { isServerName } from '../../core/ids.ts'
+import type { PublicRoomsRequest } from '../../domain/directory/public-rooms.ts'
 import type { Services } from '../services.ts'
 import { endpoint } from '../endpoint.ts'
 
@@ -10,10 +12,15 @@ const defaultLimit = 100
 
 const limitField = (schema: z.ZodType<number>) => schema.transform((limit) => Math.min(limit, maxLimit))
 
-function requireOwn(server: string | undefined, { config }: Services): void {
-  if (server !== undefined && server !== config.server_name) {
-    throw refuse(404, 'M_NOT_FOUND', `This server does not talk to ${server}`)
-  }
+/** The list of this server, or of the one that the client names. */
+async function listOf(
+  server: string | undefined,
+  request: PublicRoomsRequest,
+  { publicRooms, config }: Services,
+): Promise<object> {
+  if (server === undefined || server === config.server_name) return await publicRooms.list(request)
+  if (!isServerName(server)) throw invalidParam('server is not the name of a server')
+  return await publicRooms.listOf(server, request)
 }
 
 const list = endpoint({
@@ -27,10 +34,8 @@ const list = endpoint({
     since: z.string().optional(),
     server: z.string().optional(),
   }),
-  handle: async ({ query: { limit, since: from, server } }, services) => {
-    requireOwn(server, services)
-    return await services.publicRooms.list({ limit, since: from })
-  },
+  handle: async ({ query: { limit, since: from, server } }, services) =>
+    await listOf(server, { limit, since: from }, services),
 })
 
 const search = endpoint({
@@ -51,14 +56,9 @@ const search = endpoint({
       .optional(),
   }),
   handle: async ({ query, body: { limit, since: from, filter } }, services) => {
-    requireOwn(query.server, services)
     const term = filter?.generic_search_term ?? undefined
-    return await services.publicRooms.list({
-      limit,
-      since: from,
-      term: term === '' ? undefined : term,
-      types: filter?.room_types ?? undefined,
-    })
+    const types = filter?.room_types ?? undefined
+    return await listOf(query.server, { limit, since: from, term: term === '' ? undefined : term, types }, services)
   },
 })
 

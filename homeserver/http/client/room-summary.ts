@@ -1,20 +1,21 @@
 /** Rooms seen from outside: summaries and the hierarchy of spaces. */
 import { z } from 'zod'
 import { invalidParam, notFound } from '../../core/errors.ts'
-import { isRoomAlias, isRoomId, type RoomId } from '../../core/ids.ts'
+import { isRoomAlias, isRoomId, type RoomId, type ServerName } from '../../core/ids.ts'
 import type { Services } from '../services.ts'
 import { endpoint } from '../endpoint.ts'
 import { roomIdOf } from './path-ids.ts'
+import { serversToAsk } from './servers-to-ask.ts'
 
 async function resolve(
   { roomIdOrAlias }: { readonly roomIdOrAlias: string },
   { directory }: Services,
-): Promise<RoomId> {
-  if (isRoomId(roomIdOrAlias)) return roomIdOrAlias
+): Promise<{ readonly roomId: RoomId; readonly servers: readonly ServerName[] }> {
+  if (isRoomId(roomIdOrAlias)) return { roomId: roomIdOrAlias, servers: [] }
   if (!isRoomAlias(roomIdOrAlias)) throw invalidParam(`'${roomIdOrAlias}' is neither a room id nor an alias`)
   const found = await directory.resolve(roomIdOrAlias)
   if (!found) throw notFound('There is no such alias')
-  return found.roomId
+  return found
 }
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1room_summaryroomidoralias */
@@ -28,8 +29,10 @@ const summary = endpoint({
   ],
   auth: 'optional',
   limit: 'read',
-  handle: async ({ who, params }, services) =>
-    await services.roomPreviews.summarise(who?.userId, await resolve(params, services)),
+  handle: async ({ who, params, request }, services) => {
+    const { roomId, servers } = await resolve(params, services)
+    return await services.roomPreviews.summarise(who?.userId, roomId, [...serversToAsk(request), ...servers])
+  },
 })
 
 const maxLimit = 100

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { type EventId, isEventId } from '../../core/ids.ts'
 import { endpoint, JsonText } from '../endpoint.ts'
+import { queryList } from '../query-list.ts'
 
 const asked = { auth: 'server', limit: 'federation' } as const
 
@@ -29,9 +30,9 @@ const backfill = endpoint({
   ...asked,
   method: 'GET',
   path: '/_matrix/federation/v1/backfill/:roomId',
-  query: z.object({ v: eventIds.min(1), limit: count }),
-  lists: ['v'],
-  handle: async ({ who, params, query: { v: from, limit } }, { historyAnswers, config, clock }) => {
+  query: z.object({ v: eventId, limit: count }),
+  handle: async ({ who, params, query: { limit }, request }, { historyAnswers, config, clock }) => {
+    const from = queryList(request, 'v').filter(isEventId)
     const events = await historyAnswers.backfill(who.origin, params.roomId, { from, limit })
     return transactionOf(config.server_name, clock.now(), events)
   },

@@ -1,0 +1,54 @@
+/** Rooms as other servers may know them without being in them. */
+import { z } from 'zod'
+import { endpoint } from '../endpoint.ts'
+
+const asked = { auth: 'server', limit: 'federation' } as const
+const maxLimit = 500
+
+const limit = (schema: z.ZodType<number>) =>
+  schema.default(0).transform((number) => (number === 0 ? maxLimit : Math.min(number, maxLimit)))
+
+/** https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1publicrooms */
+const list = endpoint({
+  ...asked,
+  method: 'GET',
+  path: '/_matrix/federation/v1/publicRooms',
+  query: z.object({ limit: limit(z.coerce.number().int().nonnegative()), since: z.string().optional() }),
+  handle: async ({ query }, { publicRooms }) => await publicRooms.list(query),
+})
+
+/** https://spec.matrix.org/v1.19/server-server-api/#post_matrixfederationv1publicrooms */
+const search = endpoint({
+  ...asked,
+  method: 'POST',
+  path: '/_matrix/federation/v1/publicRooms',
+  body: z.object({
+    limit: limit(z.int().nonnegative()),
+    since: z.string().optional(),
+    filter: z
+      .object({
+        generic_search_term: z.string().max(1_000).nullish(),
+        room_types: z.array(z.string().nullable()).nullish(),
+      })
+      .optional(),
+  }),
+  handle: async ({ body: { filter, ...page } }, { publicRooms }) =>
+    await publicRooms.list({
+      ...page,
+      term: filter?.generic_search_term || undefined,
+      types: filter?.room_types ?? undefined,
+    }),
+})
+
+/** https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1hierarchyroomid */
+const hierarchy = endpoint({
+  ...asked,
+  method: 'GET',
+  path: '/_matrix/federation/v1/hierarchy/:roomId',
+  also: ['/_matrix/federation/unstable/org.matrix.msc2946/hierarchy/:roomId'],
+  query: z.object({ suggested_only: z.enum(['true', 'false']).default('false') }),
+  handle: async ({ who, params, query }, { spaceAnswers }) =>
+    await spaceAnswers.hierarchy(who.origin, params.roomId, { suggestedOnly: query.suggested_only === 'true' }),
+})
+
+export const federatedRoomsEndpoints = [list, search, hierarchy]

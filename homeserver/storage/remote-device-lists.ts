@@ -1,7 +1,6 @@
 /** How well the devices and keys of other servers' users are known here; they themselves are kept with those of our own users. */
-import type { DeviceId, UserId } from '../core/ids.ts'
+import type { RoomId, UserId } from '../core/ids.ts'
 import { type Conn, insertMany, rowsIn, type Tx } from './database.ts'
-import { removeKeysOfDevices } from './device-keys.ts'
 
 export interface RemoteDeviceList {
   readonly userId: UserId
@@ -112,8 +111,16 @@ export async function removeRemoteLists(tx: Tx, userIds: readonly UserId[]): Pro
   }
 }
 
-export async function removeRemoteDevices(tx: Tx, userId: UserId, deviceIds: readonly DeviceId[]): Promise<void> {
-  await removeKeysOfDevices(tx, userId, deviceIds)
+/** Which of the users are joined to which rooms, as far as is known here. */
+export async function listRoomsJoinedBy(
+  conn: Conn,
+  userIds: readonly UserId[],
+): Promise<{ readonly user_id: UserId; readonly room_id: RoomId }[]> {
+  return await rowsIn(
+    conn,
+    `select user_id, room_id from memberships where membership = 'join' and user_id in (?)`,
+    userIds,
+  )
 }
 
 function listOf(row: Row): RemoteDeviceList {

@@ -1,0 +1,49 @@
+/** Builds what keeps device lists and keys in step with other servers. */
+import type { ServerName } from '../../../core/ids.ts'
+import type { Bus } from '../../../platform/bus.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import type { Background, Service } from '../../../platform/lifecycle.ts'
+import type { Database } from '../../../storage/database.ts'
+import type { DeviceLists } from '../../devices/device-lists.ts'
+import type { DeviceHooks } from '../../devices/hooks.ts'
+import type { Members } from '../../rooms/members.ts'
+import type { RoomServers } from '../room-servers.ts'
+import type { KeyClient } from './ask-keys.ts'
+import { FederatedKeys } from './federated-keys.ts'
+import { UpdateReceiver } from './receive-updates.ts'
+import { RemoteDeviceLists } from './remote-device-lists.ts'
+import { DeviceListResync } from './resync.ts'
+import { RoomMoves } from './room-moves.ts'
+import { SharedRooms } from './shared-rooms.ts'
+import { type EduQueue, ToldChanges } from './told-changes.ts'
+
+export interface OpenDeviceListsParts {
+  readonly database: Database
+  readonly bus: Bus
+  readonly clock: Clock
+  readonly background: Background
+  readonly serverName: ServerName
+  readonly namesDevices: boolean
+  readonly members: Members
+  readonly roomServers: RoomServers
+  readonly deviceLists: DeviceLists
+  readonly client: KeyClient
+  readonly outbox: EduQueue
+  readonly hooks: DeviceHooks
+}
+
+export function openDeviceLists(parts: OpenDeviceListsParts): {
+  readonly deviceListUpdates: UpdateReceiver
+  readonly runnable: readonly Service[]
+} {
+  const { hooks, outbox } = parts
+  const sharedRooms = new SharedRooms(parts)
+  const lists = new RemoteDeviceLists(parts)
+  const resync = new DeviceListResync({ ...parts, lists, sharedRooms })
+  const toldChanges = new ToldChanges({ ...parts, queue: outbox, sharedRooms })
+  const moves = new RoomMoves({ ...parts, lists, sharedRooms, toldChanges })
+  hooks.announcements.push(toldChanges)
+  hooks.remoteKeys.push(new FederatedKeys({ ...parts, lists, sharedRooms }))
+  const deviceListUpdates = new UpdateReceiver({ ...parts, sharedRooms, onStale: () => resync.wake() })
+  return { deviceListUpdates, runnable: [moves, toldChanges, resync] }
+}

@@ -1,0 +1,107 @@
+/** Updates of device lists and cross-signing keys that other servers send. https://spec.matrix.org/v1.19/server-server-api/#device-management */
+import type { Json, JsonObject } from '../../../core/event.ts'
+import { type DeviceId, isUserId, serverNameOf, type ServerName, type UserId } from '../../../core/ids.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import { listCrossSigningKeys, removeCrossSigningKeys, setCrossSigningKey } from '../../../storage/cross-signing.ts'
+import type { Database, Tx } from '../../../storage/database.ts'
+import { removeKeysOfDevices, setRemoteDeviceKeys } from '../../../storage/device-keys.ts'
+import { findRemoteList, markStale, setRemoteStreamId } from '../../../storage/remote-device-lists.ts'
+import type { DeviceLists } from '../../devices/device-lists.ts'
+import type { Edu, EduReceiver } from '../receive/edu-receiver.ts'
+import { isStreamId } from './ask-keys.ts'
+import { crossSigningOf, deviceOf, isDeviceId } from './said-keys.ts'
+import type { SharedRooms } from './shared-rooms.ts'
+
+interface DeviceUpdate {
+  readonly userId: UserId
+  readonly deviceId: DeviceId
+  readonly streamId: number
+  /** Updates that came before, which this one builds on. */
+  readonly prevIds: readonly Json[]
+  readonly isDeleted: boolean
+  readonly keys: Json | undefined
+  readonly name: Json | undefined
+}
+
+export interface UpdateReceiverParts {
+  readonly database: Database
+  readonly clock: Clock
+  readonly deviceLists: DeviceLists
+  readonly sharedRooms: SharedRooms
+  /** A list has become stale. */
+  readonly onStale: () => void
+}
+
+export class UpdateReceiver implements EduReceiver {
+  readonly #parts: UpdateReceiverParts
+
+  constructor(parts: UpdateReceiverParts) {
+    this.#parts = parts
+  }
+
+  /** A server speaks for its own users alone (T30). */
+  async receive(origin: ServerName, { type, content }: Edu): Promise<void> {
+    const { user_id: userId } = content
+    if (!isUserId(userId) || serverNameOf(userId) !== origin) return
+    if (type === 'm.signing_key_update') return await this.#updateCrossSigning(userId, content)
+    const update = type === 'm.device_list_update' ? updateIn(userId, content) : undefined
+    if (update) await this.#updateDevice(update)
+  }
+
+  async #updateDevice(update: DeviceUpdate): Promise<void> {
+    const { userId, deviceId, streamId, prevIds, isDeleted, keys, name } = update
+    await this.#change(userId, 'update remote device', async (tx, known) => {
+      if (known.streamId === streamId) return 'known'
+      const isNext = prevIds.length > 0 && prevIds.every((id) => id === known.streamId)
+      const device = isDeleted ? undefined : deviceOf(userId, { deviceId, keys, name })
+      if (!isNext || (!isDeleted && keys !== undefined && !device)) return 'stale'
+      if (device) await setRemoteDeviceKeys(tx, [device])
+      else await removeKeysOfDevices(tx, userId, [deviceId])
+      await setRemoteStreamId(tx, userId, streamId)
+      return 'changed'
+    })
+  }
+
+  async #updateCrossSigning(userId: UserId, content: JsonObject): Promise<void> {
+    const { master_key: master, self_signing_key: selfSigning } = content
+    await this.#change(userId, 'update remote cross-signing keys', async (tx) => {
+      const before = (await listCrossSigningKeys(tx, [userId])).find(({ usage }) => usage === 'master')
+      const keys = crossSigningOf(userId, { master, selfSigning }, before?.publicKey)
+      if (keys.length < [master, selfSigning].filter((said) => said !== undefined).length) return 'stale'
+      const after = keys.find(({ usage }) => usage === 'master')
+      // What another master key signed is worth nothing now.
+      if (after && after.publicKey !== before?.publicKey) await removeCrossSigningKeys(tx, userId, ['self_signing'])
+      for (const key of keys) await setCrossSigningKey(tx, key)
+      return keys.length > 0 ? 'changed' : 'known'
+    })
+  }
+
+  /**
+   * Applies a change to a list that is up to date. Of a list that is not kept here our users are told that it changed:
+   * who cares asks for it.
+   */
+  async #change(
+    userId: UserId,
+    name: string,
+    apply: (tx: Tx, known: { streamId: number | undefined }) => Promise<'changed' | 'known' | 'stale'>,
+  ): Promise<void> {
+    const { database, clock, deviceLists, sharedRooms, onStale } = this.#parts
+    if (!(await sharedRooms.sharing([userId])).has(userId)) return
+    await database.transaction(name, async (tx) => {
+      const list = await findRemoteList(tx, userId)
+      const result = !list ? 'changed' : list.isStale ? 'stale' : await apply(tx, list)
+      if (result === 'changed') await deviceLists.tellOurs(tx, userId)
+      if (result !== 'stale') return
+      await markStale(tx, userId, clock.now())
+      tx.onCommit(onStale)
+    })
+  }
+}
+
+/** Undefined for what is no update. */
+function updateIn(userId: UserId, content: JsonObject): DeviceUpdate | undefined {
+  const { device_id: deviceId, stream_id: streamId, prev_id: prevIds = [], deleted, keys } = content
+  if (!isDeviceId(deviceId) || !isStreamId(streamId) || !Array.isArray(prevIds)) return undefined
+  const name = content['device_display_name']
+  return { userId, deviceId, streamId, prevIds, isDeleted: deleted === true, keys, name }
+}

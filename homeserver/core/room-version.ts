@@ -5,7 +5,8 @@
  * Rule code asks for a named flag, never for a version number.
  */
 
-export type RoomVersionId = '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9' | '10' | '11' | '12'
+export type RoomVersionId =
+  `${1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12}` | 'org.matrix.msc3757.10' | 'org.matrix.msc3757.11'
 
 export interface RoomVersion {
   readonly id: RoomVersionId
@@ -27,6 +28,8 @@ export interface RoomVersion {
   readonly knockRestricted: boolean
   /** Power levels must be integers, not strings (v10). */
   readonly integerPowerLevels: boolean
+  /** State under one's own user id plus `_` and more is one's own, and that of users below is open to those above (MSC3757). */
+  readonly ownedState: boolean
   /** The creator is the sender of the create event; `content.creator` is gone (v11). */
   readonly creatorFromSender: boolean
   /** The room id is the create event's id with `!`; `m.room.create` has no `room_id` and is not cited in `auth_events` (v12). */
@@ -136,6 +139,7 @@ const v1: RoomVersion = {
   restricted: false,
   knockRestricted: false,
   integerPowerLevels: false,
+  ownedState: false,
   creatorFromSender: false,
   roomIdIsCreateHash: false,
   privilegedCreators: false,
@@ -179,7 +183,19 @@ export const roomVersions: Readonly<Record<RoomVersionId, RoomVersion>> = {
   10: v10,
   11: v11,
   12: v12,
+  'org.matrix.msc3757.10': { ...v10, id: 'org.matrix.msc3757.10', ownedState: true },
+  'org.matrix.msc3757.11': { ...v11, id: 'org.matrix.msc3757.11', ownedState: true },
 }
+
+/** Whether it is one of the specification, not that of a proposal. */
+export function isStable(id: RoomVersionId): boolean {
+  return !id.includes('.')
+}
+
+/** Versions of the specification alone. */
+export const stableVersions: readonly RoomVersionId[] = Object.values(roomVersions).flatMap(({ id }) =>
+  isStable(id) ? id : [],
+)
 
 /** The rules of a room version, or undefined where we do not know it. */
 export function findRoomVersion(id: string): RoomVersion | undefined {

@@ -8,6 +8,7 @@ import type { IdentifiedPdu, Pdu } from '../event.ts'
 import type { RoomVersion } from '../room-version.ts'
 import { checkCreate } from './create.ts'
 import { checkMember } from './member.ts'
+import { ownerOf } from './owned-state.ts'
 import { checkPowerLevels } from './power-level-changes.ts'
 import { namedLevel, requiredLevel, userLevel, type Level, type PowerLevels } from './power-levels.ts'
 import { serverNameOf } from '../ids.ts'
@@ -41,12 +42,19 @@ function checkByLevel(pdu: Pdu, levels: PowerLevels): Verdict {
     return level >= namedLevel(levels, 'invite') ? allow : deny('v12/7.1', 'The power level is too low to invite')
   if (level < requiredLevel(levels, pdu.type, pdu.state_key === undefined ? 'message' : 'state'))
     return deny('v12/8', `The power level is too low to send ${pdu.type}`)
-  if (pdu.state_key?.startsWith('@') && pdu.state_key !== pdu.sender)
+  if (pdu.state_key?.startsWith('@') && pdu.state_key !== pdu.sender && !owns(pdu, pdu.state_key, levels))
     return deny('v12/9', 'The state key is the name of another user')
   if (pdu.type === 'm.room.power_levels') return checkPowerLevels(pdu, levels, level)
   // Where servers choose event ids, the id tells whose event is redacted. Elsewhere it is for those who apply redactions.
   if (pdu.type === 'm.room.redaction' && levels.version.eventIds === 'server') return checkRedaction(pdu, levels, level)
   return allow
+}
+
+/** Where state can be owned: what is one's own, and what belongs to users of lower power. */
+function owns({ sender }: Pdu, stateKey: string, levels: PowerLevels): boolean {
+  const owner = levels.version.ownedState ? ownerOf(stateKey) : undefined
+  if (owner === undefined) return false
+  return owner === sender || userLevel(levels, sender) > userLevel(levels, owner)
 }
 
 /** Rule 4 of room versions 1 to 5. */

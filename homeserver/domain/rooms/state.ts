@@ -1,4 +1,5 @@
 /** Reads and sets the state of rooms. https://spec.matrix.org/v1.19/client-server-api/#getting-events-for-a-room */
+import { ownerOf } from '../../core/auth/owned-state.ts'
 import { encodeCanonical, isJsonObject } from '../../core/canonical-json.ts'
 import { additionalCreators, namedLevel, userLevel } from '../../core/auth/power-levels.ts'
 import { badJson, forbidden, invalidParam, notFound } from '../../core/errors.ts'
@@ -89,6 +90,7 @@ export class RoomState {
     const before = await findStateEvent(this.#parts.database, roomId, type, stateKey)
     if (before?.row.sender === who.userId && before.contentText === encodeCanonical(content)) return before.eventId
     await this.#checks.get(type)?.(change, before, who)
+    if (stateKey.startsWith('@') && ownerOf(stateKey) === undefined) await this.#refuseUnowned(roomId)
     const draft: EventDraft = {
       type,
       sender: who.userId,
@@ -97,6 +99,12 @@ export class RoomState {
       ...(who.timestamp === undefined ? {} : { timestamp: who.timestamp }),
     }
     return onlyEvent(await this.#parts.writer.send(roomId, [draft]))
+  }
+
+  /** Where state has owners, a key that looks like one must name one. */
+  async #refuseUnowned(roomId: RoomId): Promise<void> {
+    const { version } = await roomPower(this.#parts.database, roomId)
+    if (version.ownedState) throw badJson('The state key is neither a user id nor one with an underscore and more')
   }
 }
 

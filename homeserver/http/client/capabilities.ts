@@ -1,8 +1,10 @@
-import { roomVersions } from '../../core/room-version.ts'
+import { isStable, roomVersions } from '../../core/room-version.ts'
 import { endpoint } from '../endpoint.ts'
 
 const enabled = { enabled: true } as const
-const availableVersions = Object.fromEntries(Object.keys(roomVersions).map((version) => [version, 'stable']))
+const availableVersions = Object.fromEntries(
+  Object.values(roomVersions).map(({ id }) => [id, isStable(id) ? 'stable' : 'unstable']),
+)
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3capabilities */
 const capabilities = endpoint({

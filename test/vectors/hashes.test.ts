@@ -3,7 +3,7 @@ import { encodeCanonical, parseJson, topLevelText } from '../../homeserver/core/
 import type { Pdu } from '../../homeserver/core/event.ts'
 import { contentHash, identify, referenceHash } from '../../homeserver/core/hash.ts'
 import { redact } from '../../homeserver/core/redact.ts'
-import { type RoomVersionId, roomVersions } from '../../homeserver/core/room-version.ts'
+import { type RoomVersionId, roomVersions, stableVersions } from '../../homeserver/core/room-version.ts'
 import { readCases } from './read.ts'
 
 interface Case {
@@ -19,7 +19,7 @@ interface Case {
 const cases = readCases<Case>('hashes')
 
 describe('hashes, redactions and event ids, as the vectors have them', () => {
-  test.each(Object.values(roomVersions))('in room version $id', (version) => {
+  test.each(stableVersions.map((id) => roomVersions[id]))('in room version $id', (version) => {
     const ours = cases.filter((each) => each.room_version === version.id)
     expect(ours.length).toBeGreaterThanOrEqual(100)
     for (const { id, event, content_hash, redacted_canonical, reference_hash, event_id } of ours) {

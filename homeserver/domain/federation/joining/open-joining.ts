@@ -1,0 +1,54 @@
+/** Builds what lets users in and out of rooms across servers, ours elsewhere and others here. */
+import type { Signer } from '../../../core/signing.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import type { Database } from '../../../storage/database.ts'
+import type { Appservices } from '../../accounts/appservices.ts'
+import type { EventCache } from '../../rooms/event-cache.ts'
+import type { RoomHooks } from '../../rooms/hooks.ts'
+import type { Members } from '../../rooms/members.ts'
+import type { RemoteEventWriter } from '../../rooms/remote-event.ts'
+import type { FederationClient } from '../client.ts'
+import type { EventVerifier, Keys } from '../receive/verify-event.ts'
+import type { RoomServers } from '../room-servers.ts'
+import type { ServerAcls } from '../server-acl.ts'
+import { Invites } from './invites.ts'
+import { JoinAnswers } from './join-answer.ts'
+import { type Forwarder, Passages } from './passages.ts'
+import { FederatedRooms } from './remote-rooms.ts'
+import { ResidentRooms } from './resident-rooms.ts'
+import { Templates } from './templates.ts'
+
+export interface OpenJoiningParts {
+  readonly database: Database
+  readonly clock: Clock
+  readonly signer: Signer
+  readonly appservices: Appservices
+  readonly events: EventCache
+  readonly members: Members
+  readonly writer: RemoteEventWriter
+  readonly roomHooks: RoomHooks
+  readonly federationClient: FederationClient
+  readonly keys: Keys
+  readonly verifier: EventVerifier
+  readonly roomServers: RoomServers
+  readonly serverAcls: ServerAcls
+  readonly outbox: Forwarder
+}
+
+export interface JoiningServices {
+  readonly templates: Templates
+  readonly passages: Passages
+  readonly joinAnswers: JoinAnswers
+  readonly invites: Invites
+}
+
+export function openJoining(parts: OpenJoiningParts): JoiningServices {
+  const rooms = new ResidentRooms(parts)
+  parts.roomHooks.remoteRooms.push(new FederatedRooms({ ...parts, client: parts.federationClient }))
+  return {
+    templates: new Templates({ ...parts, rooms }),
+    passages: new Passages({ ...parts, rooms }),
+    joinAnswers: new JoinAnswers({ ...parts, serverName: parts.signer.serverName }),
+    invites: new Invites(parts),
+  }
+}

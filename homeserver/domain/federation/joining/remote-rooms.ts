@@ -1,0 +1,161 @@
+/**
+ * Our users' way into rooms of other servers and out of them: a server in the room makes a template, we sign what it is
+ * for, the server takes it. https://spec.matrix.org/v1.19/server-server-api/#joining-rooms
+ */
+import { forbidden, MatrixError } from '../../../core/errors.ts'
+import type { JsonObject } from '../../../core/event.ts'
+import { type EventId, type RoomId, serverNameOf, type ServerName, type UserId } from '../../../core/ids.ts'
+import type { Signer } from '../../../core/signing.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import { logger } from '../../../platform/log.ts'
+import type { Database } from '../../../storage/database.ts'
+import type { EventDraft } from '../../rooms/build.ts'
+import type { RemoteChange, RemoteRooms } from '../../rooms/hooks.ts'
+import type { Members } from '../../rooms/members.ts'
+import type { RemoteEvent, RemoteEventWriter } from '../../rooms/remote-event.ts'
+import { type FederationClient, federationPath } from '../client.ts'
+import { unusable } from '../federation-error.ts'
+import type { EventVerifier, Keys } from '../receive/verify-event.ts'
+import type { RoomServers } from '../room-servers.ts'
+import { candidatesFrom, firstThatCan } from './candidates.ts'
+import { leaveAlone } from './local-leave.ts'
+import { OutgoingInvites } from './outgoing-invites.ts'
+import { signPassage, type SignedPassage } from './remote-template.ts'
+import { readRoom, type ToldRoom, verifyRoom } from './room-copy.ts'
+import { checkToldState } from './stripped-state.ts'
+import type { Passage } from './templates.ts'
+
+export interface RemoteRoomsParts {
+  readonly database: Database
+  readonly clock: Clock
+  readonly signer: Signer
+  readonly client: FederationClient
+  readonly keys: Keys
+  readonly verifier: EventVerifier
+  readonly members: Members
+  readonly roomServers: RoomServers
+  readonly writer: RemoteEventWriter
+}
+
+const log = logger('federation')
+
+/** Of the answer to send_join (T45). */
+const MAX_ROOM_BYTES = 100 * 1024 * 1024
+/** Until the answer begins, and then for each pause in it. */
+const SEND_JOIN_TIMEOUT_MS = 60_000
+
+export class FederatedRooms implements RemoteRooms {
+  readonly #parts: RemoteRoomsParts
+  readonly #invites: OutgoingInvites
+
+  constructor(parts: RemoteRoomsParts) {
+    this.#parts = parts
+    this.#invites = new OutgoingInvites(parts)
+  }
+
+  async join(change: RemoteChange): Promise<EventId> {
+    return await firstThatCan(await this.#candidates(change), async (server) => {
+      const passage = await this.#sign(server, 'join', change)
+      const told = await this.#sendJoin(server, passage)
+      const event = await this.#asTaken(server, passage, told)
+      return (await this.#parts.members.hasLocal(change.roomId))
+        ? await this.#enterAgain(server, event)
+        : await this.#enter(server, { ...passage, event }, told)
+    })
+  }
+
+  async knock(change: RemoteChange): Promise<EventId> {
+    return await firstThatCan(await this.#candidates(change), async (server) => {
+      const { version, event } = await this.#sign(server, 'knock', change)
+      const path = federationPath`/v1/send_knock/${change.roomId}/${event.eventId}`
+      const { knock_room_state: told } = await this.#parts.client.put(server, path, { body: event.pdu })
+      const strippedState = await checkToldState(this.#parts.verifier, version, change.roomId, told).catch(nothingShown)
+      await this.#parts.writer.setOutOfBand({ roomId: change.roomId, version, event, strippedState })
+      return event.eventId
+    })
+  }
+
+  async leave(change: RemoteChange): Promise<EventId> {
+    const { roomId } = change
+    try {
+      return await firstThatCan(await this.#candidates(change), async (server) => {
+        const { version, event } = await this.#sign(server, 'leave', change)
+        const path = federationPath`/v2/send_leave/${roomId}/${event.eventId}`
+        await this.#parts.client.put(server, path, { body: event.pdu })
+        await this.#parts.writer.setOutOfBand({ roomId, version, event, strippedState: [] })
+        return event.eventId
+      })
+    } catch (error) {
+      if (!(error instanceof MatrixError)) throw error
+      // The user wants to see no more of the room, whether or not anybody hears of it.
+      log.info({ roomId, reason: error.message }, 'left a room that no server could be told about')
+      return await leaveAlone(this.#parts, change)
+    }
+  }
+
+  async invite(roomId: RoomId, draft: EventDraft & { readonly stateKey: UserId }): Promise<EventId> {
+    return await this.#invites.send(roomId, draft)
+  }
+
+  /** Those that the client or an invitation named, those we know to be there, and the one that the room id names. */
+  async #candidates({ roomId, via }: RemoteChange): Promise<ServerName[]> {
+    const { signer, roomServers } = this.#parts
+    return candidatesFrom(signer.serverName, [...via, ...(await roomServers.serversIn(roomId)), serverNameOf(roomId)])
+  }
+
+  async #sign(server: ServerName, membership: Passage, change: RemoteChange): Promise<SignedPassage> {
+    const { client, signer, clock } = this.#parts
+    return await signPassage({ client, signer, now: () => clock.now() }, server, membership, change)
+  }
+
+  async #sendJoin(server: ServerName, { event }: SignedPassage): Promise<ToldRoom> {
+    const path = federationPath`/v2/send_join/${event.roomId}/${event.eventId}`
+    const { body } = await this.#parts.client.open('PUT', server, path, {
+      body: event.pdu,
+      maxBytes: MAX_ROOM_BYTES,
+      timeoutMs: SEND_JOIN_TIMEOUT_MS,
+    })
+    try {
+      return await readRoom(body)
+    } catch (cause) {
+      throw unusable(server, 'answered to the join with something that cannot be read', cause)
+    } finally {
+      body.destroy()
+    }
+  }
+
+  /** The join with the signature of the server that authorised it, where one had to. */
+  async #asTaken(server: ServerName, { version, event }: SignedPassage, told: ToldRoom): Promise<RemoteEvent> {
+    if (event.pdu.content['join_authorised_via_users_server'] === undefined) return event
+    const taken = await this.#parts.verifier.verify(version, event.roomId, told.event)
+    if (taken.eventId !== event.eventId) throw unusable(server, 'took another join than it was sent')
+    return taken
+  }
+
+  async #enter(
+    server: ServerName,
+    { version, event }: { readonly version: SignedPassage['version']; readonly event: RemoteEvent },
+    told: ToldRoom,
+  ): Promise<EventId> {
+    const { writer } = this.#parts
+    const { roomId } = event
+    if (told.membersOmitted) throw unusable(server, 'left out members that it was asked for')
+    const { state, others } = await verifyRoom(this.#parts, server, { version, roomId }, told)
+    const fates = await writer.storeOutliers(roomId, version, [...others, ...state])
+    const accepted = state.filter(({ eventId }) => fates.get(eventId) === 'accepted').map(({ eventId }) => eventId)
+    return (await writer.adopt({ roomId, version, event, state: accepted })).eventId
+  }
+
+  /** Into a room that this server is in: its state is here, and the join comes to it like any other event. */
+  async #enterAgain(server: ServerName, event: RemoteEvent): Promise<EventId> {
+    const receipt = await this.#parts.writer.receive(event.roomId, event)
+    if (receipt.status === 'accepted') return event.eventId
+    if (receipt.status === 'missing') throw unusable(server, 'knows of events in the room that have not come here yet')
+    throw forbidden(receipt.reason ?? 'The room does not allow this')
+  }
+}
+
+function nothingShown(error: unknown): JsonObject[] {
+  if (error instanceof MatrixError) return []
+  throw error
+}

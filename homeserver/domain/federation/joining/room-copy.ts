@@ -1,0 +1,94 @@
+/** The state of a room as a server tells it to one that joins: read as it arrives, verified before any of it is believed. */
+import { isJsonObject, parseJson } from '../../../core/canonical-json.ts'
+import { isUserId, type RoomId, serverNameOf, type ServerName } from '../../../core/ids.ts'
+import type { Json, JsonObject } from '../../../core/event.ts'
+import type { RoomVersion } from '../../../core/room-version.ts'
+import type { RemoteEvent } from '../../rooms/remote-event.ts'
+import { unusable } from '../federation-error.ts'
+import type { EventVerifier, Keys } from '../receive/verify-event.ts'
+import { readMembers } from './json-members.ts'
+
+/** What a server answers to send_join. */
+export interface ToldRoom {
+  /** The join as it took it, with its signature where that is needed. */
+  readonly event: Json | undefined
+  readonly state: readonly Json[]
+  readonly authChain: readonly Json[]
+  readonly membersOmitted: boolean
+}
+
+/** The parts of a room that are what they claim to be. */
+export interface RoomCopy {
+  readonly state: readonly RemoteEvent[]
+  /** The auth chain, without what is in the state. */
+  readonly others: readonly RemoteEvent[]
+}
+
+/** Keys asked for at once. */
+const KEYS_AT_ONCE = 100
+
+export async function readRoom(body: AsyncIterable<Uint8Array>): Promise<ToldRoom> {
+  const state: Json[] = []
+  const authChain: Json[] = []
+  const lists = new Map([
+    ['state', state],
+    ['auth_chain', authChain],
+  ])
+  const single = new Map<string, Json>()
+  for await (const { key, text } of readMembers(body)) {
+    const list = lists.get(key)
+    if (list) list.push(parseJson(text))
+    else if (key === 'event' || key === 'members_omitted') single.set(key, parseJson(text))
+  }
+  return { event: single.get('event'), state, authChain, membersOmitted: single.get('members_omitted') === true }
+}
+
+/** Leaves out events nobody vouches for. Throws unless the state is that of a room of this version. */
+export async function verifyRoom(
+  { verifier, keys }: { readonly verifier: EventVerifier; readonly keys: Keys },
+  server: ServerName,
+  { version, roomId }: { readonly version: RoomVersion; readonly roomId: RoomId },
+  told: ToldRoom,
+): Promise<RoomCopy> {
+  await fetchKeys(keys, [...told.state, ...told.authChain])
+  const { events: state } = await verifier.verifyAll(version, roomId, told.state)
+  const { events: chain } = await verifier.verifyAll(version, roomId, told.authChain)
+  checkState(server, version, state)
+  const inState = new Set(state.map(({ eventId }) => eventId))
+  return { state, others: chain.filter(({ eventId }) => !inState.has(eventId)) }
+}
+
+function checkState(server: ServerName, version: RoomVersion, state: readonly RemoteEvent[]): void {
+  const keys = new Set<string>()
+  for (const { pdu } of state) {
+    if (pdu.state_key === undefined) throw unusable(server, 'told of a state with an event that is none')
+    keys.add(`${pdu.type}\0${pdu.state_key}`)
+  }
+  if (keys.size < state.length) throw unusable(server, 'told of a state with two events for one key')
+  const create = state.find(({ pdu }) => pdu.type === 'm.room.create')
+  if (!create) throw unusable(server, 'told of a state without a create event')
+  if ((create.pdu.content['room_version'] ?? '1') !== version.id) {
+    throw unusable(server, 'told of a room of another version than it said before')
+  }
+}
+
+/** Side by side, because each server that does not answer takes its time. What is not found is missed later. */
+async function fetchKeys(keys: Keys, events: readonly Json[]): Promise<void> {
+  const wanted = new Map<string, readonly [ServerName, string]>()
+  for (const event of events) {
+    if (!isJsonObject(event) || !isUserId(event['sender'])) continue
+    const server = serverNameOf(event['sender'])
+    for (const keyId of keyIdsOf(event, server)) wanted.set(`${keyId} ${server}`, [server, keyId])
+  }
+  await keys.warm([...wanted.values()].map(([server]) => server))
+  const left = wanted.values()
+  const work = async (): Promise<void> => {
+    for (const [server, keyId] of left) await keys.verifierFor(server, keyId, undefined)
+  }
+  await Promise.all(Array.from({ length: KEYS_AT_ONCE }, work))
+}
+
+function keyIdsOf({ signatures }: JsonObject, server: ServerName): string[] {
+  const ofServer = isJsonObject(signatures) && Object.hasOwn(signatures, server) ? signatures[server] : undefined
+  return isJsonObject(ofServer) ? Object.keys(ofServer).slice(0, 1) : []
+}

@@ -82,8 +82,12 @@ export function missingFor(drafts: readonly EventDraft[], view: HeadView, events
   return [...wanted].filter((id) => !view.uncommitted(id) && !events.peek(id))
 }
 
-/** The event on top of `view`, which it moves. Throws `M_FORBIDDEN` where the room does not allow it. */
-export function build(draft: EventDraft, view: HeadView, parts: BuildParts): BuiltEvent {
+/** The event on top of `view`, neither hashed nor signed. Throws `M_FORBIDDEN` where the room does not allow it. */
+export function prepare(draft: EventDraft, view: HeadView, parts: BuildParts): Pdu {
+  return planned(draft, view, parts).pdu
+}
+
+function planned(draft: EventDraft, view: HeadView, parts: BuildParts): Plan {
   const { version, roomId } = view.head
   const lookUp = (key: StateKey): IdentifiedPdu | undefined => {
     const id = view.entry(key)?.eventId
@@ -94,6 +98,19 @@ export function build(draft: EventDraft, view: HeadView, parts: BuildParts): Bui
   // The id is not known before the event is signed, and it is not signed before it is allowed.
   const verdict = checkAuth({ pdu, roomId, eventId: pdu.event_id ?? '$' }, state, version)
   if (!verdict.allowed) throw forbidden(verdict.reason)
+  return { pdu, state, lookUp }
+}
+
+interface Plan {
+  readonly pdu: Pdu
+  readonly state: AuthState
+  readonly lookUp: (key: StateKey) => IdentifiedPdu | undefined
+}
+
+/** The event on top of `view`, which it moves. Throws `M_FORBIDDEN` where the room does not allow it. */
+export function build(draft: EventDraft, view: HeadView, parts: BuildParts): BuiltEvent {
+  const { version, roomId } = view.head
+  const { pdu, state, lookUp } = planned(draft, view, parts)
   const target = redactionTarget(draft, roomId, parts.events)
   if (target) checkRedaction(draft, target, state, version)
 
@@ -163,7 +180,7 @@ function serverEventId({ serverName }: Signer): EventId {
   return `$${randomBytes(18).toString('base64url')}:${serverName}`
 }
 
-function extremityOf({ eventId, pdu }: IdentifiedPdu, version: RoomVersion): Extremity {
+export function extremityOf({ eventId, pdu }: IdentifiedPdu, version: RoomVersion): Extremity {
   const { depth } = pdu
   return version.eventIds === 'server' ? { eventId, depth, hash: referenceHash(pdu, version) } : { eventId, depth }
 }
@@ -212,7 +229,7 @@ function forgetState({ eventId, row, pdu }: StoredEvent, view: HeadView, version
 }
 
 /** Undefined if the target is redacted already. */
-function redactionOf(target: StoredEvent, redactedBy: EventId, version: RoomVersion): Redaction | undefined {
+export function redactionOf(target: StoredEvent, redactedBy: EventId, version: RoomVersion): Redaction | undefined {
   if (target.row.redacted_by !== null) return undefined
   const json = encodeCanonical(redact(target.pdu, version), version)
   const { start, end } = topLevelSpan(json, 'content') ?? { start: 0, end: 0 }
@@ -220,7 +237,7 @@ function redactionOf(target: StoredEvent, redactedBy: EventId, version: RoomVers
 }
 
 /** Replies and edits and reactions belong to the thread of what they are about. */
-function threadOf(
+export function threadOf(
   { relType, targetId }: { relType: string; targetId: EventId },
   events: EventCache,
 ): EventId | undefined {

@@ -27,7 +27,7 @@ import {
   setRoomStats,
   type StateChange,
 } from '../../storage/rooms.ts'
-import { insertStateGroups } from '../../storage/state-groups.ts'
+import { insertStateGroups, type StateGroup } from '../../storage/state-groups.ts'
 import type { Streams } from '../../storage/streams.ts'
 import { setStrippedState } from '../../storage/stripped-states.ts'
 import { membershipAfter, membershipRow, stateChangeOf } from './arrival.ts'
@@ -40,6 +40,8 @@ import { relationOf } from './relation.ts'
 export interface Unit {
   readonly roomId: RoomId
   readonly events: readonly BuiltEvent[]
+  /** States that were made for them, beside those of the events. */
+  readonly groups?: readonly StateGroup[]
   /** The room after them; undefined for one that we are not in. */
   readonly head: { readonly room: RoomRow; readonly stats: RoomStats } | undefined
 }
@@ -190,7 +192,7 @@ export class Committer {
 
     await insertStateGroups(
       tx,
-      built.flatMap(({ newGroup }) => newGroup ?? []),
+      units.flatMap(({ groups = [], events }) => [...groups, ...events.flatMap(({ newGroup }) => newGroup ?? [])]),
     )
     await insertEvents(
       tx,

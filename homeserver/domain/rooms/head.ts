@@ -20,6 +20,7 @@ export class RoomHead {
   stats: RoomStats
   /** Events built and not yet committed, by id. */
   readonly uncommitted = new Map<EventId, BuiltEvent>()
+  #paused: Promise<void> | undefined
 
   constructor(row: Omit<RoomRow, 'version'>, version: RoomVersion, state: Map<StateKey, StateEntry>, stats: RoomStats) {
     this.roomId = row.roomId
@@ -30,6 +31,23 @@ export class RoomHead {
     this.stateGroup = row.stateGroup
     this.state = state
     this.stats = stats
+  }
+
+  /** While this is there our own users' events wait for it. */
+  get paused(): Promise<void> | undefined {
+    return this.#paused
+  }
+
+  /** Lets nobody send until the result is disposed of. */
+  pause(): Disposable {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#paused = promise
+    return {
+      [Symbol.dispose]: () => {
+        this.#paused = undefined
+        resolve()
+      },
+    }
   }
 
   toRow(): RoomRow {

@@ -3,21 +3,23 @@
  * the room's owner may be another process.
  */
 import { randomBytes } from 'node:crypto'
-import type { JsonObject } from '../../core/event.ts'
+import type { JsonObject, Pdu } from '../../core/event.ts'
 import type { EventId, RoomId, UserId } from '../../core/ids.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
 import type { Signer } from '../../core/signing.ts'
 import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../storage/database.ts'
-import { lastNid } from '../../storage/events.ts'
+import { lastNid, lowestStreamId } from '../../storage/events.ts'
 import { StateGroups } from '../../storage/state-groups.ts'
 import type { Streams } from '../../storage/streams.ts'
-import { build, type BuildParts, type BuiltEvent, type EventDraft, missingFor } from './build.ts'
+import { build, type BuildParts, type BuiltEvent, type EventDraft, missingFor, prepare } from './build.ts'
 import { Committer, type Companion, type PushEvaluation } from './commit.ts'
 import type { EventCache } from './event-cache.ts'
 import { emptyStats, HeadView, RoomHead } from './head.ts'
 import { Heads } from './heads.ts'
+import type { OutOfBandMembership, RemoteEventWriter, RoomEntry } from './remote-event.ts'
+import { RemoteEvents } from './remote-events.ts'
 
 export interface SentEvent {
   readonly eventId: EventId
@@ -41,7 +43,7 @@ export interface RoomCreation {
   readonly drafts: readonly EventDraft[]
 }
 
-export interface RoomWriter {
+export interface RoomWriter extends RemoteEventWriter {
   /** Builds on the room's head and commits: all of the events or none. Resolves when they are on disk. */
   send(roomId: RoomId, drafts: readonly EventDraft[]): Promise<readonly SentEvent[]>
   create(creation: RoomCreation): Promise<{ readonly roomId: RoomId; readonly events: readonly SentEvent[] }>
@@ -64,9 +66,10 @@ export class LocalRoomWriter implements RoomWriter {
   readonly #groups = new StateGroups()
   readonly #committer: Committer
   readonly #heads: Heads
+  readonly #remote: RemoteEvents
   #lastCreatedTs = 0
 
-  private constructor(parts: WriterParts, nid: number) {
+  private constructor(parts: WriterParts, nid: number, lowestStreamId: number) {
     this.#parts = parts
     let last = nid
     this.#build = {
@@ -78,21 +81,32 @@ export class LocalRoomWriter implements RoomWriter {
     }
     this.#committer = new Committer(parts, (rooms) => {
       for (const roomId of rooms) this.#heads.delete(roomId)
+      this.#remote.forget(rooms)
     })
     this.#heads = new Heads({ database: parts.database, committer: this.#committer })
+    this.#remote = new RemoteEvents({
+      ...parts,
+      groups: this.#groups,
+      heads: this.#heads,
+      committer: this.#committer,
+      nextNid: this.#build.nextNid,
+      lowestStreamId,
+    })
   }
 
   static async open(parts: WriterParts): Promise<LocalRoomWriter> {
-    return new LocalRoomWriter(parts, await lastNid(parts.database))
+    const { database } = parts
+    return new LocalRoomWriter(parts, await lastNid(database), await lowestStreamId(database))
   }
 
   async send(roomId: RoomId, drafts: readonly EventDraft[]): Promise<readonly SentEvent[]> {
     for (;;) {
       const head = this.#heads.peek(roomId) ?? (await this.#heads.load(roomId))
+      if (head.paused) await head.paused
       await this.#warm(head, drafts)
       // Between the last await and the commit nothing else runs, so head and memory are as they were looked at.
       const view = new HeadView(head)
-      if (this.#heads.peek(roomId) !== head || !this.#isWarm(view, drafts)) continue
+      if (this.#heads.peek(roomId) !== head || head.paused || !this.#isWarm(view, drafts)) continue
       return await this.#commit(
         view,
         drafts.map((draft) => build(draft, view, this.#build)),
@@ -117,6 +131,37 @@ export class LocalRoomWriter implements RoomWriter {
     const view = new HeadView(head)
     const built = [createDraft, ...drafts].map((draft) => build(draft, view, this.#build))
     return { roomId: head.roomId, events: await this.#commit(view, built) }
+  }
+
+  async prepare(roomId: RoomId, draft: EventDraft): Promise<Pdu> {
+    for (;;) {
+      const head = this.#heads.peek(roomId) ?? (await this.#heads.load(roomId))
+      await this.#warm(head, [draft])
+      const view = new HeadView(head)
+      if (this.#heads.peek(roomId) === head && this.#isWarm(view, [draft])) return prepare(draft, view, this.#build)
+    }
+  }
+
+  async receive(...[roomId, event, told]: Parameters<RoomWriter['receive']>): ReturnType<RoomWriter['receive']> {
+    return await this.#remote.receive(roomId, event, told)
+  }
+
+  async storeOutliers(
+    ...[roomId, version, events]: Parameters<RoomWriter['storeOutliers']>
+  ): ReturnType<RoomWriter['storeOutliers']> {
+    return await this.#remote.storeOutliers(roomId, version, events)
+  }
+
+  async adopt(entry: RoomEntry): Promise<SentEvent> {
+    return await this.#remote.adopt(entry)
+  }
+
+  async backfill(...[roomId, events, told]: Parameters<RoomWriter['backfill']>): Promise<void> {
+    await this.#remote.backfill(roomId, events, told)
+  }
+
+  async setOutOfBand(membership: OutOfBandMembership): Promise<SentEvent> {
+    return await this.#remote.setOutOfBand(membership)
   }
 
   /** In room version 12 the room id is only known when the create event is. */

@@ -1,0 +1,139 @@
+/** What an accepted event makes of the head of its room, when history may have forked. */
+import { checkAuth } from '../../core/auth/rules.ts'
+import { authStateOf, type Verdict } from '../../core/auth/verdict.ts'
+import { referenceIds, type StateKey, stateKeyOf } from '../../core/event.ts'
+import type { EventId } from '../../core/ids.ts'
+import { eventStatus } from '../../storage/events.ts'
+import { listMissingParents } from '../../storage/gaps.ts'
+import type { Extremity, RoomStats } from '../../storage/rooms.ts'
+import type { StateEntry } from '../../storage/state-groups.ts'
+import type { HeadChange } from './arrival.ts'
+import { extremityOf } from './build.ts'
+import type { RoomHead } from './head.ts'
+import type { Judgement } from './judge.ts'
+import type { KnownEvent } from './known-events.ts'
+import type { RemoteEvent } from './remote-event.ts'
+import { changesBetween, type StateForks } from './state-forks.ts'
+import type { StateReader } from './state-reader.ts'
+import { statsAfter } from './stats.ts'
+
+export interface HeadMove {
+  readonly extremities: readonly Extremity[]
+  readonly stateGroup: number | undefined
+  readonly changes: readonly HeadChange[]
+}
+
+/** An event of ours cites all of them, and no event cites more. */
+const MAX_EXTREMITIES = 20
+/** Events that were refused are passed through to those before them, but not without end. */
+const MAX_CONSUMED = 200
+
+/** What the current state says about an event that the state before it allows. https://spec.matrix.org/v1.19/server-server-api/#soft-failure */
+export async function checkSoftly(
+  reader: StateReader,
+  head: RoomHead,
+  event: RemoteEvent,
+  { verdict, keys, groupBefore }: Judgement,
+): Promise<Verdict> {
+  if (groupBefore === head.stateGroup) return verdict
+  const current = await reader.at(head, head.stateGroup, keys)
+  return checkAuth(event, authStateOf(current), head.version)
+}
+
+/** The head with an accepted event on it. */
+export async function moveHead(
+  { reader, forks }: { reader: StateReader; forks: StateForks },
+  head: RoomHead,
+  event: RemoteEvent,
+  judged: Judgement,
+): Promise<HeadMove> {
+  const { roomId, eventId } = event
+  const stays = { extremities: head.extremities, stateGroup: head.stateGroup, changes: [] }
+  // Somebody has built on it already: it came late, through a gap.
+  if ((await listMissingParents(reader.database, roomId, [eventId])).size > 0) return stays
+  const consumed = await consumedBy(reader, head, event)
+  const others = head.extremities.filter((extremity) => !consumed.has(extremity.eventId))
+  const isLinear = others.length === 0 && judged.groupBefore === head.stateGroup
+  const extremities = [...pruned(others), extremityOf(event, head.version)]
+  if (isLinear) return { extremities, stateGroup: judged.stateGroup, changes: ownChange(event, judged) }
+  const groups = await groupsOf(reader, head, extremities, { eventId, stateGroup: judged.stateGroup })
+  const own = { ...event, nid: judged.nid, isRejected: false }
+  const stateGroup = await forks.merge({ roomId, version: head.version, head }, groups, own)
+  if (stateGroup === head.stateGroup) return { extremities, stateGroup, changes: [] }
+  return { extremities, stateGroup, changes: await headChanges(reader, head, await reader.whole(stateGroup), own) }
+}
+
+/** What a state makes of the current one. `own` is an event that is not stored yet. */
+export async function headChanges(
+  reader: StateReader,
+  head: RoomHead,
+  state: ReadonlyMap<StateKey, StateEntry>,
+  own: RemoteEvent & { readonly nid: number },
+): Promise<HeadChange[]> {
+  const changes = [...changesBetween(head.state, state)].map(([key, now]) => ({
+    key,
+    now,
+    before: head.state.get(key),
+  }))
+  const ids = changes.flatMap(({ now, before }) => [now?.eventId ?? [], before?.eventId ?? []].flat())
+  const known = await reader.list(head, ids)
+  const eventOf = (entry: StateEntry | undefined): HeadChange['now'] => {
+    if (!entry) return undefined
+    const event = entry.eventId === own.eventId ? own : known.get(entry.eventId)
+    return event && { nid: entry.nid, event }
+  }
+  return changes.map(({ key, now, before }) => ({ key, now: eventOf(now), before: eventOf(before) }))
+}
+
+function ownChange(event: RemoteEvent, { before, nid }: Judgement): HeadChange[] {
+  const { type, state_key: stateKey } = event.pdu
+  if (stateKey === undefined) return []
+  const key = stateKeyOf(type, stateKey)
+  const replaced = before.get(key)
+  return [{ key, now: { nid, event }, before: replaced && { nid: replaced.nid, event: replaced } }]
+}
+
+/** What is behind an event: its parents, and where those were refused, what is before them (T38). */
+async function consumedBy(reader: StateReader, head: RoomHead, event: RemoteEvent): Promise<ReadonlySet<EventId>> {
+  const consumed = new Set<EventId>()
+  let open = referenceIds(event.pdu.prev_events)
+  while (open.length > 0 && consumed.size < MAX_CONSUMED) {
+    for (const id of open) consumed.add(id)
+    const refused = [...(await reader.list(head, open)).values()].filter(
+      ({ status }) => status !== eventStatus.accepted,
+    )
+    open = refused.flatMap(({ pdu }) => referenceIds(pdu.prev_events)).filter((id) => !consumed.has(id))
+  }
+  return consumed
+}
+
+/** The deepest ones, with room for one more. */
+function pruned(extremities: readonly Extremity[]): readonly Extremity[] {
+  if (extremities.length < MAX_EXTREMITIES) return extremities
+  return extremities.toSorted((a, b) => b.depth - a.depth).slice(0, MAX_EXTREMITIES - 1)
+}
+
+async function groupsOf(
+  reader: StateReader,
+  head: RoomHead,
+  extremities: readonly Extremity[],
+  own: Pick<KnownEvent, 'eventId' | 'stateGroup'>,
+): Promise<number[]> {
+  const known = await reader.list(
+    head,
+    extremities.map(({ eventId }) => eventId),
+  )
+  return extremities.flatMap(({ eventId }) => {
+    const { stateGroup } = eventId === own.eventId ? own : (known.get(eventId) ?? {})
+    return stateGroup ?? []
+  })
+}
+
+/** What strangers may ask about the room, after these changes. */
+export function statsAfterChanges(stats: RoomStats, changes: readonly HeadChange[]): RoomStats {
+  return changes.reduce((after, { key, now, before }) => {
+    const [type = '', stateKey = ''] = key.split('\0')
+    const content = now?.event.pdu.content ?? {}
+    return statsAfter(after, { type, stateKey, content, before: before?.event.pdu.content })
+  }, stats)
+}

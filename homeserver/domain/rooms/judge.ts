@@ -1,0 +1,69 @@
+/**
+ * Whether an event of another server is allowed where it stands: by the events it cites, and by the state before it.
+ * https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu
+ */
+import { authStateKeys } from '../../core/auth/auth-events.ts'
+import { checkAuth } from '../../core/auth/rules.ts'
+import { authStateOf, type Verdict } from '../../core/auth/verdict.ts'
+import { type Pdu, type StateKey, stateKeyOf } from '../../core/event.ts'
+import type { RoomVersion } from '../../core/room-version.ts'
+import type { StateGroup, StateGroups } from '../../storage/state-groups.ts'
+import type { RoomHead } from './head.ts'
+import { authIds, checkCited, type KnownEvent } from './known-events.ts'
+import type { RemoteEvent } from './remote-event.ts'
+import type { StateReader } from './state-reader.ts'
+
+export interface Judgement {
+  readonly verdict: Verdict
+  /** The keys of the state that decide about the event. */
+  readonly keys: readonly StateKey[]
+  /** The state before the event, as far as it decides. */
+  readonly before: ReadonlyMap<StateKey, KnownEvent>
+  readonly groupBefore: number | undefined
+  readonly nid: number
+  readonly isStored: boolean
+  readonly replacesNid: number | undefined
+  /** The group of the state after the event. */
+  readonly stateGroup: number | undefined
+  /** That group, if the event has made it. */
+  readonly newGroup: StateGroup | undefined
+}
+
+export interface JudgeParts {
+  readonly reader: StateReader
+  readonly groups: StateGroups
+  readonly nextNid: () => number
+}
+
+/** The keys of the state that decide about an event, its own among them. */
+export function decidingKeys(pdu: Pdu, version: RoomVersion): StateKey[] {
+  const keys = new Set([stateKeyOf('m.room.create', ''), ...authStateKeys(pdu, version)])
+  if (pdu.state_key !== undefined) keys.add(stateKeyOf(pdu.type, pdu.state_key))
+  return [...keys]
+}
+
+/** `own` is the event as an outlier, if it is here. All events that it cites have to be. */
+export async function judge(
+  { reader, groups, nextNid }: JudgeParts,
+  { head, version, own }: { head: RoomHead | undefined; version: RoomVersion; own: KnownEvent | undefined },
+  event: RemoteEvent,
+  groupBefore: number | undefined,
+): Promise<Judgement> {
+  const { pdu, roomId, eventId } = event
+  const keys = decidingKeys(pdu, version)
+  const [cited, before] = await Promise.all([
+    reader.list(head, authIds(event, version)),
+    reader.at(head, groupBefore, keys),
+  ])
+  const byCited = checkCited(event, version, (id) => cited.get(id))
+  const verdict = byCited.allowed ? checkAuth(event, authStateOf(before), version) : byCited
+  const nid = own?.nid ?? nextNid()
+  const base = { verdict, keys, before, groupBefore, nid, isStored: own !== undefined }
+  if (!verdict.allowed || pdu.state_key === undefined) {
+    return { ...base, stateGroup: groupBefore, newGroup: undefined, replacesNid: undefined }
+  }
+  const key = stateKeyOf(pdu.type, pdu.state_key)
+  const changes = new Map([[key, { nid, eventId }]])
+  const newGroup = await groups.derive(reader.database, { id: nid, roomId, prevId: groupBefore, changes })
+  return { ...base, stateGroup: nid, newGroup, replacesNid: before.get(key)?.nid }
+}

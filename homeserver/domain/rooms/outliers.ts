@@ -1,0 +1,131 @@
+/** Events known only as somebody's auth events or as state: stored without a place in the stream. */
+import { topLevelSpan } from '../../core/canonical-json.ts'
+import { deny, type Verdict } from '../../core/auth/verdict.ts'
+import type { EventId, RoomId } from '../../core/ids.ts'
+import type { RoomVersion } from '../../core/room-version.ts'
+import type { Database } from '../../storage/database.ts'
+import { type EventRow, eventStatus, type EventStatus, insertEvents, StoredEvent } from '../../storage/events.ts'
+import type { EventCache } from './event-cache.ts'
+import type { RoomHead } from './head.ts'
+import { authIds, checkCited, listKnown } from './known-events.ts'
+import type { RemoteEvent } from './remote-event.ts'
+
+export interface OutlierParts {
+  readonly database: Database
+  readonly events: EventCache
+  readonly nextNid: () => number
+}
+
+/** `head` is that of the room, if it is here. See `RemoteEventWriter.storeOutliers`. */
+export async function storeOutliers(
+  { database, events: cache, nextNid }: OutlierParts,
+  { head, version }: { head: RoomHead | undefined; version: RoomVersion },
+  roomId: RoomId,
+  events: readonly RemoteEvent[],
+): Promise<ReadonlyMap<EventId, 'accepted' | 'rejected'>> {
+  const given = new Map(events.map((event) => [event.eventId, event]))
+  const wanted = new Set(events.flatMap((event) => [event.eventId, ...authIds(event, version)]))
+  const known = await listKnown(cache, head, [...wanted])
+  const createId = head?.state.get('m.room.create\0')?.eventId
+  const judged = new Map<EventId, EventStatus>()
+  const find = (id: EventId): (RemoteEvent & { readonly status: EventStatus }) | undefined => {
+    const status = judged.get(id)
+    const event = given.get(id)
+    return event && status !== undefined ? { ...event, status } : undefined
+  }
+  const rows: StoredEvent[] = []
+  for (const event of inOrder(given, version)) {
+    if (known.has(event.eventId)) continue
+    const cited = authIds(event, version)
+    // Who comes with no more than a part of his chain may come again with all of it.
+    if (!cited.every((id) => known.has(id) || find(id))) continue
+    const verdict =
+      event.roomId === roomId
+        ? checkOutlier(event, version, createId, (id) => known.get(id) ?? find(id))
+        : deny('v12/3.5', 'The event is of another room')
+    judged.set(event.eventId, verdict.allowed ? eventStatus.accepted : eventStatus.rejected)
+    rows.push(outlier(event, nextNid(), verdict))
+  }
+  if (rows.length > 0) {
+    await database.transaction('store outliers', async (tx) => {
+      await insertEvents(
+        tx,
+        rows.map(({ row }) => row),
+      )
+      tx.onCommit(() => {
+        for (const event of rows) cache.put(event)
+      })
+    })
+  }
+  return new Map(
+    events.map(({ eventId }) => {
+      const status = known.get(eventId)?.status ?? judged.get(eventId)
+      return [eventId, status === undefined || status === eventStatus.rejected ? 'rejected' : 'accepted']
+    }),
+  )
+}
+
+function checkOutlier(
+  event: RemoteEvent,
+  version: RoomVersion,
+  createId: EventId | undefined,
+  find: Parameters<typeof checkCited>[2],
+): Verdict {
+  // A room has one create event for ever (T34).
+  if (event.pdu.type === 'm.room.create' && createId !== undefined && createId !== event.eventId) {
+    return deny('v12/1', 'The room was created by another event')
+  }
+  return checkCited(event, version, find)
+}
+
+/** Cited events before those that cite them, without recursion; of a circle nobody is told. */
+function inOrder(events: ReadonlyMap<EventId, RemoteEvent>, version: RoomVersion): RemoteEvent[] {
+  const waitsFor = new Map<EventId, number>()
+  const citedBy = new Map<EventId, RemoteEvent[]>()
+  const ready: RemoteEvent[] = []
+  for (const event of events.values()) {
+    const cited = new Set(authIds(event, version).filter((id) => events.has(id)))
+    waitsFor.set(event.eventId, cited.size)
+    for (const id of cited) {
+      const citing = citedBy.get(id)
+      if (citing) citing.push(event)
+      else citedBy.set(id, [event])
+    }
+    if (cited.size === 0) ready.push(event)
+  }
+  for (const event of ready) {
+    for (const citing of citedBy.get(event.eventId) ?? []) {
+      const left = (waitsFor.get(citing.eventId) ?? 0) - 1
+      waitsFor.set(citing.eventId, left)
+      if (left === 0) ready.push(citing)
+    }
+  }
+  return ready
+}
+
+function outlier({ eventId, roomId, pdu, json }: RemoteEvent, nid: number, { allowed }: Verdict): StoredEvent {
+  const content = topLevelSpan(json, 'content') ?? { start: 0, end: 0 }
+  const row: EventRow = {
+    nid,
+    event_id: eventId,
+    room_id: roomId,
+    stream_id: null,
+    depth: pdu.depth,
+    type: pdu.type,
+    state_key: pdu.state_key ?? null,
+    sender: pdu.sender,
+    origin_server_ts: pdu.origin_server_ts,
+    state_group: null,
+    replaces_nid: null,
+    status: allowed ? eventStatus.accepted : eventStatus.rejected,
+    redacted_by: null,
+    thread_root: null,
+    push: null,
+    txn_device: null,
+    txn_id: null,
+    json,
+    content_at: content.start,
+    content_length: content.end - content.start,
+  }
+  return new StoredEvent(row, pdu)
+}

@@ -17,9 +17,8 @@ export async function* readMembers(chunks: AsyncIterable<Uint8Array>): AsyncGene
   const decode = (chunk: Uint8Array): string => {
     try {
       return decoder.decode(chunk, { stream: true })
-    } catch (cause) {
-      if (cause instanceof TypeError) throw badJson('The JSON is not UTF-8')
-      throw cause
+    } catch {
+      throw badJson('The JSON is not UTF-8')
     }
   }
   for await (const chunk of chunks) yield* scanner.push(decode(chunk))

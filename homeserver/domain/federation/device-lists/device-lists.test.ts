@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals'
 import { forEachDatabase } from '../../../../test/support/databases.ts'
 import { signedBy, TestCrossSigning, TestDevice } from '../../../../test/support/encryption.ts'
 import { Heart } from '../../../../test/support/heart.ts'
+import { loadConfig } from '../../../config/load.ts'
 import type { JsonObject } from '../../../core/event.ts'
 import { type RoomId, serverNameOf, type ServerName, type UserId } from '../../../core/ids.ts'
 import { FakeClock } from '../../../platform/fake-clock.ts'
@@ -84,6 +85,9 @@ interface Told extends Edu {
   readonly destinations: readonly ServerName[]
 }
 
+const text = 'server_name: hs.test\nfederation: { mode: open, device_names: true }'
+const config = loadConfig({ files: [{ name: 'test', text }], env: {}, readFile: () => '' })
+
 class World implements AsyncDisposable {
   readonly told: Told[] = []
   readonly changed: string[] = []
@@ -102,7 +106,7 @@ class World implements AsyncDisposable {
     this.peers = peers
     const hooks = { announcements: [], remoteKeys: [] }
     const accountHooks = { arrivals: [], devices: [], departures: [], profiles: [], remoteProfiles: [] }
-    const parts = { ...heart, clock, background: this.background, serverName: 'hs.test', namesDevices: true }
+    const parts = { ...heart, clock, background: this.background, serverName: 'hs.test', namesDevices: true, config }
     this.devices = openDevices({ ...parts, hooks: { ...accountHooks, ...hooks } })
     const outbox: EduQueue = {
       queueEdu: (tx: Tx, destinations, edu) => {

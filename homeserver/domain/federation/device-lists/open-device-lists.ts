@@ -1,5 +1,5 @@
-/** Builds what keeps device lists and keys in step with other servers. */
-import type { ServerName } from '../../../core/ids.ts'
+/** Builds what keeps device lists and keys in step with other servers. With `federation.mode: off` it asks and tells nobody. */
+import type { Config } from '../../../config/schema.ts'
 import type { Bus } from '../../../platform/bus.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Background, Service } from '../../../platform/lifecycle.ts'
@@ -22,8 +22,7 @@ export interface OpenDeviceListsParts {
   readonly bus: Bus
   readonly clock: Clock
   readonly background: Background
-  readonly serverName: ServerName
-  readonly namesDevices: boolean
+  readonly config: Config
   readonly members: Members
   readonly roomServers: RoomServers
   readonly deviceLists: DeviceLists
@@ -36,14 +35,17 @@ export function openDeviceLists(parts: OpenDeviceListsParts): {
   readonly deviceListUpdates: UpdateReceiver
   readonly runnable: readonly Service[]
 } {
-  const { hooks, outbox } = parts
-  const sharedRooms = new SharedRooms(parts)
+  const { config, hooks, outbox } = parts
+  const serverName = config.server_name
+  const namesDevices = config.federation.device_names
+  const sharedRooms = new SharedRooms({ ...parts, serverName })
   const lists = new RemoteDeviceLists(parts)
   const resync = new DeviceListResync({ ...parts, lists, sharedRooms })
-  const toldChanges = new ToldChanges({ ...parts, queue: outbox, sharedRooms })
+  const toldChanges = new ToldChanges({ ...parts, queue: outbox, sharedRooms, namesDevices })
   const moves = new RoomMoves({ ...parts, lists, sharedRooms, toldChanges })
+  const deviceListUpdates = new UpdateReceiver({ ...parts, sharedRooms, onStale: () => resync.wake() })
+  if (config.federation.mode === 'off') return { deviceListUpdates, runnable: [] }
   hooks.announcements.push(toldChanges)
   hooks.remoteKeys.push(new FederatedKeys({ ...parts, lists, sharedRooms }))
-  const deviceListUpdates = new UpdateReceiver({ ...parts, sharedRooms, onStale: () => resync.wake() })
   return { deviceListUpdates, runnable: [moves, toldChanges, resync] }
 }

@@ -25,6 +25,7 @@ database: { url: "${DATABASE_URL:-sqlite:$DATA_DIR/domovoi.db}" }
 registration: { mode: open, i_accept_abuse_risk: true, shared_secret: "$REGISTRATION_SHARED_SECRET" }
 auth: { password_hash: ${PASSWORD_HASH:-fast} }
 encryption: { default: "off" } # suites look at all events of a new room
+federation: { device_names: true }
 outgoing: { allow_ranges: [127.0.0.0/8], ca_file: "$CA_CERT" }
 presence: full
 rooms: { default_version: "${ROOM_VERSION:-11}" } # suites were written for older rooms

@@ -14,7 +14,9 @@ import { openDirectory } from './domain/directory/open-directory.ts'
 import { openEphemeral } from './domain/ephemeral/open-ephemeral.ts'
 import { openAnswers } from './domain/federation/answers/open-answers.ts'
 import { openFederation } from './domain/federation/open-federation.ts'
+import { Outbox } from './domain/federation/outbox.ts'
 import { RoomServers } from './domain/federation/room-servers.ts'
+import { serverFilter } from './domain/federation/server-filter.ts'
 import { openMedia } from './domain/media/open-media.ts'
 import { openOAuth } from './domain/oauth/open-oauth.ts'
 import { CarriedRules } from './domain/push/carried-rules.ts'
@@ -61,13 +63,20 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const events = new EventCache({ database, bus })
   const members = new Members({ database, bus, serverName: config.server_name })
   const roomServers = new RoomServers({ members, bus })
+  const outbox = await Outbox.open({
+    ...foundation,
+    members,
+    roomServers,
+    serverName: config.server_name,
+    mayTalkTo: serverFilter(config.federation),
+  })
   const transactions = new Transactions({ database, clock })
   const {
     evaluation,
     runnable: pushRunnable,
     ...push
   } = openPush({ ...foundation, events, members, ignored: accountData.ignoredUsers, hooks })
-  const writer = await LocalRoomWriter.open({ ...foundation, events, push: evaluation })
+  const writer = await LocalRoomWriter.open({ ...foundation, events, push: evaluation, companions: [outbox] })
   const aliasMakers: AliasMaker[] = []
   const directoryHooks: DirectoryHooks = { remoteDirectories: [] }
   const directory = openDirectory({
@@ -132,8 +141,13 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     aliasMakers,
   })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
-  const { serverAuthenticator, ...federation } = await openFederation({
+  const {
+    serverAuthenticator,
+    runnable: federationRunnable,
+    ...federation
+  } = await openFederation({
     ...foundation,
+    outbox,
     hooks,
     directoryHooks,
     roomServers,
@@ -179,6 +193,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     serverAuthenticator,
     runnable: [
       ...accountsRunnable,
+      ...federationRunnable,
       ...adminRunnable,
       ...oauthRunnable,
       ...ephemeralRunnable,

@@ -3,7 +3,7 @@ import { signingKeyFromSeed } from '../../homeserver/core/signing.ts'
 import type { JsonObject } from '../../homeserver/core/event.ts'
 import type { EventId, RoomId, UserId } from '../../homeserver/core/ids.ts'
 import { findRoomVersion } from '../../homeserver/core/room-version.ts'
-import type { PushEvaluation } from '../../homeserver/domain/rooms/commit.ts'
+import type { Companion, PushEvaluation } from '../../homeserver/domain/rooms/commit.ts'
 import { EventCache } from '../../homeserver/domain/rooms/event-cache.ts'
 import { Members } from '../../homeserver/domain/rooms/members.ts'
 import { type EventDraft } from '../../homeserver/domain/rooms/build.ts'
@@ -47,7 +47,14 @@ export class Heart implements AsyncDisposable {
       clock = systemClock,
       writer: name = 'main',
       push: openPush = quiet,
-    }: { bus?: Bus; clock?: Clock; writer?: string; push?: (parts: PushParts) => PushEvaluation } = {},
+      companions: openCompanions,
+    }: {
+      bus?: Bus
+      clock?: Clock
+      writer?: string
+      push?: (parts: PushParts) => PushEvaluation
+      companions?: (parts: PushParts) => Promise<readonly Companion[]>
+    } = {},
   ): Promise<Heart> {
     const database = await Database.open({ url })
     await migrate(database)
@@ -56,7 +63,8 @@ export class Heart implements AsyncDisposable {
     const members = new Members({ database, bus, serverName })
     const signer = { serverName, key: signingKeyFromSeed('test', Buffer.alloc(32, 7)) }
     const push = openPush({ database, bus, streams, events, members })
-    const writer = await LocalRoomWriter.open({ database, bus, streams, signer, clock, events, push })
+    const companions = (await openCompanions?.({ database, bus, streams, events, members })) ?? []
+    const writer = await LocalRoomWriter.open({ database, bus, streams, signer, clock, events, push, companions })
     return new Heart({ database, bus, clock, streams, events, members, writer })
   }
 

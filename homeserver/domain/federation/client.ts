@@ -22,6 +22,8 @@ export interface FederationCall {
   /** A list gives its parameter several times. */
   readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>>
   readonly body?: JsonObject
+  /** Instead of `body`: one that is canonical JSON already. */
+  readonly bodyText?: string
   readonly signal?: AbortSignal
   /** Of the answer; 1 MiB unless told (T45). */
   readonly maxBytes?: number
@@ -150,7 +152,7 @@ export class FederationClient {
     attempt: (url: URL, options: FetchOptions) => Promise<T>,
   ): Promise<T> {
     const { resolveServer, signer } = this.#parts
-    const content = call.body && encodeCanonical(call.body)
+    const content = call.bodyText ?? (call.body && encodeCanonical(call.body))
     const [first, ...others] = await unlessAborted(resolveServer(destination), call.signal)
     for (let target = first; target; target = others.shift()) {
       const url = urlOf(target, path, call.query)

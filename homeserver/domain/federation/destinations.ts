@@ -16,6 +16,7 @@ interface Down {
 export class Destinations {
   readonly #clock: Clock
   readonly #down = new Lru<ServerName, Down>(MAX_DESTINATIONS)
+  readonly #listeners: ((server: ServerName) => void)[] = []
 
   constructor({ clock }: { clock: Clock }) {
     this.#clock = clock
@@ -37,5 +38,11 @@ export class Destinations {
   /** It has answered, or asked us something itself. */
   alive(server: ServerName): void {
     this.#down.delete(server)
+    for (const listener of this.#listeners) listener(server)
+  }
+
+  /** `listener` hears of every sign of life, so it must be quick. */
+  onAlive(listener: (server: ServerName) => void): void {
+    this.#listeners.push(listener)
   }
 }

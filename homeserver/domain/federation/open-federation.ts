@@ -5,6 +5,7 @@ import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Dns } from '../../platform/dns.ts'
 import type { Fetcher } from '../../platform/fetch.ts'
+import type { Service } from '../../platform/lifecycle.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Database } from '../../storage/database.ts'
 import type { AccountHooks } from '../accounts/hooks.ts'
@@ -21,6 +22,8 @@ import { FederatedProfiles } from './remote-profiles.ts'
 import { createResolveServer } from './resolve-server.ts'
 import type { RoomServers } from './room-servers.ts'
 import { ServerAcls } from './server-acl.ts'
+import type { Outbox } from './outbox.ts'
+import { FederationSender } from './sender.ts'
 import { type ServerFilter, serverFilter } from './server-filter.ts'
 import { WellKnown } from './well-known.ts'
 
@@ -37,6 +40,7 @@ export interface OpenFederationParts {
   readonly hooks: AccountHooks
   readonly directoryHooks: DirectoryHooks
   readonly roomServers: RoomServers
+  readonly outbox: Outbox
 }
 
 export interface FederationServices {
@@ -48,12 +52,16 @@ export interface FederationServices {
   readonly mayTalkTo: ServerFilter
   readonly serverAcls: ServerAcls
   readonly roomServers: RoomServers
+  readonly outbox: Outbox
+  readonly federationSender: FederationSender
 }
 
 export async function openFederation(
   parts: OpenFederationParts,
-): Promise<FederationServices & { readonly serverAuthenticator: RequestAuthenticator }> {
-  const { config, database, bus, clock, metrics, dns, fetch, signer, signingKeys, roomServers } = parts
+): Promise<
+  FederationServices & { readonly serverAuthenticator: RequestAuthenticator; readonly runnable: readonly Service[] }
+> {
+  const { config, database, bus, clock, metrics, dns, fetch, signer, signingKeys, roomServers, outbox } = parts
   const { serverName } = signer
   const mayTalkTo = serverFilter(config.federation)
   const destinations = new Destinations({ clock })
@@ -81,6 +89,7 @@ export async function openFederation(
   const notary = new Notary({ signer, ownKeys, keyRing, database, clock })
   const serverAuthenticator = new RequestAuthenticator({ serverName, keyRing, mayTalkTo, destinations, clock })
   const serverAcls = new ServerAcls({ database, bus })
+  const federationSender = new FederationSender({ ...parts, client: federationClient, destinations, serverName })
   return {
     federationClient,
     keyRing,
@@ -90,6 +99,9 @@ export async function openFederation(
     mayTalkTo,
     serverAcls,
     roomServers,
+    outbox,
+    federationSender,
     serverAuthenticator,
+    runnable: config.federation.mode === 'open' ? [federationSender] : [],
   }
 }

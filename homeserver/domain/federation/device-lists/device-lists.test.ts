@@ -53,7 +53,7 @@ class Peers implements KeyClient {
       keys: deviceKeys,
       device_display_name: user.names[deviceId],
     }))
-    return { user_id: userId, stream_id: user.streamId, devices, master_key, self_signing_key } as JsonObject
+    return { user_id: userId, stream_id: user.streamId, devices, master_key, self_signing_key }
   }
 
   async post(server: ServerName, path: string, { body = {} }: FederationCall = {}): Promise<JsonObject> {
@@ -106,7 +106,9 @@ class World implements AsyncDisposable {
     this.peers = peers
     const hooks = { announcements: [], remoteKeys: [] }
     const accountHooks = { arrivals: [], devices: [], departures: [], profiles: [], remoteProfiles: [] }
-    const parts = { ...heart, clock, background: this.background, serverName: 'hs.test', namesDevices: true, config }
+    const { database, bus, streams, members } = heart
+    const rooms = { database, bus, streams, members, roomServers: new RoomServers(heart) }
+    const parts = { ...rooms, clock, background: this.background, serverName: 'hs.test', namesDevices: true, config }
     this.devices = openDevices({ ...parts, hooks: { ...accountHooks, ...hooks } })
     const outbox: EduQueue = {
       queueEdu: (tx: Tx, destinations, edu) => {
@@ -115,9 +117,8 @@ class World implements AsyncDisposable {
         return Promise.resolve()
       },
     }
-    const roomServers = new RoomServers(heart)
     const { deviceLists } = this.devices
-    const opened = openDeviceLists({ ...parts, roomServers, deviceLists, client: peers, outbox, hooks })
+    const opened = openDeviceLists({ ...parts, deviceLists, client: peers, outbox, hooks })
     this.receive = (origin, edu) => opened.deviceListUpdates.receive(origin, edu)
     heart.bus.subscribe(({ stream, keys }) => {
       if (stream === 'device_lists') this.changed.push(...(keys.users ?? []))

@@ -13,6 +13,7 @@ import type { DirectoryHooks } from './domain/directory/hooks.ts'
 import { openDirectory } from './domain/directory/open-directory.ts'
 import { openEphemeral } from './domain/ephemeral/open-ephemeral.ts'
 import { openAnswers } from './domain/federation/answers/open-answers.ts'
+import { openDeviceLists } from './domain/federation/device-lists/open-device-lists.ts'
 import { openFederation } from './domain/federation/open-federation.ts'
 import { Outbox } from './domain/federation/outbox.ts'
 import { RoomServers } from './domain/federation/room-servers.ts'
@@ -152,6 +153,14 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     directoryHooks,
     roomServers,
   })
+  const { runnable: deviceListsRunnable } = openDeviceLists({
+    ...foundation,
+    ...federation,
+    client: federation.federationClient,
+    deviceLists: devices.deviceLists,
+    members,
+    hooks: deviceHooks,
+  })
   const answers = openAnswers({ ...foundation, ...directory, ...federation, events, members, visibility })
   const { runnable: adminRunnable, ...admin } = openAdmin({
     ...foundation,
@@ -194,6 +203,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     runnable: [
       ...accountsRunnable,
       ...federationRunnable,
+      ...deviceListsRunnable,
       ...adminRunnable,
       ...oauthRunnable,
       ...ephemeralRunnable,

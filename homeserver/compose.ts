@@ -13,7 +13,9 @@ import type { DirectoryHooks } from './domain/directory/hooks.ts'
 import { openDirectory } from './domain/directory/open-directory.ts'
 import { openEphemeral } from './domain/ephemeral/open-ephemeral.ts'
 import { openAnswers } from './domain/federation/answers/open-answers.ts'
+import { FederatedMediaSource } from './domain/federation/media/media-source.ts'
 import { openDeviceLists } from './domain/federation/device-lists/open-device-lists.ts'
+import { openJoining } from './domain/federation/joining/open-joining.ts'
 import { openFederation } from './domain/federation/open-federation.ts'
 import { Outbox } from './domain/federation/outbox.ts'
 import { RoomServers } from './domain/federation/room-servers.ts'
@@ -161,6 +163,15 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     members,
     hooks: deviceHooks,
   })
+  const joining = openJoining({
+    ...foundation,
+    ...federation,
+    appservices: accounts.appservices,
+    events,
+    members,
+    writer,
+    roomHooks,
+  })
   const answers = openAnswers({ ...foundation, ...directory, ...federation, events, members, visibility })
   const { runnable: adminRunnable, ...admin } = openAdmin({
     ...foundation,
@@ -196,6 +207,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...appservice,
       ...mediaServices,
       ...federation,
+      ...joining,
       ...answers,
     },
     authenticator,

@@ -66,7 +66,11 @@ import type { Endpoint } from './endpoint.ts'
 import { federatedHistoryEndpoints } from './server/history.ts'
 import { federatedRoomsEndpoints } from './server/rooms.ts'
 import { serverKeysEndpoints } from './server/keys.ts'
+import { federatedMediaEndpoints } from './server/media.ts'
 import { queryEndpoints } from './server/query.ts'
+import { serverInviteEndpoints } from './server/invite.ts'
+import { makeMembershipEndpoints } from './server/make-membership.ts'
+import { sendMembershipEndpoints } from './server/send-membership.ts'
 import { federatedStateEndpoints } from './server/state.ts'
 import { userDevicesEndpoints } from './server/user-devices.ts'
 import { userKeysEndpoints } from './server/user-keys.ts'
@@ -146,6 +150,9 @@ const federationEndpoints: readonly Endpoint[] = [
   ...queryEndpoints,
   ...userDevicesEndpoints,
   ...userKeysEndpoints,
+  ...makeMembershipEndpoints,
+  ...sendMembershipEndpoints,
+  ...serverInviteEndpoints,
   ...federatedStateEndpoints,
   ...federatedHistoryEndpoints,
   ...federatedRoomsEndpoints,

@@ -4,14 +4,16 @@ import { badJson, forbidden, invalidParam, MatrixError, refuse, tooLarge } from 
 import type { JsonObject } from '../../core/event.ts'
 import { isRoomAlias, isUserId, type RoomAlias, type RoomId, type UserId } from '../../core/ids.ts'
 import { findRoomVersion, type RoomVersion } from '../../core/room-version.ts'
+import { logger } from '../../platform/log.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Requester } from '../accounts/requester.ts'
 import { maxInitialInvites, maxInitialState } from '../limits.ts'
-import type { RoomDirectory } from './hooks.ts'
+import type { RoomDirectory, RoomHooks } from './hooks.ts'
 import { initialDrafts, type InitialStateEvent, type Preset } from './initial-state.ts'
 import { checkInvitePermission } from './invite-permission.ts'
 import { memberContent, memberContents } from './member-content.ts'
 import type { Members } from './members.ts'
+import type { Memberships } from './membership.ts'
 import type { RoomWriter } from './writer.ts'
 
 export interface RoomOptions {
@@ -34,9 +36,16 @@ export interface RoomCreatorParts {
   readonly writer: RoomWriter
   readonly members: Members
   readonly directory: RoomDirectory
+  readonly memberships: Memberships
+  readonly roomHooks: RoomHooks
   readonly serverName: string
   readonly defaultVersion: string
 }
+
+const log = logger('rooms')
+
+/** Invitations of users of other servers. */
+const INVITES_AT_ONCE = 10
 
 export class RoomCreator {
   readonly #parts: RoomCreatorParts
@@ -54,7 +63,9 @@ export class RoomCreator {
     const version = versionOf(options.version ?? defaultVersion)
     const invited = [...new Set(options.invite)]
     if (state.length > maxInitialState) throw tooLarge(`A room can begin with at most ${maxInitialState} state events`)
-    checkInvited(invited, members)
+    checkInvited(invited)
+    const { here = [], elsewhere = [] } = Object.groupBy(invited, (id) => (members.isLocal(id) ? 'here' : 'elsewhere'))
+    this.#checkElsewhere(elsewhere, options)
     checkPowerLevels(options.powerLevels, version, who.userId)
     const alias = options.aliasLocalpart === undefined ? undefined : this.#aliasOf(options.aliasLocalpart)
     if (alias !== undefined) await directory.checkNew(who, alias)
@@ -62,7 +73,7 @@ export class RoomCreator {
 
     const [own, contents] = await Promise.all([
       memberContents(database, 'join', [who.userId]),
-      memberContents(database, 'invite', invited, options.isDirect === true ? { is_direct: true } : {}),
+      memberContents(database, 'invite', here, options.isDirect === true ? { is_direct: true } : {}),
     ])
     const drafts = initialDrafts(
       {
@@ -88,7 +99,40 @@ export class RoomCreator {
       .catch(asInvalidState)
     if (alias !== undefined) await directory.add(who, alias, roomId)
     if (visibility === 'public') await directory.publish(who, roomId)
+    await this.#inviteElsewhere(who, roomId, elsewhere, options)
     return roomId
+  }
+
+  #checkElsewhere([first]: readonly UserId[], { creationContent }: RoomOptions): void {
+    if (first === undefined) return
+    if (this.#parts.roomHooks.remoteRooms.length === 0) {
+      throw forbidden(`${first} is on another server, which this server does not talk to`)
+    }
+    if (creationContent?.['m.federate'] === false) {
+      throw forbidden(`${first} is on another server, and the room is closed to other servers`)
+    }
+  }
+
+  /** Their servers have to sign, so there has to be a room. It is no worse a room when one of them does not answer. */
+  async #inviteElsewhere(
+    who: Requester,
+    roomId: RoomId,
+    users: readonly UserId[],
+    options: RoomOptions,
+  ): Promise<void> {
+    const more = options.isDirect === true ? { is_direct: true } : {}
+    const left = users.values()
+    const work = async (): Promise<void> => {
+      for (const userId of left) {
+        try {
+          await this.#parts.memberships.invite(who, roomId, userId, more)
+        } catch (error) {
+          if (!(error instanceof MatrixError)) throw error
+          log.info({ roomId, userId, reason: error.message }, 'user of another server was not invited to a new room')
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: INVITES_AT_ONCE }, work))
   }
 
   #aliasOf(localpart: string): RoomAlias {
@@ -129,11 +173,10 @@ function additionalCreators(
   return { additional_creators: [...new Set([...(given as readonly string[]), ...invited])] }
 }
 
-function checkInvited(invited: readonly UserId[], members: Members): void {
+function checkInvited(invited: readonly UserId[]): void {
   if (invited.length > maxInitialInvites) throw tooLarge(`At most ${maxInitialInvites} users can be invited at once`)
   for (const userId of invited) {
     if (!isUserId(userId)) throw invalidParam('invite names something that is no user id')
-    if (!members.isLocal(userId)) throw forbidden(`${userId} is on another server, which this server does not talk to`)
   }
 }
 

@@ -61,7 +61,7 @@ export function openRooms({ config, hooks, ...parts }: RoomParts): RoomServices 
     forgetting: new Forgetting(parts),
     memberList: new MemberList(parts),
     memberships,
-    roomCreator: new RoomCreator({ ...parts, serverName, defaultVersion: config.rooms.default_version }),
+    roomCreator: new RoomCreator({ ...parts, memberships, serverName, defaultVersion: config.rooms.default_version }),
     roomState: new RoomState({ ...parts, serverName, memberships }),
     roomUpgrade: new RoomUpgrade(parts),
   }

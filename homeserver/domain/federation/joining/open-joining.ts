@@ -1,4 +1,5 @@
 /** Builds what lets users in and out of rooms across servers, ours elsewhere and others here. */
+import type { Config } from '../../../config/schema.ts'
 import type { Signer } from '../../../core/signing.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Database } from '../../../storage/database.ts'
@@ -8,7 +9,8 @@ import type { RoomHooks } from '../../rooms/hooks.ts'
 import type { Members } from '../../rooms/members.ts'
 import type { RemoteEventWriter } from '../../rooms/remote-event.ts'
 import type { FederationClient } from '../client.ts'
-import type { EventVerifier, Keys } from '../receive/verify-event.ts'
+import type { KeyRing } from '../keys.ts'
+import { EventVerifier } from '../receive/verify-event.ts'
 import type { RoomServers } from '../room-servers.ts'
 import type { ServerAcls } from '../server-acl.ts'
 import { Invites } from './invites.ts'
@@ -19,6 +21,7 @@ import { ResidentRooms } from './resident-rooms.ts'
 import { Templates } from './templates.ts'
 
 export interface OpenJoiningParts {
+  readonly config: Config
   readonly database: Database
   readonly clock: Clock
   readonly signer: Signer
@@ -28,8 +31,7 @@ export interface OpenJoiningParts {
   readonly writer: RemoteEventWriter
   readonly roomHooks: RoomHooks
   readonly federationClient: FederationClient
-  readonly keys: Keys
-  readonly verifier: EventVerifier
+  readonly keyRing: KeyRing
   readonly roomServers: RoomServers
   readonly serverAcls: ServerAcls
   readonly outbox: Forwarder
@@ -43,12 +45,16 @@ export interface JoiningServices {
 }
 
 export function openJoining(parts: OpenJoiningParts): JoiningServices {
+  const { federationClient: client, keyRing: keys, roomHooks } = parts
   const rooms = new ResidentRooms(parts)
-  parts.roomHooks.remoteRooms.push(new FederatedRooms({ ...parts, client: parts.federationClient }))
+  const verifier = new EventVerifier({ keys })
+  if (parts.config.federation.mode === 'open') {
+    roomHooks.remoteRooms.push(new FederatedRooms({ ...parts, client, keys, verifier }))
+  }
   return {
     templates: new Templates({ ...parts, rooms }),
-    passages: new Passages({ ...parts, rooms }),
+    passages: new Passages({ ...parts, rooms, verifier }),
     joinAnswers: new JoinAnswers({ ...parts, serverName: parts.signer.serverName }),
-    invites: new Invites(parts),
+    invites: new Invites({ ...parts, verifier }),
   }
 }

@@ -1,30 +1,17 @@
 /** Rooms the user is asked into, or has asked to be let into. https://spec.matrix.org/v1.19/client-server-api/#stripped-state */
-import { isJsonObject } from '../../../core/canonical-json.ts'
-import type { Json } from '../../../core/event.ts'
 import type { RoomId } from '../../../core/ids.ts'
 import type { Database } from '../../../storage/database.ts'
 import type { StoredEvent } from '../../../storage/events.ts'
 import type { MembershipRow } from '../../../storage/memberships.ts'
+import { listStrippedStates } from '../../../storage/stripped-states.ts'
 import { listMemberEvents, listStateOfTypes } from '../../../storage/sync.ts'
 import type { Requester } from '../../accounts/requester.ts'
 import { type ClientEvents, strippedStateText } from '../../rooms/client-event.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
 import { findIgnoredInviters } from '../../rooms/invite-permission.ts'
+import { strippedTypes } from '../../rooms/stripped-types.ts'
 import type { IgnoredUsers } from '../../rooms/visibility.ts'
 import type { Span } from '../span.ts'
-
-const strippedTypes = [
-  'm.room.create',
-  'm.room.name',
-  'm.room.avatar',
-  'm.room.topic',
-  'm.room.join_rules',
-  'm.room.canonical_alias',
-  'm.room.encryption',
-]
-
-/** Stripped events that another server sent along; what is beyond is not told (T17). */
-const MAX_STRIPPED = 50
 
 export class InvitedSection {
   readonly #database: Database
@@ -41,32 +28,30 @@ export class InvitedSection {
 
   /** The members of `rooms.invite` or `rooms.knock`. Invitations by ignored users are not told. */
   async texts(span: Span, rows: readonly MembershipRow[], kind: 'invite' | 'knock'): Promise<readonly string[]> {
-    const stripped = await this.stripped(span.who, rows, kind)
+    const stripped = await this.stripped(span.who, rows)
     return [...stripped].map(
       ([roomId, texts]) => `${JSON.stringify(roomId)}:{"${kind}_state":{"events":[${texts.join(',')}]}}`,
     )
   }
 
   /** Texts of stripped events by room. Rooms to which ignored users invite are missing. */
-  async stripped(
-    who: Requester,
-    rows: readonly MembershipRow[],
-    kind: 'invite' | 'knock',
-  ): Promise<ReadonlyMap<RoomId, readonly string[]>> {
+  async stripped(who: Requester, rows: readonly MembershipRow[]): Promise<ReadonlyMap<RoomId, readonly string[]>> {
     if (rows.length === 0) return new Map()
     const [ignored, isIgnored] = await Promise.all([
       this.#ignored.of(who.userId),
       findIgnoredInviters(this.#database, who.userId),
     ])
     const wanted = rows.filter(({ sender }) => !ignored.has(sender) && !isIgnored(sender))
-    const [state, own] = await Promise.all([
+    const ids = wanted.map(({ event_id }) => event_id)
+    const [state, own, told] = await Promise.all([
       this.#state(wanted),
-      this.#events.list(wanted.map(({ event_id }) => event_id)),
+      this.#events.list(ids),
+      listStrippedStates(this.#database, ids),
     ])
     const texts = wanted.map(async ({ room_id, event_id }) => {
       const event = own.get(event_id)
-      const known = state.get(room_id)?.map(strippedStateText)
-      const stripped = known ?? (event ? sentAlong(event, kind) : [])
+      const sentAlong = told.get(event_id)?.map((each) => JSON.stringify(each))
+      const stripped = sentAlong ?? state.get(room_id)?.map(shownText) ?? []
       if (event) stripped.push(await this.#clientEvents.text(event, who, { withRoomId: false, bundled: false }))
       return [room_id, stripped] as const
     })
@@ -91,14 +76,7 @@ export class InvitedSection {
   }
 }
 
-/** The state that came with an invitation from another server: all of it is looked at before it is believed. */
-function sentAlong({ pdu }: StoredEvent, kind: 'invite' | 'knock'): string[] {
-  const state: Json | undefined = pdu.unsigned?.[`${kind}_room_state`]
-  if (!Array.isArray(state)) return []
-  return (state as readonly Json[]).slice(0, MAX_STRIPPED).flatMap((event) => {
-    if (!isJsonObject(event) || !isJsonObject(event['content'])) return []
-    const { content, sender, state_key, type } = event
-    if (typeof sender !== 'string' || typeof state_key !== 'string' || typeof type !== 'string') return []
-    return [JSON.stringify({ content, sender, state_key, type })]
-  })
+/** From the whole create event clients can tell whether the room is what it says it is (MSC4311). */
+function shownText(event: StoredEvent): string {
+  return event.row.type === 'm.room.create' ? event.row.json : strippedStateText(event)
 }

@@ -33,6 +33,7 @@ export async function run(options: RunOptions): Promise<void> {
   try {
     const running = await start(options)
     stopOnSignals(running)
+    reloadOnSignal(running, options)
     tell(running)
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`)
@@ -113,6 +114,18 @@ function stopOnSignals({ server, lock }: Running): void {
   }
   process.once('SIGTERM', stop)
   process.once('SIGINT', stop)
+}
+
+/** What is wrong is told, and the server goes on as it was. */
+function reloadOnSignal({ server }: Running, { files, env }: RunOptions): void {
+  const log = logger('start')
+  process.on('SIGHUP', () => {
+    const reloading = async (): Promise<void> => server.reload(readConfigFiles(configFiles(files), env).config)
+    void reloading().then(
+      () => log.info({}, 'registrations of application services read again'),
+      (error: unknown) => log.error({ problem: messageOf(error) }, 'registrations of application services not read'),
+    )
+  })
 }
 
 /** After a fault that nobody foresaw the state in memory cannot be trusted: what was acknowledged is on the disk. */

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import type { Config } from './config/schema.ts'
 import type { Signer, SigningKey } from './core/signing.ts'
 import { compose } from './compose.ts'
+import { readRegistrations } from './domain/accounts/registration-files.ts'
 import { openDatabase } from './open-database.ts'
 import { openOutgoing } from './outgoing.ts'
 import { limitsOf } from './http/limits.ts'
@@ -142,6 +143,15 @@ export class Server implements AsyncDisposable {
   /** The port of the listener with the server's own certificate, if there is one. */
   get tlsPort(): number | undefined {
     return this.#listeners[1]?.port
+  }
+
+  /**
+   * Takes up what may change while the server runs: the registrations of application services. Throws where it could not
+   * have started with them, and then goes on with the old ones.
+   */
+  async reload({ appservices }: Pick<Config, 'appservices'>): Promise<void> {
+    this.services.appservices.reload(await readRegistrations(appservices))
+    await this.services.registration.addSenders()
   }
 
   /** Resolves when no background work is left: what tests call instead of sleeping. */

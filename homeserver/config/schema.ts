@@ -267,7 +267,11 @@ export const schema = z.strictObject({
     level: choice(['debug', 'info', 'warn', 'error'], 'info', 'The least important messages to show.'),
     format: choice(['auto', 'human', 'json'], 'auto', 'auto: human on a terminal, one JSON object a line elsewhere.'),
   }),
-  appservices: list(z.string(), [], 'Registration files (YAML) of bridges and bots, loaded in this order.'),
+  appservices: list(
+    z.string(),
+    [],
+    'Registration files (YAML) of bridges and bots, or directories of them, in this order. Read again on SIGHUP.',
+  ),
 })
 
 /** Defaults that follow from `profile`; the file and the environment win over them. */

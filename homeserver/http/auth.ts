@@ -92,10 +92,11 @@ export function tokenOf(request: IncomingMessage, query: URLSearchParams): strin
 function assertion(query: URLSearchParams): { asUser?: string; asDevice?: string; timestamp?: number } {
   const asUser = query.get('user_id')
   const asDevice = query.get('device_id') ?? query.get('org.matrix.msc3202.device_id')
-  const timestamp = Number(query.get('ts') ?? Number.NaN)
+  const ts = query.get('ts')
+  const timestamp = ts === null ? undefined : Number(ts)
   return {
     ...(asUser === null ? {} : { asUser }),
     ...(asDevice === null ? {} : { asDevice }),
-    ...(Number.isSafeInteger(timestamp) ? { timestamp } : {}),
+    ...(timestamp === undefined ? {} : { timestamp }),
   }
 }

@@ -2,7 +2,14 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { refuse, unknownToken } from '../../core/errors.ts'
-import { isUserLocalpart, localpartOf, type ServerName, serverNameOf, type UserId } from '../../core/ids.ts'
+import {
+  isUserLocalpart,
+  localpartOf,
+  type RoomAlias,
+  type ServerName,
+  serverNameOf,
+  type UserId,
+} from '../../core/ids.ts'
 import { hashToken } from './session-token.ts'
 
 const namespace = z.object({ regex: z.string(), exclusive: z.boolean() })
@@ -109,12 +116,35 @@ export class Appservices {
 
   /** Throws `M_EXCLUSIVE` if another application service than `asker` has the user to itself. */
   refuseForeignUser(userId: UserId, asker?: Appservice): void {
-    const owner = this.all.find(
-      (appservice) =>
-        appservice !== asker && appservice.users.some((users) => users.exclusive && users.matches(userId)),
-    )
+    const owner = this.all.find((appservice) => appservice !== asker && ownsUser(appservice, userId))
     if (owner) throw refuse(400, 'M_EXCLUSIVE', 'The user id is reserved for an application service')
   }
+
+  /** Throws `M_EXCLUSIVE` if the alias is another's alone, or not in the namespaces of the service that asks. */
+  checkAlias(alias: RoomAlias, askerId: string | undefined): void {
+    this.refuseForeignAlias(alias, askerId)
+    if (askerId !== undefined && !this.isNamespaceOf(askerId, alias)) {
+      throw refuse(400, 'M_EXCLUSIVE', 'The alias is not in a namespace of the application service')
+    }
+  }
+
+  /** Throws `M_EXCLUSIVE` if another application service than the one that asks has the alias to itself. */
+  refuseForeignAlias(alias: RoomAlias, askerId: string | undefined): void {
+    const owner = this.all.find(({ aliases }) => aliases.some((one) => one.exclusive && one.matches(alias)))
+    if (owner && owner.id !== askerId) {
+      throw refuse(400, 'M_EXCLUSIVE', 'The alias is reserved for an application service')
+    }
+  }
+
+  isNamespaceOf(id: string | undefined, alias: RoomAlias): boolean {
+    const appservice = id === undefined ? undefined : this.find(id)
+    return appservice?.aliases.some(({ matches }) => matches(alias)) === true
+  }
+}
+
+/** Whether nobody else may have this user: the service's sender, or one of its exclusive namespaces. */
+export function ownsUser(appservice: Appservice, userId: UserId): boolean {
+  return userId === appservice.sender || appservice.users.some((users) => users.exclusive && users.matches(userId))
 }
 
 /** Whether an application service may act as the user: its own sender, or one of its namespace on this server. */

@@ -1,5 +1,5 @@
 /** Finds out who asks, from memory where it can. */
-import { forbidden, refuse, unknownToken } from '../../core/errors.ts'
+import { forbidden, invalidParam, refuse, unknownToken } from '../../core/errors.ts'
 import { isUserId } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { Lru } from '../../platform/lru.ts'
@@ -90,6 +90,9 @@ export class Authentication {
   /** https://spec.matrix.org/v1.19/application-service-api/#identity-assertion */
   async #actingFor(appservice: Appservice, options: AuthenticationOptions): Promise<Requester> {
     const { asUser = appservice.sender, asDevice, timestamp } = options
+    if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
+      throw invalidParam('ts is not a time in milliseconds')
+    }
     const key = JSON.stringify([appservice.id, asUser, asDevice])
     const known = this.#cache.get(key) ?? (await this.#loadAssertion(key, appservice, asUser, asDevice))
     if (known.isLocked && options.whileLocked !== true) throw userLocked()

@@ -1,5 +1,4 @@
 /** Builds all that has to do with accounts. */
-import { readFile } from 'node:fs/promises'
 import type { Config } from '../../config/schema.ts'
 import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -19,6 +18,7 @@ import { Moderation } from './moderation.ts'
 import { Passwords } from './passwords.ts'
 import { Profiles } from './profiles.ts'
 import { Registration } from './registration.ts'
+import { readRegistrations } from './registration-files.ts'
 import { RegistrationTokens } from './registration-tokens.ts'
 import { SessionNews } from './session-news.ts'
 import { SessionWatch } from './session-watch.ts'
@@ -59,9 +59,7 @@ export async function openAccounts({ config, clock, background, database, bus, h
   }
 > {
   const serverName = config.server_name
-  const files = await Promise.all(
-    config.appservices.map(async (path) => ({ path, text: await readFile(path, 'utf8') })),
-  )
+  const files = await readRegistrations(config.appservices)
   const appservices = new Appservices({ files, serverName })
   const news = new SessionNews({ bus })
   const passwords = new Passwords({ cost: config.auth.password_hash })

@@ -94,6 +94,7 @@ export class AppserviceSender {
       try {
         const progress = (this.#progress ??= await this.#begin())
         const transaction = progress.pending ? await this.#again(progress.pending) : await this.#next(progress)
+        if (signal.aborted) break
         if (!transaction) await this.#news.promise
         else if (await this.#deliver(transaction, signal)) this.#taken()
         else await this.#pause()
@@ -164,7 +165,7 @@ export class AppserviceSender {
   async #deliver({ events, members }: Transaction, signal: AbortSignal): Promise<boolean> {
     const { clock, clientEvents, userQueries, metrics } = this.#parts
     const { id } = this.appservice
-    await userQueries.make(this.appservice, events)
+    await userQueries.make(this.appservice, events, signal)
     const around = await clientEvents.surroundings(events)
     const now = clock.now()
     const texts = events.map((event) => clientEventText(event, { now }, around(event)))

@@ -16,19 +16,17 @@ export class UserQueries {
   }
 
   /** Asks for those who are invited and have no account, before the service is told of the invitation. */
-  async make(appservice: Appservice, events: readonly StoredEvent[]): Promise<void> {
+  async make(appservice: Appservice, events: readonly StoredEvent[], signal: AbortSignal): Promise<void> {
     const targets = new Set<UserId>()
     for (const { row } of events) {
       const target = row.type === 'm.room.member' ? (row.state_key as UserId) : undefined // checked by the next line
       if (target !== undefined && target !== row.sender && mayActAs(appservice, target)) targets.add(target)
     }
-    for (const userId of targets) await this.exists(appservice, userId)
+    for (const userId of targets) await this.#askFor(appservice, userId, signal)
   }
 
-  /** Whether there is such a user, after the service was asked to make it. */
-  async exists(appservice: Appservice, userId: UserId): Promise<boolean> {
-    if (await findAccount(this.#database, userId)) return true
-    const path = `/v1/users/${encodeURIComponent(userId)}`
-    return (await this.#client.ask(appservice, { method: 'GET', path })) !== undefined
+  async #askFor(appservice: Appservice, userId: UserId, signal: AbortSignal): Promise<void> {
+    if (await findAccount(this.#database, userId)) return
+    await this.#client.ask(appservice, { method: 'GET', path: `/v1/users/${encodeURIComponent(userId)}`, signal })
   }
 }

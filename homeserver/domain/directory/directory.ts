@@ -74,10 +74,7 @@ export class Directory implements RoomDirectory {
     const { database, serverName, appservices } = this.#parts
     if (serverNameOf(alias) !== serverName) throw invalidParam('The alias is one of another server')
     if (!fitsId(alias)) throw invalidParam('The alias has more than 255 bytes')
-    const owner = appservices.all.find((service) => service.aliases.some((one) => one.exclusive && one.matches(alias)))
-    if (owner && owner.id !== who.appserviceId) {
-      throw refuse(400, 'M_EXCLUSIVE', 'The alias is reserved for an application service')
-    }
+    appservices.checkAlias(alias, who.appserviceId)
     if (await findAlias(database, alias)) throw refuse(400, 'M_ROOM_IN_USE', 'The alias is taken')
   }
 
@@ -96,7 +93,10 @@ export class Directory implements RoomDirectory {
     const { database } = this.#parts
     const row = await findAlias(database, alias)
     if (!row) throw notFound('There is no such alias')
-    const may = row.creator === who.userId || who.isAdmin || (await this.#mayName(who, row.room_id))
+    const { appservices } = this.#parts
+    if (!who.isAdmin) appservices.refuseForeignAlias(alias, who.appserviceId)
+    const isFree = row.creator === who.userId || who.isAdmin || appservices.isNamespaceOf(who.appserviceId, alias)
+    const may = isFree || (await this.#mayName(who, row.room_id))
     if (!may) throw forbidden('You may not remove this alias')
     await database.transaction('remove alias', (tx) => removeAlias(tx, alias))
     this.#tell(row.room_id)

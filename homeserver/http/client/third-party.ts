@@ -67,8 +67,10 @@ function foundOf(found: readonly JsonObject[]): readonly JsonObject[] {
 }
 
 /** A token in the query is for us, not for the bridge. */
-function fieldsOf({ access_token: _, ...query }: z.output<typeof fields>): URLSearchParams {
-  return new URLSearchParams(query)
+function fieldsOf(query: z.output<typeof fields>): URLSearchParams {
+  const fieldsAlone = new URLSearchParams(query)
+  fieldsAlone.delete('access_token')
+  return fieldsAlone
 }
 
 export const thirdPartyEndpoints = [protocols, protocol, users, locations, userByName, locationByName]

@@ -33,6 +33,7 @@ import { Transactions } from './domain/rooms/transactions.ts'
 import { Visibility } from './domain/rooms/visibility.ts'
 import { LocalRoomWriter } from './domain/rooms/writer.ts'
 import { openSearch } from './domain/search/open-search.ts'
+import { OldSync } from './domain/sync/old-sync.ts'
 import { openSync } from './domain/sync/open-sync.ts'
 import type { Authenticator, ServerAuthenticator } from './http/auth.ts'
 import type { Services } from './http/services.ts'
@@ -125,6 +126,8 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ignored: accountData.ignoredUsers,
     clientEvents: history.clientEvents,
   })
+  const oldSync = new OldSync({ ...foundation, ...sync, history: history.history })
+  hooks.devices.push(sync.slidingSync.connections)
   const { runnable: searchRunnable, ...search } = openSearch({
     ...foundation,
     events,
@@ -143,7 +146,6 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     clientEvents: history.clientEvents,
     aliasMakers,
   })
-  const { runnable: mediaRunnable, ...mediaServices } = await openMedia(foundation)
   const {
     serverAuthenticator,
     runnable: federationRunnable,
@@ -154,6 +156,11 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     hooks,
     directoryHooks,
     roomServers,
+  })
+  const remoteMedia = new FederatedMediaSource({ client: federation.federationClient, fetch: foundation.fetch })
+  const { runnable: mediaRunnable, ...mediaServices } = await openMedia({
+    ...foundation,
+    remoteMedia: config.federation.mode === 'open' ? remoteMedia : undefined,
   })
   const { runnable: deviceListsRunnable } = openDeviceLists({
     ...foundation,
@@ -203,6 +210,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...push,
       ...directory,
       ...sync,
+      oldSync,
       ...search,
       ...appservice,
       ...mediaServices,

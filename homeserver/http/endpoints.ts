@@ -32,6 +32,7 @@ import { mediaEndpoints } from './client/media.ts'
 import { membersEndpoints } from './client/members.ts'
 import { messagesEndpoints } from './client/messages.ts'
 import { notificationEndpoints } from './client/notifications.ts'
+import { oldSyncEndpoints } from './client/old-sync.ts'
 import { openIdEndpoints } from './client/openid.ts'
 import { presenceEndpoints } from './client/presence.ts'
 import { previewUrlEndpoints } from './client/preview-url.ts'
@@ -51,6 +52,7 @@ import { searchEndpoints } from './client/search.ts'
 import { sendEndpoints } from './client/send.ts'
 import { sendToDeviceEndpoints } from './client/send-to-device.ts'
 import { stateEndpoints } from './client/state.ts'
+import { slidingSyncEndpoints } from './client/sliding-sync.ts'
 import { syncEndpoints } from './client/sync.ts'
 import { tagEndpoints } from './client/tags.ts'
 import { thirdPartyEndpoints } from './client/third-party.ts'
@@ -62,7 +64,10 @@ import { userDirectoryEndpoints } from './client/user-directory.ts'
 import { versions } from './client/versions.ts'
 import { voipEndpoints } from './client/voip.ts'
 import { wellKnownEndpoints } from './client/well-known.ts'
+import { offersOAuth } from '../domain/oauth/open-oauth.ts'
 import type { Endpoint } from './endpoint.ts'
+import { oauthEndpoints } from './oauth/endpoints.ts'
+import { pages } from './pages/pages.ts'
 import { federatedHistoryEndpoints } from './server/history.ts'
 import { federatedRoomsEndpoints } from './server/rooms.ts'
 import { serverKeysEndpoints } from './server/keys.ts'
@@ -140,8 +145,11 @@ const ownEndpoints: readonly Endpoint[] = [
   ...appservicePingEndpoints,
   ...voipEndpoints,
   ...syncEndpoints,
+  ...oldSyncEndpoints,
+  ...slidingSyncEndpoints,
   ...filterEndpoints,
   ...versionEndpoints,
+  ...pages,
 ]
 
 const federationEndpoints: readonly Endpoint[] = [
@@ -156,11 +164,16 @@ const federationEndpoints: readonly Endpoint[] = [
   ...federatedStateEndpoints,
   ...federatedHistoryEndpoints,
   ...federatedRoomsEndpoints,
+  ...federatedMediaEndpoints,
 ]
 
-export const endpoints: readonly Endpoint[] = [...ownEndpoints, ...federationEndpoints]
+export const endpoints: readonly Endpoint[] = [...ownEndpoints, ...oauthEndpoints, ...federationEndpoints]
 
-/** With `federation.mode: off` other servers find nothing here. */
-export function endpointsOf({ federation }: Config): readonly Endpoint[] {
-  return federation.mode === 'off' ? ownEndpoints : endpoints
+/** With `federation.mode: off` other servers find nothing here, without OAuth apps find only the login by password. */
+export function endpointsOf(config: Config): readonly Endpoint[] {
+  return [
+    ...ownEndpoints,
+    ...(offersOAuth(config) ? oauthEndpoints : []),
+    ...(config.federation.mode === 'off' ? [] : federationEndpoints),
+  ]
 }

@@ -25,6 +25,7 @@ import type { Transactions } from '../domain/rooms/transactions.ts'
 import type { Visibility } from '../domain/rooms/visibility.ts'
 import type { RoomWriter } from '../domain/rooms/writer.ts'
 import type { SearchServices } from '../domain/search/open-search.ts'
+import type { OldSync } from '../domain/sync/old-sync.ts'
 import type { SyncServices } from '../domain/sync/open-sync.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
@@ -59,5 +60,6 @@ export interface Services
   readonly media: Media
   readonly mediaReader: MediaReader
   readonly thumbnails: Thumbnails
+  readonly oldSync: OldSync
   readonly urlPreviews: UrlPreviews | undefined
 }

@@ -7,7 +7,9 @@ import {
   type AccountDataRow,
   accountDataUsage,
   findAccountData,
+  listAccountData,
   listAccountDataTypes,
+  listRoomAccountData,
   setAccountData,
 } from '../../storage/account-data.ts'
 import type { Conn, Database, Tx } from '../../storage/database.ts'
@@ -49,6 +51,16 @@ export class AccountData implements DeviceBelongings {
       name: 'set account data',
       write: (tx, changes) => this.#write(tx, changes),
     })
+  }
+
+  /** All of a user's, for a copy to take along. */
+  async list(userId: UserId): Promise<AccountDataRow[]> {
+    return await listAccountData(this.#database, userId, undefined, Number.MAX_SAFE_INTEGER)
+  }
+
+  /** All of one room, what was deleted left out. */
+  async listRoom(userId: UserId, roomId: RoomId): Promise<AccountDataRow[]> {
+    return await listRoomAccountData(this.#database, userId, roomId)
   }
 
   /** The content as JSON. `roomId` is empty for what concerns no room. */

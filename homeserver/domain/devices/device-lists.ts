@@ -85,7 +85,9 @@ export class DeviceLists {
     }
     for (const [roomId, isJoined] of own) {
       const members = await listMembers(db, roomId, 'join')
-      for (const { user_id } of members) if (user_id !== userId) (isJoined ? arrived : departed).add(user_id)
+      // Who comes into a room shares it with himself, too: clients and Complement expect to hear of that.
+      for (const { user_id } of members)
+        if (isJoined || user_id !== userId) (isJoined ? arrived : departed).add(user_id)
     }
     return { arrived, departed }
   }

@@ -13,6 +13,8 @@ const normal: Limits = {
   createRoom: { perSecond: 0.2, burst: 20 },
   login: { perSecond: 0.2, burst: 10 },
   register: { perSecond: 0.1, burst: 5 },
+  // Clients that register, and devices that meet: each log-in begins with one or two.
+  oauth: { perSecond: 0.5, burst: 30 },
   ephemeral: { perSecond: 10, burst: 100 },
   media: { perSecond: 20, burst: 200 },
   search: { perSecond: 2, burst: 20 },

@@ -21,6 +21,7 @@ export const limitNames = [
   'createRoom',
   'login',
   'register',
+  'oauth',
   'ephemeral',
   'media',
   'search',

@@ -74,10 +74,12 @@ export class Uia {
   /**
    * Resolves once all stages of a flow are passed, with what each gave; then the session is used up. Otherwise throws
    * `UiaRequired`, whose answer tells the client what to do next, or `M_FORBIDDEN` if the session is for another request.
-   * An application service needs no authentication beyond its token.
+   * An application service needs no authentication beyond its token; an OAuth client must not know the password, so its
+   * user has to go to the account page.
    */
   async require(call: UiaCall, { flows = passwordFlow, bindsBody = true }: UiaOptions = {}): Promise<CompletedStages> {
     if (call.who?.appserviceId !== undefined) return {}
+    if (call.who?.clientId !== undefined) throw forbidden('This is done on the account page of the server')
     const auth = call.body?.auth
     const challenge = { flows, binding: bindingOf(call, bindsBody) }
     const session = auth?.session === undefined ? undefined : await this.#resume(auth.session, challenge)

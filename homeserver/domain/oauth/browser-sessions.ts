@@ -11,6 +11,8 @@ import { maxBrowserSessions } from '../limits.ts'
 export interface Visitor {
   readonly userId: UserId
   readonly isAdmin: boolean
+  /** May look, not change what others see. */
+  readonly isSuspended: boolean
   /** Whether the person has shown lately who they are: what cannot be undone asks for it. */
   readonly isRecent: boolean
   /** The second factor that is to be shown before anything else is. */
@@ -60,7 +62,8 @@ export class BrowserSessions {
     const account = await findAccount(this.#database, userId)
     const isOver = !account || account.isDeactivated || account.isLocked || stampOf(account) !== passwordStamp
     if (isOver) return undefined
-    return { userId, isAdmin: account.isAdmin, isRecent: now - authenticatedTs < RECENT_MS, awaitsFactor }
+    const { isAdmin, isSuspended } = account
+    return { userId, isAdmin, isSuspended, isRecent: now - authenticatedTs < RECENT_MS, awaitsFactor }
   }
 
   async end(cookie: string): Promise<void> {

@@ -13,21 +13,25 @@ const capabilities = endpoint({
   since: ['r0', 'v3'],
   auth: 'user',
   limit: 'read',
-  handle: ({ who }, { config, urlPreviews }) => ({
-    capabilities: {
-      'm.room_versions': { default: config.rooms.default_version, available: availableVersions },
-      'm.change_password': enabled,
-      'm.set_displayname': enabled,
-      'm.set_avatar_url': enabled,
-      'm.3pid_changes': { enabled: false },
-      'm.profile_fields': enabled,
-      'uk.tcpip.msc4133.profile_fields': enabled,
-      'm.get_login_token': enabled,
-      'org.matrix.msc3882.get_login_token': enabled,
-      'io.element.msc4452.preview_url': { enabled: urlPreviews !== undefined },
-      ...(who.isAdmin ? { 'm.account_moderation': { lock: true, suspend: true } } : {}),
-    },
-  }),
+  handle: ({ who }, { config, urlPreviews }) => {
+    // an OAuth client is not asked for the password: its user has the account page
+    const withPassword = { enabled: who.clientId === undefined }
+    return {
+      capabilities: {
+        'm.room_versions': { default: config.rooms.default_version, available: availableVersions },
+        'm.change_password': withPassword,
+        'm.set_displayname': enabled,
+        'm.set_avatar_url': enabled,
+        'm.3pid_changes': { enabled: false },
+        'm.profile_fields': enabled,
+        'uk.tcpip.msc4133.profile_fields': enabled,
+        'm.get_login_token': withPassword,
+        'org.matrix.msc3882.get_login_token': withPassword,
+        'io.element.msc4452.preview_url': { enabled: urlPreviews !== undefined },
+        ...(who.isAdmin ? { 'm.account_moderation': { lock: true, suspend: true } } : {}),
+      },
+    }
+  },
 })
 
 export const capabilitiesEndpoints = [capabilities]

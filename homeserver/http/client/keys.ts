@@ -95,11 +95,14 @@ const uploadCrossSigning = endpoint({
   limit: 'keys',
   whileSuspended: true,
   body: crossSigningUpload,
-  handle: async (call, { crossSigning, uia }) => {
+  handle: async (call, { crossSigning, crossSigningResets, uia }) => {
     const { who, body } = call
     const isProven = await crossSigning.needsProof(who.userId, body)
-    if (isProven) await uia.require(call)
+    const isByPage = isProven && who.clientId !== undefined
+    if (isByPage) await crossSigningResets.require(who.userId)
+    else if (isProven) await uia.require(call)
     await crossSigning.upload(who.userId, body, { isProven })
+    if (isByPage) await crossSigningResets.useUp(who.userId)
     return {}
   },
 })

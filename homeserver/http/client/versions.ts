@@ -1,3 +1,4 @@
+import { offersOAuth } from '../../domain/oauth/open-oauth.ts'
 import { endpoint } from '../endpoint.ts'
 
 const minorVersions = 19
@@ -8,7 +9,7 @@ export const versions = endpoint({
   path: '/_matrix/client/versions',
   auth: 'none',
   limit: 'none',
-  handle: () => answer,
+  handle: (_, { config }) => (offersOAuth(config) ? answerWithOAuth : answer),
 })
 
 /** Flags of proposals that clients look for. Most of what they name is part of the listed versions. */
@@ -24,4 +25,10 @@ const unstableFeatures = {
 const answer = {
   versions: Array.from({ length: minorVersions }, (_, index) => `v1.${index + 1}`),
   unstable_features: unstableFeatures,
+}
+
+/** Devices log in by QR code, in both dialects. */
+const answerWithOAuth = {
+  ...answer,
+  unstable_features: { ...unstableFeatures, 'org.matrix.msc4108': true, 'io.element.msc4388': true },
 }

@@ -1,5 +1,7 @@
 import { notFound } from '../../core/errors.ts'
+import { offersOAuth } from '../../domain/oauth/open-oauth.ts'
 import { endpoint } from '../endpoint.ts'
+import { issuerOf } from './auth-metadata.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#getwell-knownmatrixclient */
 const wellKnownClient = endpoint({
@@ -10,6 +12,10 @@ const wellKnownClient = endpoint({
   handle: (_, { config }) => ({
     'm.homeserver': { base_url: config.public_url },
     'io.element.e2ee': { default: config.encryption.default === 'on' },
+    // for clients from before the metadata were served by the server itself
+    ...(offersOAuth(config)
+      ? { 'org.matrix.msc2965.authentication': { issuer: issuerOf(config), account: `${config.public_url}/account` } }
+      : {}),
   }),
 })
 

@@ -1,0 +1,82 @@
+/** The account page: one address, and a view for each action. https://spec.matrix.org/v1.19/client-server-api/#oauth-20-account-management */
+import type { Reply } from '../../endpoint.ts'
+import type { Visitor } from '../../../domain/oauth/browser-sessions.ts'
+import type { Services } from '../../services.ts'
+import { attributes, type Html, html } from '../html.ts'
+import type { Messages } from '../messages/messages.ts'
+import { page, toLogin, type Submission, type Visit } from '../page.ts'
+import { type AccountView, accountView } from './actions.ts'
+import { dataView } from './data.ts'
+import { deactivateView } from './deactivate.ts'
+import { deviceView, devicesView, endView } from './devices.ts'
+import { passwordView } from './password.ts'
+import { profileView } from './profile.ts'
+import { resetView } from './reset.ts'
+import type { View } from './view.ts'
+
+const views: Readonly<Record<AccountView, View>> = {
+  profile: profileView,
+  devices: devicesView,
+  device: deviceView,
+  end: endView,
+  password: passwordView,
+  data: dataView,
+  deactivate: deactivateView,
+  reset: resetView,
+}
+
+const account = page({
+  path: '/account',
+  show: async (visit, services) =>
+    await withView(visit, async (view, visitor) => view.show(await accountVisit(visit, visitor, services), services)),
+  submit: async (visit, services) =>
+    await withView(visit, async (view, visitor) => {
+      const own = { ...(await accountVisit(visit, visitor, services)), form: visit.form }
+      return view.submit ? await view.submit(own, services) : await view.show(own, services)
+    }),
+})
+
+/** What cannot be undone is only for somebody who has logged in lately. */
+async function withView(visit: Visit, act: (view: View, visitor: Visitor) => Promise<Reply>): Promise<Reply> {
+  const view = views[accountView(visit.query.get('action') ?? undefined)]
+  if (!visit.visitor) return toLogin(visit)
+  if (view.isGrave && !visit.visitor.isRecent) return toLogin(visit, { again: 'yes' })
+  return await act(view, visit.visitor)
+}
+
+async function accountVisit<V extends Visit | Submission>(visit: V, visitor: Visitor, { config }: Services) {
+  const { messages } = visit
+  const active = accountView(visit.query.get('action') ?? undefined)
+  return {
+    ...visit,
+    visitor,
+    page: ({ title, content, status }: { title: string; content: Html; status?: number }) =>
+      visit.page({ title, content, status, isWide: true, navigation: navigation(messages, active) }),
+    serverName: config.server_name,
+  }
+}
+
+const entries: readonly (readonly [view: AccountView, action: string, text: (messages: Messages) => string])[] = [
+  ['profile', 'org.matrix.profile', ({ profile }) => profile],
+  ['devices', 'org.matrix.devices_list', ({ sessions }) => sessions],
+  ['password', 'password', ({ password }) => password],
+  ['data', 'data', ({ yourData }) => yourData],
+]
+
+function navigation(messages: Messages, active: AccountView): Html {
+  const items = entries.map(
+    ([view, action, text]) =>
+      html`<li>
+        <a ${attributes({ href: `/account?action=${action}`, 'aria-current': view === active && 'page' })}
+          >${text(messages)}</a
+        >
+      </li>`,
+  )
+  return html`<nav aria-label="${messages.account}">
+    <ul>
+      ${items}
+    </ul>
+  </nav>`
+}
+
+export const accountPages = account

@@ -1,0 +1,74 @@
+/** What all pages have in common: frame, style, headers. */
+import { type Refuse, Reply } from '../endpoint.ts'
+import { Html, html } from './html.ts'
+import { messagesFor, type Messages, textOf } from './messages/messages.ts'
+import { style, styleHash } from './style.ts'
+
+export interface Page {
+  readonly messages: Messages
+  readonly title: string
+  readonly content: Html
+  readonly status?: number
+  /** Above the content: the parts of the account. */
+  readonly navigation?: Html | undefined
+  readonly isWide?: boolean
+  /** Where forms may lead besides this server, as sources of a content security policy. */
+  readonly formTargets?: readonly string[]
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export function pageReply({ messages, title, content, status = 200, formTargets = [], headers, ...more }: Page): Reply {
+  const page = html`<!doctype html>
+<html lang="${messages.language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title}</title>
+${styleElement}
+</head>
+<body>
+<header>Domovoi</header>
+${more.navigation}
+<main${more.isWide && wide}>
+<h1>${title}</h1>
+${content}
+</main>
+<footer></footer>
+</body>
+</html>
+`
+  return new Reply(status, page.text, { ...pageHeaders(formTargets), ...headers })
+}
+
+const styleElement = new Html(`<style>${style}</style>`)
+const wide = new Html(' class="wide"')
+
+/** Nothing is loaded or run, nobody may put the page into a frame, and nobody learns where people came from (T68). */
+function pageHeaders(formTargets: readonly string[]): Record<string, string> {
+  const policy = [
+    "default-src 'none'",
+    `style-src '${styleHash}'`,
+    `form-action ${["'self'", ...formTargets].join(' ')}`,
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+  ]
+  return {
+    'Content-Type': 'text/html; charset=utf-8',
+    'Content-Security-Policy': policy.join('; '),
+    'X-Frame-Options': 'DENY',
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+    'Cross-Origin-Opener-Policy': 'same-origin',
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'Cache-Control': 'no-store',
+    Vary: 'Accept-Language, Cookie',
+  }
+}
+
+/** What was refused before a page could say it better. */
+export const refusalPage: Refuse = ({ status, headers, body: { errcode, error } }, request) => {
+  const messages = messagesFor(request)
+  const text = status >= 500 ? messages.fault : (textOf(messages, errcode) ?? error)
+  return pageReply({ messages, title: messages.sorry, content: html`<p role="alert">${text}</p>`, status, headers })
+}

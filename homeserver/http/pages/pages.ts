@@ -1,0 +1,6 @@
+/** Pages for people, whether apps use OAuth or not. */
+import { accountPages } from './account/account.ts'
+import { loginPages } from './login.ts'
+import { registerPages } from './register.ts'
+
+export const pages = [...loginPages, ...registerPages, ...accountPages]

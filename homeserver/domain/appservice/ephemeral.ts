@@ -21,7 +21,7 @@ export interface Taken {
   readonly end: number
 }
 
-/** `at` is the place in the events stream by which memberships are looked at. */
+/** Memberships are looked at as they are before the place `at` of the events stream. */
 export async function takeReceipts(
   { database, interest }: EphemeralParts,
   appservice: Appservice,

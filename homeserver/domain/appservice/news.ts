@@ -40,16 +40,17 @@ export async function readNews(
 ): Promise<News> {
   const { receivesEphemeral, receivesEncryption } = appservice
   const upto = parts.streams.positions()
+  const next = upto.events + 1
   const rangeOf = (stream: keyof AppservicePlace, isWanted: boolean, limit = MAX_EACH) =>
     ({ after: isWanted ? place[stream] : upto[stream], upto: upto[stream], limit }) as const
   const wantsMessages = receivesEphemeral || receivesEncryption
   const [{ events, end }, receipts, presence, typers, messages, lists] = await Promise.all([
     takeEvents(parts, appservice, rangeOf('events', true, MAX_SEEN)),
-    takeReceipts(parts, appservice, rangeOf('receipts', receivesEphemeral), upto.events),
-    takePresence(parts, appservice, rangeOf('presence', receivesEphemeral), upto.events),
-    typingTexts(parts, appservice, typing, upto.events),
+    takeReceipts(parts, appservice, rangeOf('receipts', receivesEphemeral), next),
+    takePresence(parts, appservice, rangeOf('presence', receivesEphemeral), next),
+    typingTexts(parts, appservice, typing, next),
     takeToDevice(parts, appservice, rangeOf('to_device', wantsMessages)),
-    takeDeviceLists(parts, appservice, rangeOf('device_lists', receivesEncryption), upto.events),
+    takeDeviceLists(parts, appservice, rangeOf('device_lists', receivesEncryption), next),
   ])
   const ends: AppservicePlace = {
     events: end,

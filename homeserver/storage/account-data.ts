@@ -95,6 +95,16 @@ export async function listRoomAccountData(conn: Conn, userId: UserId, roomId: Ro
   )
 }
 
+/** What marks rooms as direct chats, and their tags. */
+export async function listDirectAndTags(conn: Conn, userId: UserId): Promise<AccountDataRow[]> {
+  return await conn.rows(
+    `select ${columns.join(', ')} from account_data
+      where user_id = ? and content <> ''
+        and ((room_id = '' and type = 'm.direct') or (room_id <> '' and type = 'm.tag'))`,
+    [userId],
+  )
+}
+
 /** How much a user has: rows, and characters in them. */
 export async function accountDataUsage(conn: Conn, userId: UserId): Promise<{ entries: number; characters: number }> {
   const row = await conn.row<{ entries: number; characters: number }>(

@@ -18,7 +18,7 @@ export class LazyMembers {
   /** Whether the client has got this member event of a room. If not, it is told from now on. */
   knows(span: Span, roomId: RoomId, userId: string | null, nid: number): boolean {
     if (span.filter.state.includeRedundantMembers) return false
-    const told = this.#toldTo(span.who.sessionId)
+    const told = this.#toldTo(span.listener ?? span.who.sessionId)
     const key = `${roomId} ${userId}`
     const before = told.get(key)
     if (before?.nid === nid && before.at <= sinceOf(span, 'events')) return true
@@ -26,11 +26,11 @@ export class LazyMembers {
     return false
   }
 
-  #toldTo(sessionId: string): Lru<string, Told> {
-    const known = this.#sessions.get(sessionId)
+  #toldTo(listener: string): Lru<string, Told> {
+    const known = this.#sessions.get(listener)
     if (known) return known
     const told = new Lru<string, Told>(MAX_MEMBERS)
-    this.#sessions.set(sessionId, told)
+    this.#sessions.set(listener, told)
     return told
   }
 }

@@ -11,6 +11,8 @@ export type StateAfterKey = (typeof stateAfterKeys)[number]
 
 export interface Span {
   readonly who: Requester
+  /** Names what is told of members as they turn up; the session if it is not given. */
+  readonly listener?: string
   /** What the client knows; undefined at first. */
   readonly since: Positions | undefined
   /** Everything is read up to here, and nothing beyond. */

@@ -20,6 +20,7 @@ const unstableFeatures = {
   'org.matrix.msc3881': true,
   'org.matrix.msc4028': true,
   'org.matrix.msc4155': true,
+  'org.matrix.simplified_msc3575': true,
 }
 
 const answer = {

@@ -7,7 +7,7 @@ import type { Notifier } from '../notifier.ts'
 import { sinceOf, type Span } from '../span.ts'
 
 /** Messages in one answer. https://spec.matrix.org/v1.19/client-server-api/#protocol-definitions-4 */
-const MAX_MESSAGES = 100
+export const maxMessages = 100
 
 export interface DevicesParts {
   readonly notifier: Notifier
@@ -42,9 +42,9 @@ export class DevicesSection {
     const after = sinceOf(span, 'to_device')
     const isQuiet = after >= upto.to_device || !notifier.userChanged('to_device', who.userId, after)
     if (who.deviceId === undefined || isQuiet) return { texts: [], upto: upto.to_device }
-    const range = { after, upto: upto.to_device, limit: MAX_MESSAGES }
+    const range = { after, upto: upto.to_device, limit: maxMessages }
     const messages = await toDevice.list(who.userId, who.deviceId, range)
-    const last = messages.length === MAX_MESSAGES ? messages.at(-1)?.streamId : undefined
+    const last = messages.length === maxMessages ? messages.at(-1)?.streamId : undefined
     return { texts: messages.map(({ event }) => event), upto: last ?? upto.to_device }
   }
 

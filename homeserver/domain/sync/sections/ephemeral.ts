@@ -55,7 +55,7 @@ export class EphemeralSection {
 }
 
 /** The receipts of one room as an event. https://spec.matrix.org/v1.19/client-server-api/#mreceipt */
-function receiptText(rows: readonly ReceiptRow[]): string {
+export function receiptText(rows: readonly ReceiptRow[]): string {
   return `{"content":${receiptContent(rows)},"type":"m.receipt"}`
 }
 

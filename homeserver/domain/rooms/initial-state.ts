@@ -30,10 +30,18 @@ export interface InitialState {
   readonly invited: ReadonlyMap<UserId, JsonObject>
 }
 
-const presets: Readonly<Record<Preset, { readonly joinRule: string; readonly guestAccess: string }>> = {
-  private_chat: { joinRule: 'invite', guestAccess: 'can_join' },
-  trusted_private_chat: { joinRule: 'invite', guestAccess: 'can_join' },
-  public_chat: { joinRule: 'public', guestAccess: 'forbidden' },
+interface PresetRules {
+  readonly joinRule: string
+  /** Guests are kept out of a room that says nothing of them. */
+  readonly guestAccess?: string
+  /** The level it takes to invite. */
+  readonly invite: number
+}
+
+const presets: Readonly<Record<Preset, PresetRules>> = {
+  private_chat: { joinRule: 'invite', guestAccess: 'can_join', invite: 0 },
+  trusted_private_chat: { joinRule: 'invite', guestAccess: 'can_join', invite: 0 },
+  public_chat: { joinRule: 'public', invite: 50 },
 }
 
 /** What follows the create event. */
@@ -46,11 +54,12 @@ export function initialDrafts(room: InitialState, timestamp: number | undefined)
   const given = lastOfEach(room.state, new Set(named.map(keyOf)))
   const powerLevels = given.get(powerLevelsKey) ?? stateOf('m.room.power_levels', powerLevelsContent(room))
   given.delete(powerLevelsKey)
+  const { joinRule, guestAccess } = presets[preset]
   const byDefault = [
     ...(alias === undefined ? [] : [stateOf('m.room.canonical_alias', { alias })]),
-    stateOf('m.room.join_rules', { join_rule: presets[preset].joinRule }),
+    stateOf('m.room.join_rules', { join_rule: joinRule }),
     stateOf('m.room.history_visibility', { history_visibility: 'shared' }),
-    stateOf('m.room.guest_access', { guest_access: presets[preset].guestAccess }),
+    ...(guestAccess === undefined ? [] : [stateOf('m.room.guest_access', { guest_access: guestAccess })]),
   ].filter((event) => !given.has(keyOf(event)))
   const invites = [...invited].map(([userId, content]) => stateOf('m.room.member', content, userId))
   return [
@@ -88,7 +97,7 @@ function powerLevelsContent({ version, creator, preset, powerLevels, invited }: 
     version,
     // Where creators are privileged, they and the trusted are creators and stand in no power levels.
     users: version.privilegedCreators ? [] : [creator, ...trusted],
-    override: powerLevels,
+    override: { invite: presets[preset].invite, ...powerLevels },
   })
 }
 

@@ -17,7 +17,10 @@ forEachDatabase(({ dialect }) => {
     expect(await stateOf(alice, closed, 'm.room.join_rules')).toEqual({ join_rule: 'invite' })
     expect(await stateOf(alice, closed, 'm.room.guest_access')).toEqual({ guest_access: 'can_join' })
     expect(await stateOf(alice, open, 'm.room.join_rules')).toEqual({ join_rule: 'public' })
-    expect(await stateOf(alice, open, 'm.room.guest_access')).toEqual({ guest_access: 'forbidden' })
+    const guestAccess = `/rooms/${encodeURIComponent(open)}/state/m.room.guest_access`
+    expect(await alice.refusal('GET', guestAccess)).toEqual({ status: 404, errcode: 'M_NOT_FOUND' })
+    expect(await stateOf(alice, closed, 'm.room.power_levels')).toMatchObject({ invite: 0 })
+    expect(await stateOf(alice, open, 'm.room.power_levels')).toMatchObject({ invite: 50 })
     expect(await stateOf(alice, open, 'm.room.history_visibility')).toEqual({ history_visibility: 'shared' })
     expect(await alice.get(`/directory/list/room/${encodeURIComponent(open)}`)).toEqual({ visibility: 'public' })
     expect(await alice.get('/joined_rooms')).toEqual({ joined_rooms: expect.arrayContaining([closed, open]) })

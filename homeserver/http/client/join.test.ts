@@ -162,6 +162,7 @@ forEachDatabase(({ dialect }) => {
     const club = await alice.createRoom({ preset: 'public_chat' })
     const roomId = await alice.createRoom({
       room_version: version,
+      power_level_content_override: { invite: 50 },
       initial_state: [
         {
           type: 'm.room.join_rules',

@@ -116,6 +116,11 @@ export class TestAppservice implements AsyncDisposable {
     return this.events.find(fits) ?? {}
   }
 
+  /** Breaks all connections: requests without an answer will have none. */
+  hangUp(): void {
+    this.#server.closeAllConnections()
+  }
+
   async #take(request: IncomingMessage): Promise<AppserviceAnswer | undefined> {
     const url = new URL(request.url ?? '', 'http://localhost')
     const body = await text(request)
@@ -133,7 +138,7 @@ export class TestAppservice implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections()
+    this.hangUp()
     await new Promise((resolve) => this.#server.close(resolve))
     await rm(this.#directory, { recursive: true, force: true })
   }

@@ -3,9 +3,12 @@ import { TestAppservice } from '../../../test/support/appservice.ts'
 import type { Client } from '../../../test/support/client.ts'
 import { forEachDatabase } from '../../../test/support/databases.ts'
 import { startServer, type TestServer } from '../../../test/support/server.ts'
+import { FakeClock } from '../../platform/fake-clock.ts'
 
 const encoded = encodeURIComponent
 const ghost = '@_irc_bob:hs.test'
+
+type Json = Record<string, any> // eslint-disable-line -- events are looked into freely
 
 /** A user of the service, made by the service. */
 async function makeGhost(irc: Client, username = '_irc_bob'): Promise<void> {
@@ -18,16 +21,23 @@ async function join(client: Client, roomId: string, as?: string): Promise<void> 
 
 const saying =
   (body: string) =>
-  ({ content }: Record<string, any>): boolean =>
-    // eslint-disable-line -- events are looked into freely
+  ({ content }: Json): boolean =>
     content['body'] === body
 
 const bodiesOf = (service: TestAppservice): unknown[] =>
   service.events.flatMap(({ type, content }) => (type === 'm.room.message' ? [content['body']] : []))
 
+/** Turns the hands until it is so. */
+async function turning<T>(clock: FakeClock, isSo: Promise<T>): Promise<T> {
+  let isOver = false
+  const end = isSo.finally(() => (isOver = true))
+  while (!isOver) await clock.advance(500)
+  return await end
+}
+
 forEachDatabase(({ dialect: database }) => {
-  const start = (service: TestAppservice, config = ''): Promise<TestServer> =>
-    startServer({ database, config: [service.config, config] })
+  const start = (service: TestAppservice, config = '', parts = {}): Promise<TestServer> =>
+    startServer({ database, config: [service.config, config], parts })
 
   test('a service hears what happens in rooms of its users, from their invitation to when they leave, and nothing else', async () => {
     await using service = await TestAppservice.start()
@@ -100,7 +110,8 @@ forEachDatabase(({ dialect: database }) => {
 
   test('T87: what is refused is sent again, the same and in order, and nothing comes before it', async () => {
     await using service = await TestAppservice.start()
-    await using server = await start(service)
+    const clock = new FakeClock()
+    await using server = await start(service, '', { clock })
     const irc = service.client(server)
     const alice = await server.register('alice')
     const roomId = await alice.createRoom({ preset: 'public_chat' })
@@ -113,7 +124,7 @@ forEachDatabase(({ dialect: database }) => {
     await service.until(() => service.transactions.length > before)
     await alice.send(roomId, 'two')
     await alice.send(roomId, 'three')
-    await service.event(saying('three'))
+    await turning(clock, service.event(saying('three')))
     expect(bodiesOf(service)).toEqual(['one', 'two', 'three'])
     const [first, second, third, fourth] = service.transactions.slice(before)
     expect([second?.path, third?.path]).toEqual([first?.path, first?.path])
@@ -123,9 +134,36 @@ forEachDatabase(({ dialect: database }) => {
     expect(fourth?.body['events']).toHaveLength(2)
   })
 
+  test('T87: pauses between failures grow up to an hour, and end as soon as the service asks for something', async () => {
+    await using service = await TestAppservice.start()
+    const clock = new FakeClock()
+    await using server = await start(service, '', { clock })
+    service.answer = () => ({ status: 503 })
+    const irc = service.client(server)
+    await irc.createRoom()
+    const times: number[] = []
+    while (times.length < 16) {
+      await clock.advance(500)
+      while (times.length < service.transactions.length) times.push(clock.monotonic())
+    }
+    const pauses = times.map((time, index) => time - (times[index - 1] ?? 0))
+    expect(Math.max(...pauses)).toBeLessThan(3_700_000)
+    expect(pauses.at(-1)).toBeGreaterThan(3_500_000)
+    service.answer = () => ({})
+    const before = clock.monotonic()
+    await clock.advance(5_000)
+    await irc.get('/account/whoami')
+    await turning(
+      clock,
+      service.event(({ type }) => type === 'm.room.create'),
+    )
+    expect(clock.monotonic() - before).toBeLessThan(60_000)
+  })
+
   test('a redacted event that waits is told as what is left of it', async () => {
     await using service = await TestAppservice.start()
-    await using server = await start(service)
+    const clock = new FakeClock()
+    await using server = await start(service, '', { clock })
     const alice = await server.register('alice')
     const roomId = await alice.createRoom({ preset: 'public_chat' })
     await join(service.client(server), roomId)
@@ -137,7 +175,10 @@ forEachDatabase(({ dialect: database }) => {
     await service.until(() => service.transactions.length > before)
     await alice.put(`/rooms/${encoded(roomId)}/redact/${encoded(eventId)}/t1`, {})
     failures = 0
-    await service.until(() => service.events.some(({ type }) => type === 'm.room.redaction'))
+    await turning(
+      clock,
+      service.event(({ type }) => type === 'm.room.redaction'),
+    )
     const told = service.events.find(({ event_id: id }) => id === eventId)
     expect(told).toMatchObject({ content: {}, unsigned: { redacted_because: { type: 'm.room.redaction' } } })
   })
@@ -169,9 +210,7 @@ forEachDatabase(({ dialect: database }) => {
     const eventId = await irc
       .put(`/rooms/${encoded(roomId)}/send/m.room.message/t1?user_id=${ghost}`, { body: 'hello' })
       .then(({ event_id: id }) => id as string)
-    const heard = (): Record<string, any>[] =>
-      // eslint-disable-line -- events are looked into freely
-      service.transactions.flatMap(({ body }) => body['ephemeral'] ?? [])
+    const heard = (): Json[] => service.transactions.flatMap(({ body }) => body['ephemeral'] ?? [])
     await alice.put(`/rooms/${encoded(other)}/typing/${alice.userId}`, { typing: true })
     await alice.put(`/rooms/${encoded(roomId)}/typing/${alice.userId}`, { typing: true })
     await service.until(() => heard().some(({ type }) => type === 'm.typing'))

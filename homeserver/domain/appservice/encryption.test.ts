@@ -7,6 +7,7 @@ import { startServer } from '../../../test/support/server.ts'
 
 const encoded = encodeURIComponent
 const ghost = '@_irc_bob:hs.test'
+type Json = Record<string, any> // eslint-disable-line -- what was told is looked into freely
 const as = `user_id=${ghost}&device_id=BRIDGE`
 
 /** A user of the service with a device that the service has made, without logging in. */
@@ -35,9 +36,7 @@ forEachDatabase(({ dialect: database }) => {
     await alice.put(`/devices/${alice.deviceId}`, { display_name: 'New name' })
     const messages = { [ghost]: { BRIDGE: { secret: 'yes' } }, [alice.userId]: { '*': { secret: 'no' } } }
     await alice.put('/sendToDevice/m.test/1', { messages })
-    const told = (name: string): any[] =>
-      // eslint-disable-line -- what was told is looked into freely
-      service.transactions.flatMap(({ body }) => body[name] ?? [])
+    const told = (name: string): Json[] => service.transactions.flatMap(({ body }) => body[name] ?? [])
     await service.until(() => told('to_device').length > 0)
     expect(told('to_device')).toEqual([
       {

@@ -18,6 +18,8 @@ export type Receipt =
   | { readonly status: 'accepted' | 'soft-failed' | 'rejected'; readonly reason?: string }
   /** The state before it is not known here, because these events are not. */
   | { readonly status: 'missing'; readonly prevEvents: readonly EventId[] }
+  /** It cites these events, and they are not known here. */
+  | { readonly status: 'missing-auth'; readonly authEvents: readonly EventId[]; readonly reason: string }
 
 /** What another server tells of the place of an event in a room's history. */
 export interface ToldState {

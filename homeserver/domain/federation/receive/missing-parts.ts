@@ -1,0 +1,142 @@
+/**
+ * Gets what an event needs before it can be placed: the events it cites, its parents, or at a gap the state before it.
+ * Bounded in time and number, whatever other servers say (T50).
+ */
+import { referenceIds } from '../../../core/event.ts'
+import { unusable } from '../federation-error.ts'
+import type { EventId, RoomId, ServerName } from '../../../core/ids.ts'
+import type { RoomVersion } from '../../../core/room-version.ts'
+import type { Database } from '../../../storage/database.ts'
+import { findRoom } from '../../../storage/rooms.ts'
+import type { StoredEvent } from '../../../storage/events.ts'
+import type { EventCache } from '../../rooms/event-cache.ts'
+import type { Receipt, RemoteEvent, ToldState } from '../../rooms/remote-event.ts'
+import type { RoomWriter } from '../../rooms/writer.ts'
+import type { RemoteHistory } from './remote-history.ts'
+import type { RoomsHere } from './rooms-here.ts'
+
+export interface MissingPartsParts {
+  readonly database: Database
+  readonly events: EventCache
+  readonly writer: RoomWriter
+  readonly rooms: RoomsHere
+  readonly remote: RemoteHistory
+}
+
+/** For everything that one event needs. */
+const TIMEOUT_MS = 30_000
+/** Events asked for between what we have and what has come. */
+const MAX_MISSING = 20
+/** Events that are fetched one by one; of more the whole state is asked for. */
+const MAX_SINGLE = 60
+const AT_ONCE = 8
+
+interface Place {
+  readonly origin: ServerName
+  readonly roomId: RoomId
+  readonly version: RoomVersion
+  readonly signal: AbortSignal
+}
+
+export class MissingParts {
+  readonly #parts: MissingPartsParts
+
+  constructor(parts: MissingPartsParts) {
+    this.#parts = parts
+  }
+
+  /** Brings an event in that did not come with all it needs. Throws `MatrixError` where that cannot be had. */
+  async complete(origin: ServerName, event: RemoteEvent, signal: AbortSignal): Promise<Receipt> {
+    const { roomId } = event
+    const version = await this.#parts.rooms.versionOf(roomId)
+    if (!version) throw unusable(origin, 'sent an event of a room that is not here')
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
+    const place = { origin, roomId, version, signal: limited }
+    let receipt = await this.#withAuth(place, event)
+    if (receipt.status !== 'missing') return receipt
+    await this.#fillGap(place, event)
+    receipt = await this.#withAuth(place, event)
+    if (receipt.status !== 'missing') return receipt
+    return await this.#withAuth(place, event, await this.#stateBefore(place, event, receipt.prevEvents))
+  }
+
+  /** Fetches the events that this one cites, if they are what it lacks. */
+  async #withAuth(place: Place, event: RemoteEvent, told?: ToldState): Promise<Receipt> {
+    const { writer, remote } = this.#parts
+    const { roomId, version } = place
+    const receipt = await writer.receive(roomId, event, told)
+    if (receipt.status !== 'missing-auth') return receipt
+    const chain = await remote.authChain(place, event.eventId).catch(() => [])
+    const given = new Set(chain.map(({ eventId }) => eventId))
+    const others = await this.#fetch(
+      place,
+      receipt.authEvents.filter((id) => !given.has(id)),
+    )
+    await writer.storeOutliers(roomId, version, [...chain, ...others])
+    return await writer.receive(roomId, event, told)
+  }
+
+  /** Asks for the events between those we have and this one. What comes is received as if it had been sent. */
+  async #fillGap(place: Place, event: RemoteEvent): Promise<void> {
+    const { database, remote } = this.#parts
+    const room = await findRoom(database, place.roomId)
+    const earliest = room?.extremities.map(({ eventId }) => eventId) ?? []
+    const limits = { latest: [event.eventId], earliest, limit: MAX_MISSING }
+    const between = await remote.missingEvents(place, limits).catch(() => [])
+    for (const each of between.toSorted((a, b) => a.pdu.depth - b.pdu.depth)) {
+      if (each.eventId === event.eventId) continue
+      const receipt = await this.#withAuth(place, each)
+      if (receipt.status !== 'missing') continue
+      const told = await this.#stateBefore(place, each, receipt.prevEvents)
+      await this.#withAuth(place, each, told)
+    }
+  }
+
+  /** The state before an event some of whose parents nobody has sent: as its server has it after its parent. */
+  async #stateBefore(place: Place, event: RemoteEvent, missing: readonly EventId[]): Promise<ToldState> {
+    const [parentId, ...others] = referenceIds(event.pdu.prev_events)
+    const [at, isAfter] =
+      parentId !== undefined && others.length === 0 && missing.includes(parentId)
+        ? [parentId, true]
+        : [event.eventId, false]
+    const { stateIds, authIds } = await this.#parts.remote.stateIds(place, at)
+    const wanted = new Set([...authIds, ...stateIds, ...(isAfter ? [at] : [])])
+    const known = await this.#parts.events.list(wanted)
+    const absent = [...wanted].filter((id) => !known.has(id))
+    const fetched =
+      absent.length > MAX_SINGLE ? await this.#wholeState(place, at, isAfter) : await this.#fetch(place, absent)
+    await this.#parts.writer.storeOutliers(place.roomId, place.version, fetched)
+    const stored = await this.#parts.events.list([...stateIds, at])
+    const state = stateIds.flatMap((id) => stored.get(id) ?? [])
+    return { stateBefore: stateAfter(state, isAfter ? stored.get(at) : undefined) }
+  }
+
+  async #wholeState(place: Place, at: EventId, withEvent: boolean): Promise<readonly RemoteEvent[]> {
+    const [state, event] = await Promise.all([
+      this.#parts.remote.state(place, at),
+      withEvent ? this.#fetch(place, [at]) : [],
+    ])
+    return [...state, ...event]
+  }
+
+  /** Those of the events that the server gives. */
+  async #fetch(place: Place, ids: readonly EventId[]): Promise<RemoteEvent[]> {
+    const left = ids.slice(0, MAX_SINGLE * 2).values()
+    const found: RemoteEvent[] = []
+    const work = async (): Promise<void> => {
+      for (const id of left) {
+        const event = await this.#parts.remote.event(place, id).catch(() => undefined)
+        if (event) found.push(event)
+      }
+    }
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    return found
+  }
+}
+
+/** A state with the event it is the state before. */
+function stateAfter(state: readonly StoredEvent[], event: StoredEvent | undefined): EventId[] {
+  const { type, state_key: stateKey } = event?.row ?? { type: '', state_key: null }
+  const kept = state.filter(({ row }) => stateKey === null || row.type !== type || row.state_key !== stateKey)
+  return [...kept, ...(event ? [event] : [])].map(({ eventId }) => eventId)
+}

@@ -1,0 +1,49 @@
+/** Builds the door through which events of other servers come in. */
+import type { Clock } from '../../../platform/clock.ts'
+import type { Service } from '../../../platform/lifecycle.ts'
+import type { Metrics } from '../../../platform/metrics.ts'
+import type { Database } from '../../../storage/database.ts'
+import type { EventCache } from '../../rooms/event-cache.ts'
+import type { Members } from '../../rooms/members.ts'
+import type { RoomWriter } from '../../rooms/writer.ts'
+import type { FederationClient } from '../client.ts'
+import type { ServerAcls } from '../server-acl.ts'
+import type { EduReceiver } from './edu-receiver.ts'
+import { MissingParts } from './missing-parts.ts'
+import { RemoteHistory } from './remote-history.ts'
+import { RoomInbox } from './room-inbox.ts'
+import { RoomsHere } from './rooms-here.ts'
+import { TransactionReceiver } from './transaction.ts'
+import { EventVerifier, type Keys } from './verify-event.ts'
+
+export interface OpenReceivingParts {
+  readonly database: Database
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly events: EventCache
+  readonly members: Members
+  readonly writer: RoomWriter
+  readonly keyRing: Keys
+  readonly federationClient: FederationClient
+  readonly serverAcls: ServerAcls
+  readonly edus: EduReceiver
+}
+
+export interface ReceivingServices {
+  readonly transactionReceiver: TransactionReceiver
+  readonly roomInbox: RoomInbox
+}
+
+export function openReceiving(
+  parts: OpenReceivingParts,
+): ReceivingServices & { readonly runnable: readonly Service[] } {
+  const { keyRing, federationClient, metrics } = parts
+  const verifier = new EventVerifier({ keys: keyRing })
+  const remote = new RemoteHistory({ client: federationClient, verifier })
+  const rooms = new RoomsHere(parts)
+  const missing = new MissingParts({ ...parts, rooms, remote })
+  const roomInbox = new RoomInbox({ ...parts, verifier, rooms, missing })
+  const received = metrics.counter('federation_pdus_received_total', 'Events that other servers sent', ['result'])
+  const transactionReceiver = new TransactionReceiver({ ...parts, verifier, rooms, inbox: roomInbox, received })
+  return { transactionReceiver, roomInbox, runnable: [roomInbox] }
+}

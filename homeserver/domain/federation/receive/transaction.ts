@@ -1,0 +1,142 @@
+/**
+ * Transactions of other servers: every PDU is looked at, those that may be events are put on disk, and then the answer
+ * says that we have them. https://spec.matrix.org/v1.19/server-server-api/#put_matrixfederationv1sendtxnid
+ */
+import { isJsonObject } from '../../../core/canonical-json.ts'
+import { invalidParam, limitExceeded, MatrixError } from '../../../core/errors.ts'
+import type { Json, JsonObject } from '../../../core/event.ts'
+import { type EventId, isRoomId, type RoomId, type ServerName } from '../../../core/ids.ts'
+import { receiveEvent } from '../../../core/pdu.ts'
+import type { RoomVersion } from '../../../core/room-version.ts'
+import type { Clock } from '../../../platform/clock.ts'
+import { logger } from '../../../platform/log.ts'
+import type { Counter } from '../../../platform/metrics.ts'
+import { NoSlotError, Slots } from '../../../platform/slots.ts'
+import type { Database } from '../../../storage/database.ts'
+import { addReceivedTransaction, findAnswer, stagePdus, type StagedPdu } from '../../../storage/staged-pdus.ts'
+import type { EduReceiver } from './edu-receiver.ts'
+import type { RoomInbox } from './room-inbox.ts'
+import type { RoomsHere } from './rooms-here.ts'
+import type { EventVerifier } from './verify-event.ts'
+
+const log = logger('federation')
+
+export interface IncomingTransaction {
+  readonly origin: ServerName
+  readonly txnId: string
+  readonly pdus: readonly Json[]
+  readonly edus: readonly Json[]
+}
+
+/** By event id; empty for those we take. */
+export type TransactionAnswer = { readonly pdus: { readonly [eventId: string]: { readonly error?: string } } }
+
+export interface TransactionParts {
+  readonly database: Database
+  readonly clock: Clock
+  readonly verifier: EventVerifier
+  readonly rooms: RoomsHere
+  readonly inbox: RoomInbox
+  readonly edus: EduReceiver
+  /** By `result`: staged or refused. */
+  readonly received: Counter<'result'>
+}
+
+const MAX_PDUS = 50
+const MAX_EDUS = 100
+/** Servers ask again within minutes. */
+const REMEMBER_MS = 60 * 60_000
+/** Of one server, behind the one at work. */
+const MAX_WAITING = 2
+const RETRY_MS = 1_000
+
+export class TransactionReceiver {
+  readonly #parts: TransactionParts
+  readonly #running = new Map<string, Promise<TransactionAnswer>>()
+  readonly #slots = new Slots({ perKey: 1, maxWaiting: MAX_WAITING })
+
+  constructor(parts: TransactionParts) {
+    this.#parts = parts
+  }
+
+  /** Whoever sends the same transaction again gets the same answer, and nothing happens twice (T49). */
+  async receive(transaction: IncomingTransaction): Promise<TransactionAnswer> {
+    const { origin, txnId, pdus, edus } = transaction
+    if (pdus.length > MAX_PDUS) throw invalidParam(`A transaction has at most ${MAX_PDUS} PDUs`)
+    if (edus.length > MAX_EDUS) throw invalidParam(`A transaction has at most ${MAX_EDUS} EDUs`)
+    const key = `${origin} ${txnId}`
+    const running = this.#running.get(key)
+    if (running) return await running
+    const work = this.#slots.run(origin, () => this.#once(transaction)).finally(() => this.#running.delete(key))
+    this.#running.set(key, work)
+    try {
+      return await work
+    } catch (error) {
+      if (error instanceof NoSlotError) throw limitExceeded(RETRY_MS, 'One transaction after the other')
+      throw error
+    }
+  }
+
+  async #once(transaction: IncomingTransaction): Promise<TransactionAnswer> {
+    const { database, clock, inbox } = this.#parts
+    const { origin, txnId } = transaction
+    const answered = await findAnswer(database, origin, txnId)
+    if (answered !== undefined) return answered as TransactionAnswer // made below
+    const { staged, answer } = await this.#look(transaction)
+    for (const edu of transaction.edus) await this.#passOn(origin, edu)
+    const now = clock.now()
+    await database.transaction('receive transaction', async (tx) => {
+      await stagePdus(tx, staged)
+      await addReceivedTransaction(tx, { origin, txnId, answer, ts: now, forgetTs: now - REMEMBER_MS })
+    })
+    inbox.wake(new Set(staged.map(({ roomId }) => roomId)))
+    return answer
+  }
+
+  /** What is wrong with one PDU concerns no other one (T04). */
+  async #look({ origin, pdus }: IncomingTransaction): Promise<{ staged: StagedPdu[]; answer: TransactionAnswer }> {
+    const results: Record<EventId, { error?: string }> = {}
+    const staged: StagedPdu[] = []
+    for (const json of pdus) {
+      const { version, roomId } = await this.#roomOf(json)
+      if (!version || roomId === undefined) continue // its id cannot be told, so neither can what is wrong with it
+      try {
+        await this.#parts.rooms.open(origin, roomId)
+        const event = await this.#parts.verifier.verify(version, roomId, json)
+        results[event.eventId] = {}
+        staged.push(this.#parts.inbox.take(origin, event))
+        this.#parts.received.inc({ result: 'staged' })
+      } catch (error) {
+        if (!(error instanceof MatrixError)) throw error
+        const eventId = idIn(json, version)
+        if (eventId !== undefined) results[eventId] = { error: error.message }
+        this.#parts.received.inc({ result: 'refused' })
+        log.info({ origin, roomId, eventId, reason: error.message }, 'PDU refused')
+      }
+    }
+    return { staged, answer: { pdus: results } }
+  }
+
+  async #roomOf(json: Json): Promise<{ version?: RoomVersion | undefined; roomId?: RoomId }> {
+    const roomId = isJsonObject(json) ? json['room_id'] : undefined
+    if (!isRoomId(roomId)) return {}
+    return { roomId, version: await this.#parts.rooms.versionOf(roomId) }
+  }
+
+  async #passOn(origin: ServerName, edu: Json): Promise<void> {
+    const { edu_type: type, content } = isJsonObject(edu) ? edu : ({} as JsonObject)
+    if (typeof type !== 'string' || !isJsonObject(content)) return
+    try {
+      await this.#parts.edus.receive(origin, { type, content })
+    } catch (error) {
+      if (!(error instanceof MatrixError)) throw error
+      log.info({ origin, type, reason: error.message }, 'EDU refused')
+    }
+  }
+}
+
+/** The id of an event that is refused, if it has the form of one. */
+function idIn(json: Json, version: RoomVersion): EventId | undefined {
+  const event = isJsonObject(json) ? receiveEvent(json, version) : undefined
+  return event && 'eventId' in event ? event.eventId : undefined
+}

@@ -8,6 +8,7 @@ import type { JsonObject } from '../../../core/event.ts'
 import { type RoomId, serverNameOf, type ServerName, type UserId } from '../../../core/ids.ts'
 import { FakeClock } from '../../../platform/fake-clock.ts'
 import { Background, Supervisor } from '../../../platform/lifecycle.ts'
+import { Metrics } from '../../../platform/metrics.ts'
 import { addDevice } from '../../../storage/devices.ts'
 import type { Tx } from '../../../storage/database.ts'
 import { type DeviceServices, openDevices } from '../../devices/open-devices.ts'
@@ -104,11 +105,19 @@ class World implements AsyncDisposable {
     this.heart = heart
     this.clock = clock
     this.peers = peers
-    const hooks = { announcements: [], remoteKeys: [] }
+    const hooks = { announcements: [], remoteKeys: [], remoteInboxes: [] }
     const accountHooks = { arrivals: [], devices: [], departures: [], profiles: [], remoteProfiles: [] }
     const { database, bus, streams, members } = heart
     const rooms = { database, bus, streams, members, roomServers: new RoomServers(heart) }
-    const parts = { ...rooms, clock, background: this.background, serverName: 'hs.test', namesDevices: true, config }
+    const parts = {
+      ...rooms,
+      clock,
+      metrics: new Metrics(),
+      background: this.background,
+      serverName: 'hs.test',
+      namesDevices: true,
+      config,
+    }
     this.devices = openDevices({ ...parts, hooks: { ...accountHooks, ...hooks } })
     const outbox: EduQueue = {
       queueEdu: (tx: Tx, destinations, edu) => {

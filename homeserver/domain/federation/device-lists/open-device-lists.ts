@@ -3,6 +3,7 @@ import type { Config } from '../../../config/schema.ts'
 import type { Bus } from '../../../platform/bus.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Background, Service } from '../../../platform/lifecycle.ts'
+import type { Metrics } from '../../../platform/metrics.ts'
 import type { Database } from '../../../storage/database.ts'
 import type { DeviceLists } from '../../devices/device-lists.ts'
 import type { DeviceHooks } from '../../devices/hooks.ts'
@@ -21,6 +22,7 @@ export interface OpenDeviceListsParts {
   readonly database: Database
   readonly bus: Bus
   readonly clock: Clock
+  readonly metrics: Metrics
   readonly background: Background
   readonly config: Config
   readonly members: Members

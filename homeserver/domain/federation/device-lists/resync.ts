@@ -5,6 +5,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import { MatrixError } from '../../../core/errors.ts'
 import type { Service } from '../../../platform/lifecycle.ts'
 import { logger } from '../../../platform/log.ts'
+import type { Counter, Metrics } from '../../../platform/metrics.ts'
 import type { Database } from '../../../storage/database.ts'
 import {
   listStaleLists,
@@ -32,6 +33,7 @@ const log = logger('device-lists')
 export interface ResyncParts {
   readonly database: Database
   readonly clock: Clock
+  readonly metrics: Metrics
   readonly client: KeyClient
   readonly lists: RemoteDeviceLists
   readonly sharedRooms: SharedRooms
@@ -40,12 +42,18 @@ export interface ResyncParts {
 export class DeviceListResync implements Service {
   readonly name = 'device list resync'
   readonly #parts: ResyncParts
+  readonly #fetches: Counter<'result'>
   #running: Promise<void> = Promise.resolve()
   #wake = (): void => undefined
   #isDue = false
 
   constructor(parts: ResyncParts) {
     this.#parts = parts
+    this.#fetches = parts.metrics.counter(
+      'device_list_fetches_total',
+      'Device lists of other servers that were fetched because an update was missed',
+      ['result'],
+    )
   }
 
   start(signal: AbortSignal): Promise<void> {
@@ -104,9 +112,11 @@ export class DeviceListResync implements Service {
       const options = { timeoutMs: TIMEOUT_MS, signal }
       const { keys, streamId } = await askDeviceList(client, serverNameOf(userId), userId, options)
       await lists.keep([{ keys, streamId, begun: { version, isNew: false } }])
+      this.#fetches.inc({ result: 'ok' })
     } catch (error) {
       if (signal.aborted) return
       if (!(error instanceof MatrixError)) throw error
+      this.#fetches.inc({ result: 'failed' })
       log.info({ userId, failures: list.failures + 1, reason: error.message }, 'device list not fetched')
       await this.#postpone(list, error)
     }

@@ -1,5 +1,5 @@
 /** Follows who comes into rooms and goes: who becomes known to other servers, and whose devices are followed no longer. */
-import type { RoomId, UserId } from '../../../core/ids.ts'
+import type { UserId } from '../../../core/ids.ts'
 import type { Bus } from '../../../platform/bus.ts'
 import type { Background, Service } from '../../../platform/lifecycle.ts'
 import type { Database } from '../../../storage/database.ts'
@@ -37,25 +37,24 @@ export class RoomMoves implements Service {
     return Promise.resolve()
   }
 
-  #heard(news: EventNews): void {
+  #heard({ memberships, changes }: EventNews): void {
     const { background, sharedRooms } = this.#parts
-    for (const row of news.memberships) {
-      if (row.membership === 'leave' || row.membership === 'ban') {
-        background.run('forget device lists', () => this.#departed(row))
-      } else if (row.membership === 'join' && sharedRooms.isLocal(row.user_id)) {
-        background.run('introduce devices', () => this.#arrived(row.user_id, row.room_id, news))
-      }
-    }
+    const arrived = memberships.filter((row) => row.membership === 'join' && sharedRooms.isLocal(row.user_id))
+    const departed = memberships.filter(({ membership }) => membership === 'leave' || membership === 'ban')
+    if (arrived.length > 0) background.run('introduce devices', () => this.#introduce(arrived, changes))
+    if (departed.length > 0) background.run('forget device lists', () => this.#forget(departed))
   }
 
-  async #arrived(userId: UserId, roomId: RoomId, { changes }: EventNews): Promise<void> {
+  async #introduce(arrived: readonly MembershipRow[], changes: EventNews['changes']): Promise<void> {
     const { sharedRooms, toldChanges } = this.#parts
-    if ((await sharedRooms.serversIn(roomId)).size === 0) return
-    const change = changes.find(
-      (one) => one.roomId === roomId && one.type === 'm.room.member' && one.stateKey === userId,
-    )
-    if (change?.prevNid !== undefined && (await this.#isJoin(change.prevNid))) return
-    await toldChanges.introduce(userId, roomId)
+    for (const { user_id: userId, room_id: roomId } of arrived) {
+      if ((await sharedRooms.serversIn(roomId)).size === 0) continue
+      const change = changes.find(
+        (one) => one.roomId === roomId && one.type === 'm.room.member' && one.stateKey === userId,
+      )
+      if (change?.prevNid !== undefined && (await this.#isJoin(change.prevNid))) continue
+      await toldChanges.introduce(userId, roomId)
+    }
   }
 
   async #isJoin(nid: number): Promise<boolean> {
@@ -64,13 +63,18 @@ export class RoomMoves implements Service {
   }
 
   /** With the last of our users everybody in the room is lost from sight. */
-  async #departed({ user_id: userId, room_id: roomId }: MembershipRow): Promise<void> {
+  async #forget(departed: readonly MembershipRow[]): Promise<void> {
     const { database, lists, sharedRooms } = this.#parts
-    if (sharedRooms.isLocal(userId) && (await sharedRooms.isOurs(roomId))) return
-    const others = sharedRooms.isLocal(userId) ? await sharedRooms.othersIn(roomId) : [userId]
-    const kept = (await listRemoteLists(database, others)).map((list) => list.userId)
+    const lost = new Set<UserId>()
+    for (const { user_id: userId, room_id: roomId } of departed) {
+      if (!sharedRooms.isLocal(userId)) lost.add(userId)
+      else if (!(await sharedRooms.isOurs(roomId))) {
+        for (const other of await sharedRooms.othersIn(roomId)) lost.add(other)
+      }
+    }
+    const kept = (await listRemoteLists(database, [...lost])).map(({ userId }) => userId)
     const sharing = await sharedRooms.sharing(kept)
-    const departed = kept.filter((other) => !sharing.has(other))
-    if (departed.length > 0) await lists.forget(departed)
+    const strangers = kept.filter((userId) => !sharing.has(userId))
+    if (strangers.length > 0) await lists.forget(strangers)
   }
 }

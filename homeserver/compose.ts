@@ -16,6 +16,7 @@ import { openAnswers } from './domain/federation/answers/open-answers.ts'
 import { FederatedMediaSource } from './domain/federation/media/media-source.ts'
 import { openDeviceLists } from './domain/federation/device-lists/open-device-lists.ts'
 import { openJoining } from './domain/federation/joining/open-joining.ts'
+import { openEdus } from './domain/federation/edus/open-edus.ts'
 import { openFederation } from './domain/federation/open-federation.ts'
 import { Outbox } from './domain/federation/outbox.ts'
 import { RoomServers } from './domain/federation/room-servers.ts'
@@ -56,7 +57,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   hooks.departures.push(openIdTokens)
   const accountData = openAccountData(foundation)
   hooks.devices.push(accountData.accountData)
-  const deviceHooks: DeviceHooks = { announcements: [], remoteKeys: [] }
+  const deviceHooks: DeviceHooks = { announcements: [], remoteKeys: [], remoteInboxes: [] }
   const devices = openDevices({
     ...foundation,
     serverName: config.server_name,
@@ -162,12 +163,21 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ...foundation,
     remoteMedia: config.federation.mode === 'open' ? remoteMedia : undefined,
   })
-  const { runnable: deviceListsRunnable } = openDeviceLists({
+  const { deviceListUpdates, runnable: deviceListsRunnable } = openDeviceLists({
     ...foundation,
     ...federation,
     client: federation.federationClient,
     deviceLists: devices.deviceLists,
     members,
+    hooks: deviceHooks,
+  })
+  const { runnable: eduRunnable, ...edus } = openEdus({
+    ...foundation,
+    ...federation,
+    ...ephemeral,
+    members,
+    toDevice: devices.toDevice,
+    deviceListUpdates,
     hooks: deviceHooks,
   })
   const joining = openJoining({
@@ -215,6 +225,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...appservice,
       ...mediaServices,
       ...federation,
+      ...edus,
       ...joining,
       ...answers,
     },
@@ -224,6 +235,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...accountsRunnable,
       ...federationRunnable,
       ...deviceListsRunnable,
+      ...eduRunnable,
       ...adminRunnable,
       ...oauthRunnable,
       ...ephemeralRunnable,

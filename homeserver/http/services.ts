@@ -9,6 +9,7 @@ import type { DeviceServices } from '../domain/devices/open-devices.ts'
 import type { DirectoryServices } from '../domain/directory/open-directory.ts'
 import type { EphemeralServices } from '../domain/ephemeral/open-ephemeral.ts'
 import type { AnswerServices } from '../domain/federation/answers/open-answers.ts'
+import type { EduServices } from '../domain/federation/edus/open-edus.ts'
 import type { JoiningServices } from '../domain/federation/joining/open-joining.ts'
 import type { FederationServices } from '../domain/federation/open-federation.ts'
 import type { Media } from '../domain/media/media.ts'
@@ -43,6 +44,7 @@ export interface Services
     HistoryServices,
     DirectoryServices,
     FederationServices,
+    EduServices,
     JoiningServices,
     AnswerServices,
     SyncServices,

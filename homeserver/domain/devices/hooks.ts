@@ -4,6 +4,7 @@ import type { StoredCrossSigningKey } from '../../storage/cross-signing.ts'
 import type { Tx } from '../../storage/database.ts'
 import type { StoredDeviceKeys } from '../../storage/device-keys.ts'
 import type { Claim, ClaimedKey } from '../../storage/one-time-keys.ts'
+import type { ToDeviceMessages } from './to-device.ts'
 
 /** What is different about a user's keys. Devices may be new, have other keys or another name, or be gone. */
 export interface ChangedKeys {
@@ -36,7 +37,14 @@ export interface RemoteKeys {
   claim(claims: readonly Claim[], timeoutMs: number): Promise<{ keys: readonly ClaimedKey[]; failures: KeyFailures }>
 }
 
+/** Whoever brings messages to the devices of other servers' users. */
+export interface RemoteInboxes {
+  /** In the transaction that takes the request, so they are sent if and only if it was. */
+  queueMessages(tx: Tx, sender: UserId, type: string, messages: ToDeviceMessages): Promise<void>
+}
+
 export interface DeviceHooks {
   readonly announcements: KeyAnnouncement[]
   readonly remoteKeys: RemoteKeys[]
+  readonly remoteInboxes: RemoteInboxes[]
 }

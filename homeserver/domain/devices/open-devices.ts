@@ -56,7 +56,7 @@ export function openDevices(parts: {
     publishedKeys: new PublishedKeys({ database, serverName, oneTimeKeys, namesDevices }),
     crossSigning: new CrossSigning({ database, deviceLists }),
     keySignatures: new KeySignatures({ database, streams, deviceLists }),
-    toDevice: new ToDevice({ database, streams, clock }),
+    toDevice: new ToDevice({ database, streams, clock, serverName, remoteInboxes: hooks.remoteInboxes }),
     keyBackup: new KeyBackup({ database }),
     dehydratedDevices: new DehydratedDevices({ database, clock, devices, deviceKeys }),
   }

@@ -1,7 +1,7 @@
 /** Messages from device to device. https://spec.matrix.org/v1.19/client-server-api/#send-to-device-messaging */
 import { tooLarge } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
-import { type DeviceId, isUserId, type UserId } from '../../core/ids.ts'
+import { type DeviceId, isUserId, serverNameOf, type ServerName, type UserId } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { Lru } from '../../platform/lru.ts'
 import type { Database, Tx } from '../../storage/database.ts'
@@ -20,6 +20,7 @@ import {
   type ToDeviceTransaction,
 } from '../../storage/to-device.ts'
 import { maxToDeviceBytes } from '../limits.ts'
+import type { RemoteInboxes } from './hooks.ts'
 
 /** User → device, or `*` for all of them → content. */
 export type ToDeviceMessages = Readonly<Record<string, Readonly<Record<DeviceId, JsonObject>>>>
@@ -37,6 +38,16 @@ interface Acknowledgement {
 interface Prepared {
   readonly transaction: ToDeviceTransaction
   readonly events: readonly ToDeviceMessage[]
+  /** For users of other servers. */
+  readonly elsewhere: ToDeviceMessages
+}
+
+export interface ToDeviceParts {
+  readonly database: Database
+  readonly streams: Streams
+  readonly clock: Clock
+  readonly serverName: ServerName
+  readonly remoteInboxes: readonly RemoteInboxes[]
 }
 
 /** How long a repeated request is known as such. */
@@ -48,16 +59,20 @@ export class ToDevice {
   readonly #database: Database
   readonly #streams: Streams
   readonly #clock: Clock
+  readonly #serverName: ServerName
+  readonly #remoteInboxes: readonly RemoteInboxes[]
   /** Up to where nothing is left for a device. Messages never appear at or below a position. */
   readonly #acknowledged = new Lru<string, number>(MAX_CACHED_DEVICES)
   readonly #sends: GroupCommit<Prepared, undefined>
   readonly #drops: GroupCommit<Acknowledgement, undefined>
   #sweptAt = 0
 
-  constructor({ database, streams, clock }: { database: Database; streams: Streams; clock: Clock }) {
+  constructor({ database, streams, clock, serverName, remoteInboxes }: ToDeviceParts) {
     this.#database = database
     this.#streams = streams
     this.#clock = clock
+    this.#serverName = serverName
+    this.#remoteInboxes = remoteInboxes
     this.#sends = new GroupCommit({
       database,
       name: 'send to devices',
@@ -78,14 +93,25 @@ export class ToDevice {
     })
   }
 
-  /** Queues the messages for all devices that exist, once, however often the request comes. Throws `M_TOO_LARGE`. */
+  /**
+   * Queues the messages for all devices that exist, once, however often the request comes; those for users of other
+   * servers are for these to hand out. Throws `M_TOO_LARGE`.
+   */
   async send({ messages, ...transaction }: ToDeviceRequest): Promise<void> {
-    await this.#sends.add({ transaction, events: eventsOf(transaction.sender, transaction.eventType, messages) })
+    const elsewhere = Object.fromEntries(Object.entries(messages).filter(([userId]) => this.#isElsewhere(userId)))
+    const events = eventsOf(transaction.sender, transaction.eventType, messages)
+    await this.#sends.add({ transaction, events, elsewhere })
   }
 
-  async #sendIn(tx: Tx, { transaction, events }: Prepared): Promise<void> {
+  #isElsewhere(userId: string): boolean {
+    return isUserId(userId) && serverNameOf(userId) !== this.#serverName
+  }
+
+  async #sendIn(tx: Tx, { transaction, events, elsewhere }: Prepared): Promise<void> {
     if (!(await addToDeviceTransaction(tx, transaction, this.#clock.now()))) return
     await this.queue(tx, await addressed(tx, events))
+    const { sender, eventType } = transaction
+    for (const inboxes of this.#remoteInboxes) await inboxes.queueMessages(tx, sender, eventType, elsewhere)
   }
 
   /** Queues messages for devices, in their order. */

@@ -75,6 +75,10 @@ export class Typing implements Service {
     this.#stopped.set(roomId, room.position)
   }
 
+  isTyping(roomId: RoomId, userId: UserId): boolean {
+    return this.#rooms.get(roomId)?.typers.has(userId) === true
+  }
+
   /** Who types in the room, if that changed after `since`. With 0, for those who know nothing, only if somebody does. */
   typersSince(roomId: RoomId, since: number): readonly UserId[] | undefined {
     const room = this.#rooms.get(roomId)

@@ -17,6 +17,7 @@ import { FederatedMediaSource } from './domain/federation/media/media-source.ts'
 import { openDeviceLists } from './domain/federation/device-lists/open-device-lists.ts'
 import { openJoining } from './domain/federation/joining/open-joining.ts'
 import { openEdus } from './domain/federation/edus/open-edus.ts'
+import { openReceiving } from './domain/federation/receive/open-receiving.ts'
 import { openFederation } from './domain/federation/open-federation.ts'
 import { Outbox } from './domain/federation/outbox.ts'
 import { RoomServers } from './domain/federation/room-servers.ts'
@@ -189,6 +190,14 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     writer,
     roomHooks,
   })
+  const { runnable: receivingRunnable, ...receiving } = openReceiving({
+    ...foundation,
+    ...federation,
+    events,
+    members,
+    writer,
+    edus: edus.eduReceiver,
+  })
   const answers = openAnswers({ ...foundation, ...directory, ...federation, events, members, visibility })
   const { runnable: adminRunnable, ...admin } = openAdmin({
     ...foundation,
@@ -227,6 +236,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...federation,
       ...edus,
       ...joining,
+      ...receiving,
       ...answers,
     },
     authenticator,
@@ -236,6 +246,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...federationRunnable,
       ...deviceListsRunnable,
       ...eduRunnable,
+      ...receivingRunnable,
       ...adminRunnable,
       ...oauthRunnable,
       ...ephemeralRunnable,

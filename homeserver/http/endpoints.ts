@@ -79,6 +79,7 @@ import { sendMembershipEndpoints } from './server/send-membership.ts'
 import { federatedStateEndpoints } from './server/state.ts'
 import { userDevicesEndpoints } from './server/user-devices.ts'
 import { userKeysEndpoints } from './server/user-keys.ts'
+import { sendTransactionEndpoints } from './server/send.ts'
 import { versionEndpoints } from './server/version.ts'
 import { wellKnownServerEndpoints } from './server/well-known.ts'
 
@@ -153,6 +154,7 @@ const ownEndpoints: readonly Endpoint[] = [
 ]
 
 const federationEndpoints: readonly Endpoint[] = [
+  ...sendTransactionEndpoints,
   ...wellKnownServerEndpoints,
   ...serverKeysEndpoints,
   ...queryEndpoints,

@@ -11,6 +11,7 @@ import type { EphemeralServices } from '../domain/ephemeral/open-ephemeral.ts'
 import type { AnswerServices } from '../domain/federation/answers/open-answers.ts'
 import type { EduServices } from '../domain/federation/edus/open-edus.ts'
 import type { JoiningServices } from '../domain/federation/joining/open-joining.ts'
+import type { ReceivingServices } from '../domain/federation/receive/open-receiving.ts'
 import type { FederationServices } from '../domain/federation/open-federation.ts'
 import type { Media } from '../domain/media/media.ts'
 import type { UrlPreviews } from '../domain/media/previews/url-previews.ts'
@@ -44,6 +45,7 @@ export interface Services
     HistoryServices,
     DirectoryServices,
     FederationServices,
+    ReceivingServices,
     EduServices,
     JoiningServices,
     AnswerServices,

@@ -132,12 +132,12 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
     const own = known.get(event.eventId)
     if (own?.stateGroup !== undefined) return { answer: receiptOf(own) }
     if (parents.length === 0) return { answer: { status: 'rejected', reason: 'Nothing comes before the event' } }
+    const missing = parents.filter((id) => known.get(id)?.stateGroup === undefined)
+    if (missing.length > 0 && !told) return { answer: { status: 'missing', prevEvents: missing } }
     const unknown = cited.filter((id) => !known.has(id))
     if (unknown.length > 0) {
       return { answer: { status: 'missing-auth', authEvents: unknown, reason: 'Auth events are missing' } }
     }
-    const missing = parents.filter((id) => known.get(id)?.stateGroup === undefined)
-    if (missing.length > 0 && !told) return { answer: { status: 'missing', prevEvents: missing } }
     const room = { roomId, version: head.version, head }
     const groupBefore = told
       ? await this.#forks.groupOf(roomId, await toldState(this.#reader, head, roomId, told), head.stateGroup)

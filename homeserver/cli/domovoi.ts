@@ -25,6 +25,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'list the accounts of this server',
     load: async () => (await import('./users.ts')).users,
   },
+  appservice: {
+    summary: 'list the application services (bridges and bots), or ask one whether it is there',
+    load: async () => (await import('./appservice.ts')).appservice,
+  },
   migrate: {
     summary: 'bring the database to the schema of this release; --dry-run only tells',
     load: async () => (await import('./migrate.ts')).migrateCommand,

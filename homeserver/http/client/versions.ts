@@ -14,12 +14,15 @@ export const versions = endpoint({
 
 /** Flags of proposals that clients look for. Most of what they name is part of the listed versions. */
 const unstableFeatures = {
+  'fi.mau.msc2659': true,
+  'fi.mau.msc2659.stable': true,
   'org.matrix.e2e_cross_signing': true,
   'org.matrix.msc3391': true,
   'org.matrix.msc3874': true,
   'org.matrix.msc3881': true,
   'org.matrix.msc4028': true,
   'org.matrix.msc4155': true,
+  'org.matrix.msc4306': true,
   'org.matrix.simplified_msc3575': true,
 }
 

@@ -1,0 +1,60 @@
+/** People with standard clients on servers of their own talk, encrypted. */
+import { randomBytes } from 'node:crypto'
+import { describe, expect, test } from '@jest/globals'
+import { signingKeyFromSeed } from '../../homeserver/core/signing.ts'
+import { hasOpenssl } from '../support/certificates.ts'
+import { forEachDatabase, freshDatabaseUrl } from '../support/databases.ts'
+import { Federation } from '../support/federation.ts'
+import { Element, until, verify } from './element.ts'
+
+const describeTls = hasOpenssl ? describe : describe.skip
+
+async function trusts({ crypto }: Element, { userId }: Element): Promise<boolean> {
+  return (await crypto.getUserVerificationStatus(userId)).isCrossSigningVerified()
+}
+
+describeTls('over TLS', () => {
+  forEachDatabase(({ dialect }) => {
+    test('two people on two servers talk encrypted, verify each other, and lose nothing when one server is away', async () => {
+      await using federation = await Federation.make('hs1.test', 'hs2.test')
+      const hs1 = await federation.start('hs1.test', { database: dialect })
+      const [url, signingKeys] = [await freshDatabaseUrl(dialect), [signingKeyFromSeed('k', randomBytes(32))] as const]
+      const database = `database: { url: '${url}' }`
+      const hs2 = await federation.start('hs2.test', { config: database, parts: { signingKeys } })
+      await using alice = await Element.start(hs1.server, 'alice', 'register')
+      await using bob = await Element.start(hs2.server, 'bob', 'register')
+      await alice.setUpRecovery()
+      await bob.setUpRecovery()
+
+      const room = await alice.createEncryptedRoom([bob.userId])
+      await bob.join(room)
+      await until('alice sees bob', () => alice.client.getRoom(room)?.getMember(bob.userId)?.membership === 'join')
+      await alice.say(room, 'Is anybody at home?')
+      expect((await bob.hears(room, 'Is anybody at home?')).isEncrypted()).toBe(true)
+      await bob.say(room, 'The domovoi is.')
+      await alice.hears(room, 'The domovoi is.')
+
+      await verify(alice, bob, room)
+      await until('both trust each other', async () => (await trusts(alice, bob)) && (await trusts(bob, alice)))
+
+      // Another device of bob, verified by the first: alice trusts and reaches it without having seen it.
+      await using tablet = await Element.start(hs2.server, 'bob', 'login')
+      await verify(tablet, bob)
+      await until('alice trusts the tablet', async () => {
+        const deviceId = tablet.client.getDeviceId() ?? ''
+        return (await alice.crypto.getDeviceVerificationStatus(bob.userId, deviceId))?.crossSigningVerified === true
+      })
+      await alice.say(room, 'To both of your devices.')
+      await tablet.hears(room, 'To both of your devices.')
+
+      const listen = `listen: { host: 127.0.0.1, port: ${hs2.server.server.port} }`
+      await hs2.server.server.stop()
+      await alice.say(room, 'While you were away.')
+      await federation.start('hs2.test', { config: [database, listen], parts: { signingKeys } })
+      await bob.hears(room, 'While you were away.')
+      await tablet.hears(room, 'While you were away.')
+      await bob.say(room, 'Back again.')
+      await alice.hears(room, 'Back again.')
+    }, 180_000)
+  })
+})

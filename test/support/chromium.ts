@@ -1,0 +1,67 @@
+/** A real browser, Debian's Chromium, led to a server of ours by its name and over TLS. */
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AxeResults } from 'axe-core'
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { hasOpenssl, makeCertificate } from './certificates.ts'
+import { startServer, type TestServer } from './server.ts'
+
+const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
+  existsSync(path),
+)
+
+/** Why there is no browser for this run, or undefined if there is. */
+export const chromiumMissing =
+  program === undefined ? 'install the package chromium' : hasOpenssl ? undefined : 'install the package openssl'
+
+/** A server at https://hs.test, as a browser sees it that is started with it; all other names lead to it as well. */
+export class BrowsedServer implements AsyncDisposable {
+  readonly server: TestServer
+  readonly #browser: Browser
+  readonly #folder: string
+
+  private constructor(server: TestServer, browser: Browser, folder: string) {
+    this.server = server
+    this.#browser = browser
+    this.#folder = folder
+  }
+
+  static async start(config = ''): Promise<BrowsedServer> {
+    const folder = await mkdtemp(join(tmpdir(), 'domovoi-browser-'))
+    const { key, cert } = makeCertificate('hs.test')
+    const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
+    await Promise.all([writeFile(keyFile, key), writeFile(certFile, cert)])
+    const tls = `tls: { mode: files, port: 0, key: ${keyFile}, cert: ${certFile} }`
+    const server = await startServer({ config: [tls, config] })
+    const browser = await chromium.launch({
+      executablePath: program ?? '',
+      args: [`--host-resolver-rules=MAP * 127.0.0.1:${server.server.tlsPort ?? 0}`, '--no-sandbox'],
+    })
+    return new BrowsedServer(server, browser, folder)
+  }
+
+  /** A browser of its own, with its own cookies. */
+  async open(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+    return await this.#browser.newContext({ baseURL: 'https://hs.test', ignoreHTTPSErrors: true, ...options })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#browser.close()
+    await this.server[Symbol.asyncDispose]()
+    await rm(this.#folder, { recursive: true })
+  }
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What axe finds wrong for people who see, hear or move otherwise, a line each. */
+export async function accessibilityFaults(page: Page): Promise<string[]> {
+  await page.evaluate(axe)
+  const { violations } = await page.evaluate<AxeResults>('axe.run()')
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
+  )
+}

@@ -76,6 +76,7 @@ import { queryEndpoints } from './server/query.ts'
 import { serverInviteEndpoints } from './server/invite.ts'
 import { makeMembershipEndpoints } from './server/make-membership.ts'
 import { sendMembershipEndpoints } from './server/send-membership.ts'
+import { thirdPartyInviteEndpoints } from './server/third-party-invite.ts'
 import { federatedStateEndpoints } from './server/state.ts'
 import { userDevicesEndpoints } from './server/user-devices.ts'
 import { userKeysEndpoints } from './server/user-keys.ts'
@@ -163,6 +164,7 @@ const federationEndpoints: readonly Endpoint[] = [
   ...makeMembershipEndpoints,
   ...sendMembershipEndpoints,
   ...serverInviteEndpoints,
+  ...thirdPartyInviteEndpoints,
   ...federatedStateEndpoints,
   ...federatedHistoryEndpoints,
   ...federatedRoomsEndpoints,

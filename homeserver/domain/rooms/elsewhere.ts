@@ -1,5 +1,5 @@
 /** Rooms that this server is not in: what our users change there, another server has to take. */
-import { forbidden, type MatrixError, refuse } from '../../core/errors.ts'
+import { forbidden, MatrixError, refuse } from '../../core/errors.ts'
 import type { EventId, RoomId, UserId } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { KeyedLock } from '../../platform/keyed-lock.ts'
@@ -42,7 +42,11 @@ export class Elsewhere {
   async joinAuthorised(change: RemoteChange, refusal: MatrixError): Promise<EventId> {
     const [remote] = this.#parts.roomHooks.remoteRooms
     if (!remote) throw refusal
-    return await remote.join(change)
+    try {
+      return await remote.join(change)
+    } catch (error) {
+      throw error instanceof MatrixError && error.status === 404 ? refusal : error // there is no other server
+    }
   }
 
   /** The event by which a user changed his own membership through another server; undefined where that is done here. */

@@ -7,7 +7,7 @@ import type { Appservices } from '../../accounts/appservices.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
 import type { RoomHooks } from '../../rooms/hooks.ts'
 import type { Members } from '../../rooms/members.ts'
-import type { RemoteEventWriter } from '../../rooms/remote-event.ts'
+import type { RoomWriter } from '../../rooms/writer.ts'
 import type { FederationClient } from '../client.ts'
 import type { KeyRing } from '../keys.ts'
 import { EventVerifier } from '../receive/verify-event.ts'
@@ -15,10 +15,12 @@ import type { RoomServers } from '../room-servers.ts'
 import type { ServerAcls } from '../server-acl.ts'
 import { Invites } from './invites.ts'
 import { JoinAnswers } from './join-answer.ts'
+import { OutgoingInvites } from './outgoing-invites.ts'
 import { type Forwarder, Passages } from './passages.ts'
 import { FederatedRooms } from './remote-rooms.ts'
 import { ResidentRooms } from './resident-rooms.ts'
 import { Templates } from './templates.ts'
+import { ThirdPartyInvites } from './third-party-invites.ts'
 
 export interface OpenJoiningParts {
   readonly config: Config
@@ -28,7 +30,7 @@ export interface OpenJoiningParts {
   readonly appservices: Appservices
   readonly events: EventCache
   readonly members: Members
-  readonly writer: RemoteEventWriter
+  readonly writer: RoomWriter
   readonly roomHooks: RoomHooks
   readonly federationClient: FederationClient
   readonly keyRing: KeyRing
@@ -42,19 +44,22 @@ export interface JoiningServices {
   readonly passages: Passages
   readonly joinAnswers: JoinAnswers
   readonly invites: Invites
+  readonly thirdPartyInvites: ThirdPartyInvites
 }
 
 export function openJoining(parts: OpenJoiningParts): JoiningServices {
   const { federationClient: client, keyRing: keys, roomHooks } = parts
   const rooms = new ResidentRooms(parts)
   const verifier = new EventVerifier({ keys })
+  const outgoing = new OutgoingInvites({ ...parts, client, verifier })
   if (parts.config.federation.mode === 'open') {
-    roomHooks.remoteRooms.push(new FederatedRooms({ ...parts, client, keys, verifier }))
+    roomHooks.remoteRooms.push(new FederatedRooms({ ...parts, client, keys, verifier, outgoing }))
   }
   return {
     templates: new Templates({ ...parts, rooms }),
     passages: new Passages({ ...parts, rooms, verifier }),
     joinAnswers: new JoinAnswers({ ...parts, serverName: parts.signer.serverName }),
     invites: new Invites({ ...parts, verifier }),
+    thirdPartyInvites: new ThirdPartyInvites({ ...parts, client, rooms, outgoing }),
   }
 }

@@ -19,10 +19,10 @@ import type { EventVerifier, Keys } from '../receive/verify-event.ts'
 import type { RoomServers } from '../room-servers.ts'
 import { candidatesFrom, firstThatCan } from './candidates.ts'
 import { leaveAlone } from './local-leave.ts'
-import { OutgoingInvites } from './outgoing-invites.ts'
+import type { OutgoingInvites } from './outgoing-invites.ts'
 import { signPassage, type SignedPassage } from './remote-template.ts'
 import { readRoom, type ToldRoom, verifyRoom } from './room-copy.ts'
-import { checkToldState } from './stripped-state.ts'
+import { checkToldState, serversTold } from './stripped-state.ts'
 import type { Passage } from './templates.ts'
 
 export interface RemoteRoomsParts {
@@ -35,6 +35,7 @@ export interface RemoteRoomsParts {
   readonly members: Members
   readonly roomServers: RoomServers
   readonly writer: RemoteEventWriter
+  readonly outgoing: OutgoingInvites
 }
 
 const log = logger('federation')
@@ -46,11 +47,9 @@ const SEND_JOIN_TIMEOUT_MS = 60_000
 
 export class FederatedRooms implements RemoteRooms {
   readonly #parts: RemoteRoomsParts
-  readonly #invites: OutgoingInvites
 
   constructor(parts: RemoteRoomsParts) {
     this.#parts = parts
-    this.#invites = new OutgoingInvites(parts)
   }
 
   async join(change: RemoteChange): Promise<EventId> {
@@ -94,13 +93,14 @@ export class FederatedRooms implements RemoteRooms {
   }
 
   async invite(roomId: RoomId, draft: EventDraft & { readonly stateKey: UserId }): Promise<EventId> {
-    return await this.#invites.send(roomId, draft)
+    return await this.#parts.outgoing.send(roomId, draft)
   }
 
-  /** Those that the client or an invitation named, those we know to be there, and the one that the room id names. */
-  async #candidates({ roomId, via }: RemoteChange): Promise<ServerName[]> {
-    const { signer, roomServers } = this.#parts
-    return candidatesFrom(signer.serverName, [...via, ...(await roomServers.serversIn(roomId)), serverNameOf(roomId)])
+  /** Those that were named, those we know to be there, those that wrote what was told of the room, and its first one. */
+  async #candidates({ roomId, userId, via }: RemoteChange): Promise<ServerName[]> {
+    const { database, signer, roomServers } = this.#parts
+    const [present, told] = await Promise.all([roomServers.serversIn(roomId), serversTold(database, roomId, userId)])
+    return candidatesFrom(signer.serverName, [...via, ...present, ...told, serverNameOf(roomId)])
   }
 
   async #sign(server: ServerName, membership: Passage, change: RemoteChange): Promise<SignedPassage> {

@@ -2,10 +2,12 @@
 import { encodeCanonical, isJsonObject, parseJson } from '../../../core/canonical-json.ts'
 import { invalidParam, MatrixError } from '../../../core/errors.ts'
 import type { Json, JsonObject } from '../../../core/event.ts'
-import { isUserId, type RoomId, type UserId } from '../../../core/ids.ts'
+import { isUserId, type RoomId, serverNameOf, type ServerName, type UserId } from '../../../core/ids.ts'
 import type { RoomVersion } from '../../../core/room-version.ts'
 import type { Database } from '../../../storage/database.ts'
 import { currentStateEvents, findStateEvent } from '../../../storage/rooms.ts'
+import { findMembership } from '../../../storage/memberships.ts'
+import { listStrippedStates } from '../../../storage/stripped-states.ts'
 import { strippedTypes } from '../../rooms/stripped-types.ts'
 import type { EventVerifier } from '../receive/verify-event.ts'
 
@@ -20,6 +22,14 @@ export async function stateToTell(database: Database, roomId: RoomId, inviter?: 
     inviter === undefined ? undefined : findStateEvent(database, roomId, 'm.room.member', inviter),
   ])
   return [...state.filter(({ row }) => row.state_key === ''), ...(member ? [member] : [])].map(({ pdu }) => pdu)
+}
+
+/** The servers of those who wrote what came along with an invitation of this user, or in answer to a knock. */
+export async function serversTold(database: Database, roomId: RoomId, userId: UserId): Promise<ServerName[]> {
+  const membership = await findMembership(database, roomId, userId)
+  if (!membership) return []
+  const told = (await listStrippedStates(database, [membership.event_id])).get(membership.event_id) ?? []
+  return told.flatMap(({ sender }) => (isUserId(sender) ? [serverNameOf(sender)] : []))
 }
 
 /**

@@ -55,7 +55,7 @@ export async function principalOf(
   }
   if (endpoint.auth === 'appservice') return authenticator.authenticateAppservice(token)
   const who = await authenticator.authenticate(token, {
-    ...assertion(query),
+    ...(endpoint.asUser ? assertion(query) : {}),
     ip,
     userAgent: request.headers['user-agent'],
     whileLocked: endpoint.whileLocked,

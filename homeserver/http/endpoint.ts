@@ -87,6 +87,8 @@ interface Declaration<Path extends string, Auth extends AuthKind, Query extends 
   readonly whileSuspended?: boolean
   /** Whether the call works for a locked account, as logging out does. */
   readonly whileLocked?: boolean
+  /** False where an application service cannot ask as one of its users, whatever the query says: it makes them there. */
+  readonly asUser?: boolean
   readonly query?: Query
   /** The schema of a JSON body; `stream` leaves the body to the handler, `none` is for methods that have none. */
   readonly body?: Body | 'stream'
@@ -112,6 +114,7 @@ export interface Endpoint {
   readonly limit: LimitName
   readonly whileSuspended: boolean
   readonly whileLocked: boolean
+  readonly asUser: boolean
   readonly query: z.ZodType | undefined
   readonly body: z.ZodType | 'stream' | undefined
   readonly exactNumbers: boolean
@@ -138,6 +141,7 @@ export function endpoint<
     limit,
     whileSuspended: declaration.whileSuspended ?? method === 'GET',
     whileLocked: declaration.whileLocked ?? false,
+    asUser: declaration.asUser ?? true,
     query,
     body,
     exactNumbers: declaration.exactNumbers ?? false,

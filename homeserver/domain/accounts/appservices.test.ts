@@ -55,7 +55,8 @@ forEachDatabase(({ dialect: database }) => {
       status: 403,
       errcode: 'M_FORBIDDEN',
     })
-    const { device_id: deviceId } = await irc.post('/register', { type, username: '_irc_alice' })
+    // SDKs name in each request whom it is for.
+    const { device_id: deviceId } = await irc.post(`/register?user_id=${ghost}`, { type, username: '_irc_alice' })
     expect(await irc.get(`/account/whoami?user_id=${ghost}`)).toEqual({ user_id: ghost, is_guest: false })
     expect(await irc.get(`/account/whoami?user_id=${ghost}&device_id=${deviceId}`)).toMatchObject({
       device_id: deviceId,

@@ -32,6 +32,7 @@ const register = endpoint({
   path: '/register',
   since: ['r0', 'v3'],
   auth: 'optional',
+  asUser: false,
   limit: 'register',
   whileSuspended: true,
   query: z.object({ kind: z.enum(['user', 'guest']).optional() }),

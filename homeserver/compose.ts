@@ -97,7 +97,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     writer,
   })
   const visibility = new Visibility({ database, bus, events, members, ignored: accountData.ignoredUsers })
-  const roomHooks: RoomHooks = { remoteRooms: [] }
+  const roomHooks: RoomHooks = { remoteRooms: [], historySources: [] }
   const rooms = openRooms({
     ...foundation,
     events,
@@ -116,7 +116,14 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     events,
     members,
   })
-  const history = openHistory({ ...foundation, events, members, visibility, ignored: accountData.ignoredUsers })
+  const history = openHistory({
+    ...foundation,
+    events,
+    members,
+    visibility,
+    ignored: accountData.ignoredUsers,
+    roomHooks,
+  })
   const sync = openSync({
     ...foundation,
     ...devices,
@@ -197,6 +204,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     members,
     writer,
     edus: edus.eduReceiver,
+    roomHooks,
   })
   const answers = openAnswers({ ...foundation, ...directory, ...federation, events, members, visibility })
   const { runnable: adminRunnable, ...admin } = openAdmin({

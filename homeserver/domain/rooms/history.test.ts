@@ -31,7 +31,8 @@ function open(heart: Heart): HistoryServices {
   const { database, bus, clock, streams, events, members } = heart
   const visibility = new Visibility({ database, bus, events, members, ignored })
   const config = { server_name: 'hs.test' }
-  return openHistory({ config, database, bus, clock, streams, events, members, visibility, ignored })
+  const roomHooks = { remoteRooms: [], historySources: [] }
+  return openHistory({ config, database, bus, clock, streams, events, members, visibility, ignored, roomHooks })
 }
 
 const idsOf = (texts: readonly string[]): EventId[] =>

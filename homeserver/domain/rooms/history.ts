@@ -8,12 +8,14 @@ import type { EventId, RoomId, UserId } from '../../core/ids.ts'
 import type { PaginationToken } from '../../core/token.ts'
 import type { Database } from '../../storage/database.ts'
 import type { StoredEvent } from '../../storage/events.ts'
-import { type Direction, type EventRange, listRoomEvents, placeBeyond } from '../../storage/history.ts'
+import { type Direction, type EventPage, type EventRange, listRoomEvents, placeBeyond } from '../../storage/history.ts'
 import type { StateGroups } from '../../storage/state-groups.ts'
 import type { Streams } from '../../storage/streams.ts'
 import type { Requester } from '../accounts/requester.ts'
 import type { ClientEvents } from './client-event.ts'
 import type { EventCache } from './event-cache.ts'
+import { GapFiller } from './gap-filler.ts'
+import type { RoomHooks } from './hooks.ts'
 import type { Members } from './members.ts'
 import { type EventInTime, findByTime } from './timestamp.ts'
 import type { Reader, Visibility } from './visibility.ts'
@@ -27,6 +29,7 @@ export interface HistoryParts {
   readonly members: Members
   readonly visibility: Visibility
   readonly clientEvents: ClientEvents
+  readonly roomHooks: Pick<RoomHooks, 'historySources'>
 }
 
 export interface MessagesQuery {
@@ -72,9 +75,11 @@ const roomStart: PaginationToken = { depth: 0, stream: Number.MIN_SAFE_INTEGER }
 
 export class History {
   readonly #parts: HistoryParts
+  readonly #gaps: GapFiller
 
   constructor(parts: HistoryParts) {
     this.#parts = parts
+    this.#gaps = new GapFiller({ database: parts.database, sources: parts.roomHooks.historySources })
   }
 
   /** Throws `M_FORBIDDEN` unless the user is, or was, in the room or the world may read it. */
@@ -151,12 +156,10 @@ export class History {
     let place = range.from
     if (limit === 0 || !filter.passesRoom(roomId)) return { events, place, isOver: limit > 0 }
     for (let pages = 0; pages < MAX_PAGES; pages++) {
-      const page = await listRoomEvents(
-        database,
-        roomId,
-        { ...range, from: place, limit: pages === 0 ? limit : Math.max(limit, NEXT_PAGE) },
-        { filter: filter.source, peek: (id) => cache.peek(id) },
-      )
+      const next = { ...range, from: place, limit: pages === 0 ? limit : Math.max(limit, NEXT_PAGE) }
+      const read = (): Promise<EventPage> =>
+        listRoomEvents(database, roomId, next, { filter: filter.source, peek: (id) => cache.peek(id) })
+      const page = range.dir === 'f' ? await read() : await this.#gaps.filled(roomId, next, read)
       const seen = await visibility.visibleTo(userId, roomId, page.events)
       for (const event of seen) {
         if (!passes(event, filter)) continue

@@ -48,8 +48,15 @@ export interface RemoteRooms {
   invite(roomId: RoomId, draft: EventDraft & { readonly stateKey: UserId }): Promise<EventId>
 }
 
+/** Whoever gets the history of rooms from other servers. */
+export interface HistorySource {
+  /** Fetches events that ours name as their parents, and more from before them. Whether any came in the time there is. */
+  fetch(roomId: RoomId, missing: readonly EventId[]): Promise<boolean>
+}
+
 /** Filled by those who come after rooms. */
 export interface RoomHooks {
+  readonly historySources: HistorySource[]
   /** None where nobody talks with other servers. */
   readonly remoteRooms: RemoteRooms[]
 }

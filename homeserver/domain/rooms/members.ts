@@ -50,6 +50,12 @@ export class Members {
     return joined.keys().some((userId) => this.isLocal(userId))
   }
 
+  /** Whether somebody of another server is joined. */
+  async hasRemote(roomId: RoomId): Promise<boolean> {
+    const joined = await this.joined(roomId)
+    return !joined.keys().every((userId) => this.isLocal(userId))
+  }
+
   /** As `joined`, if it is in memory. */
   peekJoined(roomId: RoomId): ByUser | undefined {
     return this.#joined.get(roomId)

@@ -9,6 +9,7 @@ import { BundledAggregations } from './aggregations.ts'
 import { ClientEvents } from './client-event.ts'
 import type { EventCache } from './event-cache.ts'
 import { History } from './history.ts'
+import type { RoomHooks } from './hooks.ts'
 import type { Members } from './members.ts'
 import { RelationSummaries } from './relation-summaries.ts'
 import { Relations } from './relations.ts'
@@ -32,6 +33,7 @@ export interface HistoryServicesParts {
   readonly members: Members
   readonly visibility: Visibility
   readonly ignored: IgnoredUsers
+  readonly roomHooks: RoomHooks
 }
 
 export function openHistory({ config, ...parts }: HistoryServicesParts): HistoryServices {

@@ -114,7 +114,7 @@ forEachDatabase(({ freshUrl }) => {
     expect((await findRoomStats(heart.database, room.roomId))?.topic).toBe('two')
     const ours = await heart.send(room.roomId, alice, 'joins them')
     const merged = await heart.events.find(ours)
-    expect([...(merged?.pdu.prev_events ?? [])].toSorted()).toEqual([one.eventId, two.eventId].toSorted())
+    expect(new Set(merged?.pdu.prev_events)).toEqual(new Set([one.eventId, two.eventId]))
     expect((await findRoom(heart.database, room.roomId))?.extremities.map(({ eventId }) => eventId)).toEqual([ours])
   })
 
@@ -131,7 +131,7 @@ forEachDatabase(({ freshUrl }) => {
       await receive(...(order === 0 ? [...a, ...b] : order === 1 ? [...b, ...a] : mixed))
       const state = await stateIds(heart, room)
       const tips = (await findRoom(heart.database, room.roomId))?.extremities.map(({ eventId }) => eventId)
-      ends.push({ state: new Map([...state].toSorted()), tips: tips?.toSorted() })
+      ends.push({ state, tips: new Set(tips) })
       expect(state.get(stateKeyOf('m.room.member', mallory))).toBe(ban.eventId)
     }
     expect(ends[1]).toEqual(ends[0])

@@ -7,6 +7,7 @@ import type { Requester } from '../accounts/requester.ts'
 import type { EventDraft } from './build.ts'
 import { sessionOf } from './client-event.ts'
 import type { EventCache } from './event-cache.ts'
+import type { Members } from './members.ts'
 import { checkRelation } from './relation-checks.ts'
 import type { Transactions } from './transactions.ts'
 import { onlyEvent, type RoomWriter } from './writer.ts'
@@ -14,6 +15,7 @@ import { onlyEvent, type RoomWriter } from './writer.ts'
 export interface EventSenderParts {
   readonly database: Database
   readonly events: EventCache
+  readonly members: Members
   readonly transactions: Transactions
   readonly writer: RoomWriter
 }
@@ -61,7 +63,10 @@ export class EventSender {
 
   /** Whether the power level suffices is for the writer to say. */
   async #checkRedaction(who: Requester, roomId: RoomId, redacts: EventId): Promise<void> {
-    const target = await this.#parts.events.find(redacts)
+    const { events, members } = this.#parts
+    const target = await events.find(redacts)
+    // What is to be redacted may be on other servers, and come here later.
+    if (!target && !who.isSuspended && (await members.hasRemote(roomId))) return
     if (target?.roomId !== roomId) throw notFound('There is no such event in this room')
     if (untouchable.has(target.row.type)) throw forbidden(`${target.row.type} cannot be redacted`)
     if (who.isSuspended && target.row.sender !== who.userId) {

@@ -31,7 +31,8 @@ const MAX_MISSING = 20
 const MAX_SINGLE = 60
 const AT_ONCE = 8
 
-interface Place {
+/** Which server is asked about which room. */
+export interface Place {
   readonly origin: ServerName
   readonly roomId: RoomId
   readonly version: RoomVersion
@@ -68,7 +69,7 @@ export class MissingParts {
     if (receipt.status !== 'missing-auth') return receipt
     const chain = await remote.authChain(place, event.eventId).catch(() => [])
     const given = new Set(chain.map(({ eventId }) => eventId))
-    const others = await this.#fetch(
+    const others = await this.fetch(
       place,
       receipt.authEvents.filter((id) => !given.has(id)),
     )
@@ -95,32 +96,35 @@ export class MissingParts {
   /** The state before an event some of whose parents nobody has sent: as its server has it after its parent. */
   async #stateBefore(place: Place, event: RemoteEvent, missing: readonly EventId[]): Promise<ToldState> {
     const [parentId, ...others] = referenceIds(event.pdu.prev_events)
-    const [at, isAfter] =
-      parentId !== undefined && others.length === 0 && missing.includes(parentId)
-        ? [parentId, true]
-        : [event.eventId, false]
-    const { stateIds, authIds } = await this.#parts.remote.stateIds(place, at)
-    const wanted = new Set([...authIds, ...stateIds, ...(isAfter ? [at] : [])])
-    const known = await this.#parts.events.list(wanted)
+    const isOnly = parentId !== undefined && others.length === 0 && missing.includes(parentId)
+    return isOnly ? await this.stateAt(place, parentId, { after: true }) : await this.stateAt(place, event.eventId)
+  }
+
+  /** The state before an event, or after it, as the server has it. Its events are stored as outliers. */
+  async stateAt(place: Place, at: EventId, { after = false }: { readonly after?: boolean } = {}): Promise<ToldState> {
+    const { remote, events, writer } = this.#parts
+    const { stateIds, authIds } = await remote.stateIds(place, at)
+    const wanted = new Set([...authIds, ...stateIds, ...(after ? [at] : [])])
+    const known = await events.list(wanted)
     const absent = [...wanted].filter((id) => !known.has(id))
-    const fetched =
-      absent.length > MAX_SINGLE ? await this.#wholeState(place, at, isAfter) : await this.#fetch(place, absent)
-    await this.#parts.writer.storeOutliers(place.roomId, place.version, fetched)
-    const stored = await this.#parts.events.list([...stateIds, at])
+    const isMuch = absent.length > MAX_SINGLE
+    const fetched = isMuch ? await this.#wholeState(place, at, after) : await this.fetch(place, absent)
+    await writer.storeOutliers(place.roomId, place.version, fetched)
+    const stored = await events.list([...stateIds, at])
     const state = stateIds.flatMap((id) => stored.get(id) ?? [])
-    return { stateBefore: stateAfter(state, isAfter ? stored.get(at) : undefined) }
+    return { stateBefore: stateAfter(state, after ? stored.get(at) : undefined) }
   }
 
   async #wholeState(place: Place, at: EventId, withEvent: boolean): Promise<readonly RemoteEvent[]> {
     const [state, event] = await Promise.all([
       this.#parts.remote.state(place, at),
-      withEvent ? this.#fetch(place, [at]) : [],
+      withEvent ? this.fetch(place, [at]) : [],
     ])
     return [...state, ...event]
   }
 
   /** Those of the events that the server gives. */
-  async #fetch(place: Place, ids: readonly EventId[]): Promise<RemoteEvent[]> {
+  async fetch(place: Place, ids: readonly EventId[]): Promise<RemoteEvent[]> {
     const left = ids.slice(0, MAX_SINGLE * 2).values()
     const found: RemoteEvent[] = []
     const work = async (): Promise<void> => {

@@ -1,12 +1,16 @@
 /** Builds the door through which events of other servers come in. */
+import type { Config } from '../../../config/schema.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Service } from '../../../platform/lifecycle.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
 import type { Database } from '../../../storage/database.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
+import type { RoomHooks } from '../../rooms/hooks.ts'
 import type { Members } from '../../rooms/members.ts'
 import type { RoomWriter } from '../../rooms/writer.ts'
+import { Backfill } from '../backfill.ts'
 import type { FederationClient } from '../client.ts'
+import type { RoomServers } from '../room-servers.ts'
 import type { ServerAcls } from '../server-acl.ts'
 import type { EduReceiver } from './edu-receiver.ts'
 import { MissingParts } from './missing-parts.ts'
@@ -27,6 +31,9 @@ export interface OpenReceivingParts {
   readonly federationClient: FederationClient
   readonly serverAcls: ServerAcls
   readonly edus: EduReceiver
+  readonly config: Config
+  readonly roomServers: RoomServers
+  readonly roomHooks: RoomHooks
 }
 
 export interface ReceivingServices {
@@ -42,6 +49,9 @@ export function openReceiving(
   const remote = new RemoteHistory({ client: federationClient, verifier })
   const rooms = new RoomsHere(parts)
   const missing = new MissingParts({ ...parts, rooms, remote })
+  if (parts.config.federation.mode === 'open') {
+    parts.roomHooks.historySources.push(new Backfill({ ...parts, rooms, remote, missing }))
+  }
   const roomInbox = new RoomInbox({ ...parts, verifier, rooms, missing })
   const received = metrics.counter('federation_pdus_received_total', 'Events that other servers sent', ['result'])
   const transactionReceiver = new TransactionReceiver({ ...parts, verifier, rooms, inbox: roomInbox, received })

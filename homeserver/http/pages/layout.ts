@@ -34,7 +34,6 @@ ${more.navigation}
 <h1>${title}</h1>
 ${content}
 </main>
-<footer></footer>
 </body>
 </html>
 `

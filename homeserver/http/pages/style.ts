@@ -9,21 +9,23 @@ export const style = `
   --canvas: #191613; --card: #211d1a; --text: #f0eee5; --soft: #b8ad9f; --line: #3a332d; --field: #8f8577;
   --accent: #d97f57; --on-accent: #211d1a; --link: #e59570; --focus: #a99be0; --bad: #f2877e; --bad-back: #3a2320; --good-back: #253025 } }
 * { box-sizing: border-box }
-body { margin: 0; min-height: 100vh; display: flex; flex-direction: column; align-items: center;
+body { margin: 0; padding-bottom: 2rem; min-height: 100vh; display: flex; flex-direction: column; align-items: center;
   background: var(--canvas); color: var(--text); font: 1rem/1.5 system-ui, sans-serif }
-header, footer { width: 100%; max-width: 36rem; padding: 1rem; color: var(--soft); font-size: .9rem }
-header { padding-top: 2rem; text-align: center }
-footer { margin-top: auto; text-align: center }
+header { padding: 2rem 1rem 1rem; color: var(--soft); font-size: .9rem }
 main { width: calc(100% - 2rem); max-width: 28rem; padding: 1.5rem; background: var(--card);
   border: 1px solid var(--line); border-radius: 1rem; overflow-wrap: anywhere }
 main.wide { max-width: 40rem }
+main > :last-child, form > :last-child { margin-bottom: 0 }
+form + p { margin-top: 1rem }
 h1 { margin: 0 0 1rem; font-size: 1.5rem; line-height: 1.25 }
 h2 { margin: 0; font-size: 1.05rem }
+p + h2, form + h2 { margin-top: 2rem }
 p { margin: 0 0 1rem }
 a { color: var(--link) }
-label, .field { display: block; margin: 0 0 1rem }
+label { display: block; margin: 0 0 1rem }
 label > span { display: block; margin-bottom: .25rem; font-weight: 600 }
-label small { display: block; color: var(--soft) }
+label small { display: block; color: var(--soft); font-weight: normal }
+label.check > span { margin: 0; font-weight: normal }
 label.check { display: flex; gap: .6rem; align-items: baseline }
 input:not([type=checkbox]) { width: 100%; min-height: 2.75rem; padding: .5rem .75rem; font: inherit; color: inherit;
   background: var(--canvas); border: 1px solid var(--field); border-radius: .6rem }

@@ -34,6 +34,13 @@ export const en = {
   userInUse: 'This user name is taken.',
   badUsername: 'A user name has only small letters, digits and the characters . _ = - / and is not too long.',
   reservedUsername: 'This user name is reserved.',
+  // An address by e-mail
+  confirmTitle: 'Confirm your e-mail address',
+  confirmIs: (address: string) => `Is ${address} yours?`,
+  confirm: 'Yes, confirm',
+  confirmed: 'Confirmed',
+  confirmedHint: 'Go back to where you came from: it goes on there.',
+  badLink: 'This link is not good any more. Ask for another.',
   // Consent
   allowTitle: (client: string) => `${client} wants to use your account`,
   youAre: 'You are',

@@ -9,7 +9,8 @@
 #   DATA_DIR                    where this server keeps everything, and finds it again
 #   APPSERVICES_DIR             *.yaml: application services, in the order of their file names
 #   REGISTRATION_SHARED_SECRET  for /_synapse/admin/v1/register
-# Optional: DATABASE_URL (else SQLite), ROOM_VERSION, PASSWORD_HASH (default|fast), EXTRA_CONFIG (a YAML file that wins).
+# Optional: DATABASE_URL (else SQLite), ROOM_VERSION, PASSWORD_HASH (default|fast), SMTP_HOST and SMTP_PORT (no TLS), EXTRA_CONFIG
+# (a YAML file that wins).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 umask 077
@@ -30,6 +31,7 @@ outgoing: { allow_ranges: [127.0.0.0/8], ca_file: "$CA_CERT" }
 presence: full
 rooms: { default_version: "${ROOM_VERSION:-11}" } # suites were written for older rooms
 limits: { preset: "off" }
+${SMTP_HOST:+mail: { host: "$SMTP_HOST", port: ${SMTP_PORT:-25}, encryption: none \}}
 appservices:
 $(find "$APPSERVICES_DIR" -name '*.yaml' -printf '  - "%p"\n' | sort)
 YAML

@@ -199,6 +199,9 @@ function* contradictions(config: Parsed): Generator<[key: string, problem: strin
   if (tls.mode === 'files' && tls.port === config.listen.port && tls.port !== 0) {
     yield ['tls.port', `is ${tls.port} like listen.port; they must differ`]
   }
+  if (registration.email === 'required' && config.mail.host === undefined) {
+    yield ['registration.email', 'required needs mail.host']
+  }
   if (media.store === 's3') {
     for (const key of ['endpoint', 'bucket', 'access_key_id', 'secret_access_key'] as const) {
       if (!media.s3[key]) yield ['media.store', `s3 needs media.s3.${key}`]

@@ -24,15 +24,19 @@ export function sampleYaml({ chosen = { server_name: 'example.org' } }: SampleOp
   for (const setting of settings) {
     if (setting.secret) continue // the sample shows the better way, `*_file`
     const indent = '  '.repeat(setting.path.length - 1)
-    const name = setting.path.at(-1)
     if (setting.path.length === 1) lines.push('')
-    lines.push(...wrap(explanation(setting), WIDTH - indent.length).map((line) => `${indent}# ${line}`))
-    const value = chosen[setting.key]
-    if (setting.isSection) lines.push(`${indent}${name}:`)
-    else if (value !== undefined) lines.push(`${indent}${name}: ${value}`)
-    else lines.push(`${indent}#${name}: ${inYaml(setting.default ?? setting.example)}`.trimEnd())
+    const [text, why] = [lineOf(setting, chosen[setting.key]), explanation(setting)]
+    // In one line where it fits, else above.
+    if (indent.length + text.length + why.length + 4 <= WIDTH + 2) lines.push(`${indent}${text}  # ${why}`)
+    else lines.push(...wrap(why, WIDTH - indent.length).map((line) => `${indent}# ${line}`), `${indent}${text}`)
   }
   return `${lines.join('\n')}\n`
+}
+
+function lineOf({ path, isSection, default: value, example }: Setting, chosen: string | undefined): string {
+  const name = path.at(-1)
+  if (isSection) return `${name}:`
+  return chosen === undefined ? `#${name}: ${inYaml(value ?? example)}`.trimEnd() : `${name}: ${chosen}`
 }
 
 export function manual(): string {

@@ -131,6 +131,7 @@ export const schema = z.strictObject({
       false,
       'Must be true for mode open: open servers are found and used by spammers in days.',
     ),
+    email: choice(['off', 'required'], 'off', 'required: new accounts need a confirmed e-mail address.'),
     terms: z
       .array(policy, { error: 'a list of documents' })
       .default([])
@@ -161,6 +162,31 @@ export const schema = z.strictObject({
       'default',
       'default: argon2id with 19 MiB. fast: for test suites only, stolen hashes are easily broken.',
     ),
+  }),
+  mail: section('The SMTP server that sends e-mail: to confirm addresses and to reset passwords.', {
+    host: text('Its host name.', { example: 'smtp.example.org', otherwise: 'no e-mail is sent' }),
+    port: whole(1, 65_535, 587, 'TCP port.'),
+    encryption: choice(
+      ['starttls', 'tls', 'none'],
+      'starttls',
+      'starttls: on port 587. tls: from the first byte, on port 465. none: only on this machine.',
+    ),
+    user: text('User name there.', { example: 'domovoi' }),
+    password: secret('Password there.'),
+    password_file: secretFile('the password for the SMTP server'),
+    from: text('The sender that people see.', {
+      example: 'Example <noreply@example.org>',
+      otherwise: 'Domovoi <noreply@<server_name>>',
+    }),
+  }),
+  sms: section('Text messages, to confirm telephone numbers.', {
+    gateway: httpUrl.meta({
+      description: 'Gets POST {"to": "447700900001", "text": "..."} for each message, and answers 2xx.',
+      example: 'https://sms.example.org/send',
+      otherwise: 'no messages are sent',
+    }),
+    secret: secret('Sent to the gateway as bearer token.'),
+    secret_file: secretFile('the secret for the SMS gateway'),
   }),
   encryption: section('End-to-end encryption.', {
     default: choice(

@@ -41,6 +41,9 @@ export const maxPushRuleLength = 8_192
 /** OpenID tokens of one user that have not expired. */
 export const maxOpenIdTokens = 100
 
+/** E-mail addresses and telephone numbers of a user. */
+export const maxThreePids = 20
+
 /** Sessions of a user. */
 export const maxDevices = 1000
 /** Characters of a device's name; more are cut off when a session is opened. */
@@ -92,3 +95,6 @@ export const maxListName = 64
 /** Rooms that a client subscribes to in a connection of sliding sync, and patterns of state it asks for of each. */
 export const maxRoomSubscriptions = 1_000
 export const maxRequiredState = 200
+
+/** Threads a user subscribes to or has unsubscribed from. */
+export const maxThreadSubscriptions = 20_000

@@ -7,6 +7,7 @@ import { adminUsersEndpoints } from './admin/users.ts'
 import { accountEndpoints } from './client/account.ts'
 import { accountDataEndpoints } from './client/account-data.ts'
 import { adminEndpoints } from './client/admin.ts'
+import { appserviceDirectoryEndpoints } from './client/appservice-directory.ts'
 import { appservicePingEndpoints } from './client/appservice-ping.ts'
 import { authFallbackEndpoints } from './client/auth-fallback.ts'
 import { banEndpoints } from './client/ban.ts'
@@ -53,9 +54,11 @@ import { sendEndpoints } from './client/send.ts'
 import { sendToDeviceEndpoints } from './client/send-to-device.ts'
 import { stateEndpoints } from './client/state.ts'
 import { slidingSyncEndpoints } from './client/sliding-sync.ts'
+import { threadSubscriptionEndpoints } from './client/thread-subscription.ts'
 import { syncEndpoints } from './client/sync.ts'
 import { tagEndpoints } from './client/tags.ts'
 import { thirdPartyEndpoints } from './client/third-party.ts'
+import { threePidEndpoints } from './client/threepids.ts'
 import { threadsEndpoints } from './client/threads.ts'
 import { timestampToEventEndpoints } from './client/timestamp-to-event.ts'
 import { typingEndpoints } from './client/typing.ts'
@@ -92,6 +95,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...logoutEndpoints,
   ...accountEndpoints,
   ...authFallbackEndpoints,
+  ...threePidEndpoints,
   ...capabilitiesEndpoints,
   ...profileEndpoints,
   ...wellKnownEndpoints,
@@ -144,11 +148,13 @@ const ownEndpoints: readonly Endpoint[] = [
   ...timestampToEventEndpoints,
   ...upgradeEndpoints,
   ...thirdPartyEndpoints,
+  ...appserviceDirectoryEndpoints,
   ...appservicePingEndpoints,
   ...voipEndpoints,
   ...syncEndpoints,
   ...oldSyncEndpoints,
   ...slidingSyncEndpoints,
+  ...threadSubscriptionEndpoints,
   ...filterEndpoints,
   ...versionEndpoints,
   ...pages,

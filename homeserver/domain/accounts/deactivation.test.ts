@@ -26,8 +26,13 @@ forEachDatabase(({ freshUrl }) => {
         tries.push(erase)
         if (tries.length < 3) throw new Error('the room is busy')
       }
-      const hooks: AccountHooks = { arrivals: [],
-        devices: [], departures: [{ leave }], profiles: [], remoteProfiles: [] }
+      const hooks: AccountHooks = {
+        arrivals: [],
+        devices: [],
+        departures: [{ leave }],
+        profiles: [],
+        remoteProfiles: [],
+      }
       const news = new SessionNews({ bus: new MemoryBus() })
       const background = new Background({ clock })
       const sessions = new Sessions({ database, clock, news, hooks, lifetimes })

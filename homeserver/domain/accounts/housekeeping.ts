@@ -4,6 +4,7 @@ import type { Service } from '../../platform/lifecycle.ts'
 import type { Database } from '../../storage/database.ts'
 import { removeLoginFailures } from '../../storage/login-failures.ts'
 import { removeExpiredTokens } from '../../storage/sessions.ts'
+import { removeExpiredValidations } from '../../storage/threepids.ts'
 import { removeExpiredUiaSessions } from '../../storage/uia.ts'
 
 const EVERY_MS = 10 * 60_000
@@ -36,6 +37,7 @@ export class AccountHousekeeping implements Service {
     await this.#database.transaction('forget expired sessions', async (tx) => {
       await removeExpiredTokens(tx, now - REMEMBER_EXPIRED_MS)
       await removeExpiredUiaSessions(tx, now)
+      await removeExpiredValidations(tx, now)
       await removeLoginFailures(tx, now - this.#lockoutTime)
     })
   }

@@ -24,6 +24,10 @@ import { SessionNews } from './session-news.ts'
 import { SessionWatch } from './session-watch.ts'
 import { Sessions } from './sessions.ts'
 import { SharedSecret } from './shared-secret.ts'
+import { Mailer } from './threepids/mailer.ts'
+import { SmsGateway } from './threepids/sms.ts'
+import { ThreePids } from './threepids/threepids.ts'
+import { Validations } from './threepids/validations.ts'
 import { Uia } from './uia.ts'
 
 export interface AccountServices {
@@ -31,6 +35,7 @@ export interface AccountServices {
   readonly appservices: Appservices
   readonly deactivation: Deactivation
   readonly login: Login
+  readonly mailer: Mailer
   readonly moderation: Moderation
   readonly profiles: Profiles
   readonly registration: Registration
@@ -38,7 +43,10 @@ export interface AccountServices {
   readonly sessions: Sessions
   readonly sessionWatch: SessionWatch
   readonly sharedSecret: SharedSecret
+  readonly sms: SmsGateway
+  readonly threePids: ThreePids
   readonly uia: Uia
+  readonly validations: Validations
 }
 
 interface AccountParts {
@@ -72,7 +80,14 @@ export async function openAccounts({ config, clock, background, database, bus, h
   const profiles = new Profiles({ database, background, serverName, hooks })
   const registration = new Registration({ database, clock, serverName, passwords, sessions, appservices, hooks })
   const registrationTokens = new RegistrationTokens({ database, clock })
-  const uia = new Uia({ database, clock, login, registrationTokens, terms: config.registration.terms })
+  const mailer = new Mailer(config)
+  const sms = new SmsGateway({ sms: config.sms, clock })
+  const publicUrl = config.public_url
+  const validations = new Validations({ database, clock, background, serverName, publicUrl, mailer, sms })
+  const threePids = new ThreePids({ database, clock, background, serverName, mailer, validations })
+  hooks.departures.push(threePids)
+  const { terms } = config.registration
+  const uia = new Uia({ database, clock, login, registrationTokens, terms, validations })
   const lastSeen = new LastSeen({ database, clock })
   const authenticator = new Authentication({ database, clock, appservices, lastSeen, news })
   const housekeeping = new AccountHousekeeping({ database, clock, lockoutTime: config.auth.lockout_time })
@@ -90,7 +105,11 @@ export async function openAccounts({ config, clock, background, database, bus, h
     sessions,
     sessionWatch: new SessionWatch({ news }),
     sharedSecret: new SharedSecret({ clock, secret: config.registration.shared_secret }),
+    mailer,
+    sms,
+    threePids,
     uia,
-    runnable: [passwords, lastSeen, housekeeping, deactivation],
+    validations,
+    runnable: [mailer, sms, passwords, lastSeen, housekeeping, deactivation],
   }
 }

@@ -5,14 +5,22 @@ import { forbidden, UiaRequired } from '../../core/errors.ts'
 import type { Json } from '../../core/event.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../storage/database.ts'
+import type { Medium, Purpose } from '../../storage/threepids.ts'
 import * as store from '../../storage/uia.ts'
 import type { CompletedStages, UiaSession } from '../../storage/uia.ts'
 import type { Login } from './login.ts'
 import type { RegistrationTokens } from './registration-tokens.ts'
 import type { Requester } from './requester.ts'
 import { acceptedVersions, policiesOf, type Terms } from './terms.ts'
+import type { Credentials, Validations } from './threepids/validations.ts'
 
-export type UiaStage = 'm.login.dummy' | 'm.login.password' | 'm.login.registration_token' | 'm.login.terms'
+export type UiaStage =
+  | 'm.login.dummy'
+  | 'm.login.password'
+  | 'm.login.registration_token'
+  | 'm.login.terms'
+  | 'm.login.email.identity'
+  | 'm.login.msisdn'
 
 /** What a client says about itself in the `auth` of a body. */
 export interface AuthData {
@@ -35,6 +43,8 @@ export interface UiaOptions {
   readonly flows?: readonly (readonly UiaStage[])[]
   /** Lets the body change between stages, as when a client looks for the flows of registration before it asks for a name. */
   readonly bindsBody?: boolean
+  /** What a proved address is for, where a flow has one. The stage gives its proof, as `credentialsIn` reads it. */
+  readonly purpose?: Purpose
 }
 
 const SESSION_MS = 15 * 60_000
@@ -56,6 +66,7 @@ export class Uia {
   readonly #login: Login
   readonly #registrationTokens: RegistrationTokens
   readonly #terms: Terms
+  readonly #validations: Validations
 
   constructor(parts: {
     database: Database
@@ -63,12 +74,14 @@ export class Uia {
     login: Login
     registrationTokens: RegistrationTokens
     terms: Terms
+    validations: Validations
   }) {
     this.#database = parts.database
     this.#clock = parts.clock
     this.#login = parts.login
     this.#registrationTokens = parts.registrationTokens
     this.#terms = parts.terms
+    this.#validations = parts.validations
   }
 
   /**
@@ -77,7 +90,10 @@ export class Uia {
    * An application service needs no authentication beyond its token; an OAuth client must not know the password, so its
    * user has to go to the account page.
    */
-  async require(call: UiaCall, { flows = passwordFlow, bindsBody = true }: UiaOptions = {}): Promise<CompletedStages> {
+  async require(
+    call: UiaCall,
+    { flows = passwordFlow, bindsBody = true, purpose }: UiaOptions = {},
+  ): Promise<CompletedStages> {
     if (call.who?.appserviceId !== undefined) return {}
     if (call.who?.clientId !== undefined) throw forbidden('This is done on the account page of the server')
     const auth = call.body?.auth
@@ -92,7 +108,7 @@ export class Uia {
       const refusal = { errcode: 'M_UNRECOGNIZED', error: 'This is no stage of any flow' }
       throw await this.#ask(challenge, session, { refusal })
     }
-    const passed = await this.#pass(auth.type as UiaStage, auth, call) // the line above looked
+    const passed = await this.#pass(auth.type as UiaStage, auth, call, purpose) // the line above looked
     if (typeof passed === 'object') throw await this.#ask(challenge, session, { refusal: passed })
     return await this.#finish(challenge, session, { ...session?.completed, [auth.type]: passed })
   }
@@ -123,7 +139,12 @@ export class Uia {
   }
 
   /** What the stage gave, or why it is not passed. */
-  async #pass(stage: UiaStage, auth: AuthData, call: UiaCall | undefined): Promise<string | Refusal> {
+  async #pass(
+    stage: UiaStage,
+    auth: AuthData,
+    call: UiaCall | undefined,
+    purpose?: Purpose,
+  ): Promise<string | Refusal> {
     switch (stage) {
       case 'm.login.dummy':
         return ''
@@ -137,7 +158,21 @@ export class Uia {
           : { errcode: 'M_UNAUTHORIZED', error: 'The registration token is not valid' }
       case 'm.login.terms':
         return acceptedVersions(this.#terms)
+      case 'm.login.email.identity':
+      case 'm.login.msisdn':
+        return (
+          (purpose && (await this.#proofOf(auth, stage === 'm.login.msisdn' ? 'msisdn' : 'email', purpose))) ?? {
+            errcode: 'M_UNAUTHORIZED',
+            error: 'The address has not been confirmed yet',
+          }
+        )
     }
+  }
+
+  async #proofOf(auth: AuthData, medium: Medium, purpose: Purpose): Promise<string | undefined> {
+    const credentials = credentialsOf(auth['threepid_creds'] ?? auth['threepidCreds'])
+    const proof = credentials && (await this.#validations.find(credentials, purpose))
+    return proof?.medium === medium ? JSON.stringify(credentials) : undefined
   }
 
   async #finish(
@@ -176,6 +211,18 @@ export class Uia {
     }
     return new UiaRequired(body, refusal)
   }
+}
+
+/** The proof that one of the stages of addresses gave. */
+export function credentialsIn(completed: CompletedStages): Credentials | undefined {
+  const proof = completed['m.login.email.identity'] ?? completed['m.login.msisdn']
+  return proof === undefined ? undefined : (JSON.parse(proof) as Credentials) // written by `#proofOf`
+}
+
+function credentialsOf(given: unknown): Credentials | undefined {
+  if (typeof given !== 'object' || given === null) return undefined
+  const { sid, client_secret: clientSecret } = given as { sid?: unknown; client_secret?: unknown } // looked at next
+  return typeof sid === 'string' && typeof clientSecret === 'string' ? { sid, clientSecret } : undefined
 }
 
 function bindingOf({ who, request, path, body }: UiaCall, bindsBody: boolean): Challenge['binding'] {

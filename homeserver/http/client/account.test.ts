@@ -161,7 +161,7 @@ forEachDatabase(({ dialect: database }) => {
     const alice = await server.register('alice')
     const { capabilities } = await alice.get('/capabilities')
     expect(capabilities['m.room_versions']['default']).toBe('12')
-    expect(Object.keys(capabilities['m.room_versions']['available'])).toHaveLength(12)
+    expect(Object.keys(capabilities['m.room_versions']['available'])).toHaveLength(14)
     expect(capabilities['m.change_password']).toEqual({ enabled: true })
     expect(await server.client().refusal('GET', '/capabilities')).toEqual({ status: 401, errcode: 'M_MISSING_TOKEN' })
     expect(await server.client().get('/.well-known/matrix/client')).toEqual({

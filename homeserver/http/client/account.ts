@@ -1,7 +1,10 @@
 import { z } from 'zod'
-import { forbidden } from '../../core/errors.ts'
+import { forbidden, refuse } from '../../core/errors.ts'
+import type { UserId } from '../../core/ids.ts'
 import type { Requester } from '../../domain/accounts/requester.ts'
+import { credentialsIn, type UiaCall } from '../../domain/accounts/uia.ts'
 import { endpoint } from '../endpoint.ts'
+import type { Services } from '../services.ts'
 import { authData } from './auth-data.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3accountwhoami */
@@ -23,19 +26,38 @@ const changePassword = endpoint({
   method: 'POST',
   path: '/account/password',
   since: ['r0', 'v3'],
-  auth: 'user',
+  auth: 'optional',
   limit: 'login',
   whileSuspended: true,
   body: z.object({ new_password: z.string(), logout_devices: z.boolean().default(true), auth: authData }),
-  handle: async (call, { accounts, uia }) => {
-    refuseAppservice(call.who)
-    await uia.require(call)
+  handle: async (call, services) => {
+    const { accounts, threePids } = services
     const { body, who } = call
-    const own = who.deviceId === undefined ? [] : [who.deviceId]
-    await accounts.setPassword(who.userId, body.new_password, { keep: body.logout_devices ? own : 'all' })
+    const userId = who ? await whoKnowsPassword({ ...call, who }, services) : await whoReadsMail(call, services)
+    const own = who?.deviceId === undefined ? [] : [who.deviceId]
+    await accounts.setPassword(userId, body.new_password, { keep: body.logout_devices ? own : 'all' })
+    await threePids.passwordChanged(userId)
     return {}
   },
 })
+
+async function whoKnowsPassword(call: UiaCall & { readonly who: Requester }, { uia }: Services): Promise<UserId> {
+  refuseAppservice(call.who)
+  await uia.require(call)
+  return call.who.userId
+}
+
+/** Who has forgotten the password proves to read what is sent to an address of the account. */
+async function whoReadsMail(call: UiaCall, { uia, threePids, validations }: Services): Promise<UserId> {
+  const purpose = 'password'
+  const completed = await uia.require(call, { flows: [['m.login.email.identity'], ['m.login.msisdn']], purpose })
+  const credentials = credentialsIn(completed)
+  const proof = credentials && (await validations.proved(credentials, purpose))
+  const userId = proof && (await threePids.ownerOf(proof))
+  if (!userId) throw refuse(400, 'M_THREEPID_NOT_FOUND', 'This address belongs to no account')
+  await validations.useUp(proof.sid)
+  return userId
+}
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3accountdeactivate */
 const deactivate = endpoint({
@@ -53,19 +75,9 @@ const deactivate = endpoint({
   },
 })
 
-/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3account3pid */
-const thirdPartyIds = endpoint({
-  method: 'GET',
-  path: '/account/3pid',
-  since: ['r0', 'v3'],
-  auth: 'user',
-  limit: 'read',
-  handle: () => ({ threepids: [] }), // `m.3pid_changes` in the capabilities says that none can be added
-})
-
 /** https://spec.matrix.org/v1.19/application-service-api/#identity-assertion leaves the account itself to its owner. */
 function refuseAppservice({ appserviceId }: Requester): void {
   if (appserviceId !== undefined) throw forbidden('An application service cannot do this for its users')
 }
 
-export const accountEndpoints = [whoami, changePassword, deactivate, thirdPartyIds]
+export const accountEndpoints = [whoami, changePassword, deactivate]

@@ -13,7 +13,7 @@ const capabilities = endpoint({
   since: ['r0', 'v3'],
   auth: 'user',
   limit: 'read',
-  handle: ({ who }, { config, urlPreviews }) => {
+  handle: ({ who }, { config, urlPreviews, mailer, sms }) => {
     // an OAuth client is not asked for the password: its user has the account page
     const withPassword = { enabled: who.clientId === undefined }
     return {
@@ -22,7 +22,7 @@ const capabilities = endpoint({
         'm.change_password': withPassword,
         'm.set_displayname': enabled,
         'm.set_avatar_url': enabled,
-        'm.3pid_changes': { enabled: false },
+        'm.3pid_changes': { enabled: who.clientId === undefined && (mailer.isOn || sms.isOn) },
         'm.profile_fields': enabled,
         'uk.tcpip.msc4133.profile_fields': enabled,
         'm.get_login_token': withPassword,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { missingParam, missingToken, refuse } from '../../core/errors.ts'
 import type { UserId } from '../../core/ids.ts'
+import { emailAddress, phoneNumber } from '../../domain/accounts/threepids/addresses.ts'
 import { tokenOf } from '../auth.ts'
 import { type Call, endpoint } from '../endpoint.ts'
 import type { Services } from '../services.ts'
@@ -23,9 +24,19 @@ const loginFlows = endpoint({
   }),
 })
 
+const identifier = z.looseObject({
+  type: z.string(),
+  user: z.string().optional(),
+  medium: z.string().optional(),
+  address: z.string().optional(),
+  country: z.string().optional(),
+  phone: z.string().optional(),
+  number: z.string().optional(), // what some clients call it
+})
+
 const loginBody = z.object({
   type: z.string(),
-  identifier: z.looseObject({ type: z.string(), user: z.string().optional() }).optional(),
+  identifier: identifier.optional(),
   /** Before identifiers there were. */
   user: z.string().optional(),
   password: z.string().optional(),
@@ -49,10 +60,11 @@ const logIn = endpoint({
   },
 })
 
-async function whoLogsIn({ body, ip, request }: LoginCall, { login, appservices }: Services): Promise<UserId> {
+async function whoLogsIn({ body, ip, request }: LoginCall, services: Services): Promise<UserId> {
+  const { login, appservices } = services
   switch (body.type) {
     case 'm.login.password': {
-      const user = userOf(body)
+      const user = (await ownerOf(body, services)) ?? userOf(body)
       if (body.password === undefined) throw missingParam("'password' is missing")
       return await login.byPassword(user, body.password, ip)
     }
@@ -69,9 +81,24 @@ async function whoLogsIn({ body, ip, request }: LoginCall, { login, appservices 
   }
 }
 
+/** Whose the address or number is by which somebody logs in; who has none is told no more than for a wrong password (T62). */
+async function ownerOf(
+  { identifier: given }: z.output<typeof loginBody>,
+  { threePids }: Services,
+): Promise<string | undefined> {
+  const { type, medium, address, country, phone, number = phone } = given ?? {}
+  const named =
+    type === 'm.id.thirdparty' && medium === 'email' && address !== undefined
+      ? emailAddress(address)
+      : type === 'm.id.phone' && country !== undefined && number !== undefined
+        ? await phoneNumber(country, number)
+        : undefined
+  return named && ((await threePids.ownerOf(named)) ?? named.address)
+}
+
 function userOf({ identifier, user }: z.output<typeof loginBody>): string {
   if (identifier && identifier.type !== 'm.id.user') {
-    throw refuse(400, 'M_UNKNOWN', 'This server knows people by their user id only')
+    throw refuse(400, 'M_UNKNOWN', 'This server does not know people by such an identifier')
   }
   const name = identifier?.user ?? user
   if (name === undefined) throw missingParam("'identifier' is missing")

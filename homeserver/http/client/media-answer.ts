@@ -81,7 +81,7 @@ export async function mediaAnswer(
 }
 
 /** https://www.rfc-editor.org/rfc/rfc6266 */
-function disposition(contentType: string, fileName: string | undefined): string {
+export function disposition(contentType: string, fileName: string | undefined): string {
   const kind = inlineTypes.has(contentType.split(';', 1)[0] ?? '') ? 'inline' : 'attachment'
   if (fileName === undefined) return kind
   if (/^[\x20-\x7e]*$/.test(fileName)) return `${kind}; filename="${fileName.replace(/["\\]/g, '\\$&')}"`

@@ -21,11 +21,11 @@ const yesOrNo = z.enum(['true', 'false']).transform((text) => text === 'true')
 /** How long a download may wait for its upload. */
 const MAX_TIMEOUT_MS = 60_000
 
-const downloadQuery = z.looseObject({
+export const downloadQuery = z.looseObject({
   timeout_ms: whole.default(20_000).transform((ms) => Math.min(ms, MAX_TIMEOUT_MS)),
   allow_remote: yesOrNo.default(true),
 })
-const thumbnailQuery = downloadQuery.extend({
+export const thumbnailQuery = downloadQuery.extend({
   width: whole,
   height: whole,
   method: z.enum(['crop', 'scale']).default('scale'),

@@ -54,12 +54,25 @@ const search = endpoint({
         room_types: z.array(z.string().nullable()).nullish(),
       })
       .optional(),
+    third_party_instance_id: z.string().nullish(),
+    include_all_networks: z.boolean().nullish(),
   }),
-  handle: async ({ query, body: { limit, since: from, filter } }, services) => {
+  handle: async ({ query, body }, services) => {
+    const { limit, since: from, filter } = body
+    const list = networkOf(body.third_party_instance_id ?? undefined, body.include_all_networks === true)
     const term = filter?.generic_search_term ?? undefined
     const types = filter?.room_types ?? undefined
-    return await listOf(query.server, { limit, since: from, term: term === '' ? undefined : term, types }, services)
+    const request = { limit, since: from, term: term === '' ? undefined : term, types, list }
+    return await listOf(query.server, request, services)
   },
 })
+
+/** Instances are named by us: see `domain/appservice/third-party.ts`. */
+function networkOf(instance: string | undefined, isAll: boolean): PublicRoomsRequest['list'] {
+  if (instance === undefined) return isAll ? 'all' : undefined
+  if (isAll) throw invalidParam('Either one network is listed, or all of them')
+  const [appserviceId = '', ...rest] = instance.split('|')
+  return { appserviceId, networkId: rest.join('|') }
+}
 
 export const publicRoomsEndpoints = [list, search]

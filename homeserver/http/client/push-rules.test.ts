@@ -30,7 +30,7 @@ forEachDatabase(({ dialect }) => {
   test('a rule of a kind that is not known here is not found', async () => {
     await using server = await startServer({ database: dialect })
     const alice = await server.register('alice')
-    const path = '/pushrules/global/postcontent/.io.element.msc4306.rule.subscribed_thread'
+    const path = '/pushrules/global/aftermath/.org.example.rule'
     const missing = { status: 404, errcode: 'M_NOT_FOUND' }
     expect(await alice.refusal('GET', path)).toEqual(missing)
     expect(await alice.refusal('GET', `${path}/actions`)).toEqual(missing)

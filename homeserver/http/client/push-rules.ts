@@ -64,6 +64,7 @@ const put = endpoint({
   handle: async ({ who, params: { scope, kind: kindName, ruleId }, query, body }, { pushRules }) => {
     requireGlobal(scope)
     const kind = parseKind(kindName)
+    if (kind === 'postcontent') throw invalidParam('Rules of this kind are default rules alone')
     if (kind === 'content' && body.pattern === undefined) throw invalidParam('A content rule needs a pattern')
     const rule: PushRule = {
       rule_id: ruleId,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Config } from '../../config/schema.ts'
 import { forbidden, missingParam, refuse, unknownToken } from '../../core/errors.ts'
-import type { UiaStage } from '../../domain/accounts/uia.ts'
+import { credentialsIn, type UiaStage } from '../../domain/accounts/uia.ts'
 import { type Call, endpoint } from '../endpoint.ts'
 import type { Services } from '../services.ts'
 import { authData } from './auth-data.ts'
@@ -20,9 +20,10 @@ const registerBody = z
 
 type RegisterCall = Call<'/register', 'optional', unknown, z.output<typeof registerBody>>
 
-function flowOf({ mode, terms }: Config['registration']): readonly UiaStage[] {
+function flowOf({ mode, terms, email }: Config['registration']): readonly UiaStage[] {
   const stages: UiaStage[] = mode === 'invite' ? ['m.login.registration_token'] : []
   if (terms.length > 0) stages.push('m.login.terms')
+  if (email === 'required') stages.push('m.login.email.identity')
   return stages.length > 0 ? stages : ['m.login.dummy']
 }
 
@@ -44,7 +45,8 @@ const register = endpoint({
   },
 })
 
-async function registerByPerson(call: RegisterCall, { config, registration, uia }: Services) {
+async function registerByPerson(call: RegisterCall, services: Services) {
+  const { config, registration, threePids, uia } = services
   if (config.registration.mode === 'closed')
     throw forbidden('Registration is closed: ask the administrator of this server')
   const { username, password, auth } = call.body
@@ -52,15 +54,22 @@ async function registerByPerson(call: RegisterCall, { config, registration, uia 
   const userId = username ? await registration.checkAvailable(username) : registration.makeUpUserId()
   if (auth?.type !== undefined && typeof password !== 'string') throw missingParam("'password' is missing")
   const nobody = { ...call, who: undefined }
-  const passed = await uia.require(nobody, { flows: [flowOf(config.registration)], bindsBody: false })
+  const passed = await uia.require(nobody, {
+    flows: [flowOf(config.registration)],
+    bindsBody: false,
+    purpose: 'register',
+  })
   if (typeof password !== 'string') throw missingParam("'password' is missing")
-  return await finish(call, registration, {
+  const answer = await finish(call, registration, {
     userId,
     displayname: username ?? undefined,
     password,
     registrationToken: passed['m.login.registration_token'],
     acceptedTerms: passed['m.login.terms'],
   })
+  const proof = credentialsIn(passed)
+  if (proof) await threePids.add(userId, proof, 'register')
+  return answer
 }
 
 /** https://spec.matrix.org/v1.19/application-service-api/#server-admin-style-permissions */

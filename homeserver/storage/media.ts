@@ -187,3 +187,12 @@ export async function addThumbnail(
   )
   return added === 1
 }
+
+/** Puts off the end of a copy. */
+export async function keepMediaUntil(tx: Tx, { server, mediaId }: Mxc, expiresTs: number): Promise<void> {
+  await tx.run('update media set expires_ts = ? where server_name = ? and media_id = ? and storage_key is not null', [
+    expiresTs,
+    server,
+    mediaId,
+  ])
+}

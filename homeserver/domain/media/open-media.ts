@@ -14,6 +14,7 @@ import { Media, type RemoteMedia } from './media.ts'
 import { PageDescriber } from './previews/page-describer.ts'
 import { UrlPreviews } from './previews/url-previews.ts'
 import { MediaReader } from './reader.ts'
+import { RemoteCopies, type RemoteMediaSource } from './remote-copies.ts'
 import { S3Store } from './s3-store.ts'
 import { Spool } from './spool.ts'
 import { MediaSweeper } from './sweeper.ts'
@@ -26,6 +27,8 @@ export interface OpenMediaParts {
   readonly metrics: Metrics
   readonly fetch: Fetcher
   readonly remote?: RemoteMedia
+  /** None where nobody talks with other servers. */
+  readonly remoteMedia?: RemoteMediaSource | undefined
 }
 
 export interface MediaServices {
@@ -43,16 +46,19 @@ export async function openMedia({
   clock,
   metrics,
   fetch,
+  remoteMedia,
   remote,
 }: OpenMediaParts): Promise<MediaServices> {
   const store = await openStore(config, clock)
   const spool = await Spool.open(join(config.media.path, 'incoming'), { store, clock })
   const mediaReader = new MediaReader({ store, spool, metrics })
   const { server_name: serverName, media } = config
+  const { max_upload: maxBytes } = media
+  const copies = remoteMedia && new RemoteCopies({ source: remoteMedia, database, spool, clock, maxBytes })
   const images = new ImageCopies({ serverName, database, clock, spool })
   const describer = new PageDescriber({ fetch, images, clock, deny: media.previews_deny })
   return {
-    media: new Media({ serverName, maxBytes: media.max_upload, database, spool, clock, remote }),
+    media: new Media({ serverName, maxBytes, database, spool, clock, remote: remote ?? copies }),
     mediaReader,
     thumbnails: new Thumbnails({ database, reader: mediaReader, spool, clock, metrics }),
     urlPreviews: media.previews === 'on' ? new UrlPreviews({ database, clock, metrics, describer }) : undefined,

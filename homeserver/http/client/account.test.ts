@@ -167,6 +167,10 @@ forEachDatabase(({ dialect: database }) => {
     expect(await server.client().get('/.well-known/matrix/client')).toEqual({
       'm.homeserver': { base_url: 'https://chat.example.org' },
       'io.element.e2ee': { default: true },
+      'org.matrix.msc2965.authentication': {
+        account: 'https://chat.example.org/account',
+        issuer: 'https://chat.example.org/',
+      },
     })
     expect(await alice.get('/account/3pid')).toEqual({ threepids: [] })
   })

@@ -51,6 +51,11 @@ export async function setDeviceKeys(tx: Tx, userId: UserId, deviceId: DeviceId, 
   )
 }
 
+export async function countDeviceKeys(conn: Conn, userId: UserId): Promise<number> {
+  const row = await conn.row<{ count: number }>('select count(*) as count from device_keys where user_id = ?', [userId])
+  return row?.count ?? 0
+}
+
 /** Devices of other servers' users. */
 export async function setRemoteDeviceKeys(tx: Tx, devices: readonly StoredDeviceKeys[]): Promise<void> {
   await insertMany(

@@ -182,6 +182,10 @@ class World implements AsyncDisposable {
     )
   }
 
+  async allIsTold(): Promise<void> {
+    while (await this.heart.database.row('select 1 from untold_key_changes')) await nextTurn()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.background.stop()
     await this.#supervisor.stop()
@@ -338,6 +342,27 @@ forEachDatabase(({ freshUrl }) => {
     expect(await world.query(bob)).toMatchObject({ self_signing_keys: { [bob]: selfSigning } })
   })
 
+  test('T70: a server fills the list of a user only so far', async () => {
+    await using world = await World.open(await freshUrl())
+    await world.room(alice, bob)
+    const phone = device(bob, 'PHONE')
+    const list = (devices: readonly string[]): JsonObject => ({
+      user_id: bob,
+      stream_id: 1,
+      devices: devices.map((id) => ({ device_id: id, keys: { ...phone.deviceKeys, device_id: id } })),
+    })
+    world.peers.publish(bob, 1, [phone])
+    await world.devicesOf(bob)
+    world.peers.answer = list(Array.from({ length: 1_100 }, (_, index) => `D${index}`))
+    await world.update(bob, 1, [], { device_id: 'D1' })
+    await until(() => world.changed.length === 1)
+    expect(await world.devicesOf(bob)).toHaveLength(1_000)
+    const more = { ...phone.deviceKeys, device_id: 'MORE' }
+    await world.update(bob, 2, [1], { device_id: 'MORE', keys: more })
+    await until(() => world.peers.asked.length === 3)
+    expect(world.changed).toHaveLength(1)
+  })
+
   test('claims are answered with one key for each, of the kind that was claimed', async () => {
     await using world = await World.open(await freshUrl())
     const phone = device(bob, 'PHONE')
@@ -428,6 +453,7 @@ forEachDatabase(({ freshUrl }) => {
   test('other servers are told every change of devices and keys, numbered one after the other', async () => {
     await using world = await World.open(await freshUrl())
     await world.addDevice(alice, 'EARLY') // nobody to be told
+    await world.allIsTold()
     const room = await world.room(alice, bob)
     await world.heart.member(room, carol, 'join')
     await world.background.settle()
@@ -453,7 +479,7 @@ forEachDatabase(({ freshUrl }) => {
       { user_id: alice, device_id: 'PHONE', stream_id: 3, prev_id: [2], deleted: true },
     ])
     expect(new Set(world.told.map(({ destinations }) => destinations.join(' ')))).toEqual(new Set(['b.test c.test']))
-    expect(await world.heart.database.rows('select * from untold_key_changes')).toEqual([])
+    await world.allIsTold()
   })
 
   test('what was not told before the server stopped is told after it starts', async () => {

@@ -4,9 +4,20 @@ import { type DeviceId, isUserId, serverNameOf, type ServerName, type UserId } f
 import type { Clock } from '../../../platform/clock.ts'
 import { listCrossSigningKeys, removeCrossSigningKeys, setCrossSigningKey } from '../../../storage/cross-signing.ts'
 import type { Database, Tx } from '../../../storage/database.ts'
-import { removeKeysOfDevices, setRemoteDeviceKeys } from '../../../storage/device-keys.ts'
-import { findRemoteList, markStale, setRemoteStreamId } from '../../../storage/remote-device-lists.ts'
+import {
+  countDeviceKeys,
+  findDeviceKeys,
+  removeKeysOfDevices,
+  setRemoteDeviceKeys,
+} from '../../../storage/device-keys.ts'
+import {
+  findRemoteList,
+  markStale,
+  type RemoteDeviceList,
+  setRemoteStreamId,
+} from '../../../storage/remote-device-lists.ts'
 import type { DeviceLists } from '../../devices/device-lists.ts'
+import { maxDevices } from '../../limits.ts'
 import type { Edu, EduReceiver } from '../receive/edu-receiver.ts'
 import { isStreamId } from './ask-keys.ts'
 import { crossSigningOf, deviceOf, isDeviceId } from './said-keys.ts'
@@ -51,20 +62,25 @@ export class UpdateReceiver implements EduReceiver {
   async #updateDevice(update: DeviceUpdate): Promise<void> {
     const { userId, deviceId, streamId, prevIds, isDeleted, keys, name } = update
     await this.#change(userId, 'update remote device', async (tx, known) => {
+      // Without keys there is nothing that anybody could be told of the device.
+      if (!known) return isDeleted || keys !== undefined ? 'changed' : 'known'
       if (known.streamId === streamId) return 'known'
       const isNext = prevIds.length > 0 && prevIds.every((id) => id === known.streamId)
       const device = isDeleted ? undefined : deviceOf(userId, { deviceId, keys, name })
       if (!isNext || (!isDeleted && keys !== undefined && !device)) return 'stale'
+      const before = await findDeviceKeys(tx, userId, deviceId)
+      if (device && before === undefined && (await countDeviceKeys(tx, userId)) >= maxDevices) return 'stale'
       if (device) await setRemoteDeviceKeys(tx, [device])
       else await removeKeysOfDevices(tx, userId, [deviceId])
       await setRemoteStreamId(tx, userId, streamId)
-      return 'changed'
+      return device || before !== undefined ? 'changed' : 'known'
     })
   }
 
   async #updateCrossSigning(userId: UserId, content: JsonObject): Promise<void> {
     const { master_key: master, self_signing_key: selfSigning } = content
-    await this.#change(userId, 'update remote cross-signing keys', async (tx) => {
+    await this.#change(userId, 'update remote cross-signing keys', async (tx, known) => {
+      if (!known) return 'changed'
       const before = (await listCrossSigningKeys(tx, [userId])).find(({ usage }) => usage === 'master')
       const keys = crossSigningOf(userId, { master, selfSigning }, before?.publicKey)
       if (keys.length < [master, selfSigning].filter((said) => said !== undefined).length) return 'stale'
@@ -77,19 +93,19 @@ export class UpdateReceiver implements EduReceiver {
   }
 
   /**
-   * Applies a change to a list that is up to date. Of a list that is not kept here our users are told that it changed:
-   * who cares asks for it.
+   * Applies a change to a list that is up to date. Of a list that is not kept here our users are told that it changed, if
+   * it did: who cares asks for it.
    */
   async #change(
     userId: UserId,
     name: string,
-    apply: (tx: Tx, known: { streamId: number | undefined }) => Promise<'changed' | 'known' | 'stale'>,
+    apply: (tx: Tx, known: RemoteDeviceList | undefined) => Promise<'changed' | 'known' | 'stale'>,
   ): Promise<void> {
     const { database, clock, deviceLists, sharedRooms, onStale } = this.#parts
     if (!(await sharedRooms.sharing([userId])).has(userId)) return
     await database.transaction(name, async (tx) => {
       const list = await findRemoteList(tx, userId)
-      const result = !list ? 'changed' : list.isStale ? 'stale' : await apply(tx, list)
+      const result = list?.isStale === true ? 'stale' : await apply(tx, list)
       if (result === 'changed') await deviceLists.tellOurs(tx, userId)
       if (result !== 'stale') return
       await markStale(tx, userId, clock.now())

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { hasOpenssl } from '../../../test/support/certificates.ts'
 import type { Client } from '../../../test/support/client.ts'
 import { forEachDatabase } from '../../../test/support/databases.ts'
-import { type FederatedServer, startTwo } from '../../../test/support/federation.ts'
+import { type FederatedServer, Federation, startTwo } from '../../../test/support/federation.ts'
 import type { JsonObject } from '../../core/event.ts'
 import { federationPath } from '../../domain/federation/client.ts'
 
@@ -32,6 +32,22 @@ async function stripped(client: Client, kind: 'invite' | 'knock'): Promise<Recor
   const found = Object.entries((rooms?.[kind] ?? {}) as Json)
   return Object.fromEntries(found.map(([roomId, room]) => [roomId, room[`${kind}_state`].events]))
 }
+
+/** Syncs on until what comes has what is looked for. */
+async function syncUntil(client: Client, has: (rooms: Json) => unknown): Promise<void> {
+  let since: string | undefined
+  for (;;) {
+    const answer = await client.sync({ timeout: 10_000, ...(since === undefined ? {} : { since }) })
+    if (has((answer['rooms'] ?? {}) as Json)) return
+    since = answer['next_batch'] as string
+  }
+}
+
+const sees = async (client: Client, roomId: string, eventId: string): Promise<void> =>
+  await syncUntil(client, ({ join }) => {
+    const { state, timeline } = join?.[roomId] ?? {}
+    return [...(state?.events ?? []), ...(timeline?.events ?? [])].some((event) => event.event_id === eventId)
+  })
 
 const restrictedTo = (roomId: string): Json => ({
   type: 'm.room.join_rules',
@@ -199,13 +215,70 @@ describeTls('over TLS', () => {
       }
 
       // This server is in the room now, but nobody of it may let in others.
-      await alice.setState(roomId, 'm.room.power_levels', {
-        ...(await alice.get(at(roomId, 'state/m.room.power_levels/'))),
-        invite: 100,
-      })
+      const levels = await alice.get(at(roomId, 'state/m.room.power_levels/'))
+      await sees(bob, roomId, await alice.setState(roomId, 'm.room.power_levels', { ...levels, invite: 100 }))
       const carol = await hs2.server.register('carol')
+      expect(await carol.refusal('POST', joinPath(roomId), {})).toEqual(forbidden)
       await carol.post(joinPath(club))
-      expect(await carol.request('POST', joinPath(roomId), {})).toMatchObject({ status: expect.any(Number) })
+      await carol.post(joinPath(roomId))
+      expect(await bob.get(at(roomId, `state/m.room.member/${carol.userId}`))).toMatchObject({
+        membership: 'join',
+        join_authorised_via_users_server: alice.userId,
+      })
+    })
+
+    test('an invitation is taken back by who sent it, and by nobody else', async () => {
+      const { federation, hs1, hs2 } = await startTwo(dialect)
+      await using _ = federation
+      const [alice, bob] = await users(hs1, hs2)
+      const amy = await hs1.server.register('amy')
+      const kept = await alice.createRoom({ invite: [amy.userId] })
+      await amy.post(at(kept, 'join'))
+      await amy.post(at(kept, 'invite'), { user_id: bob.userId })
+      const taken = await alice.createRoom({ invite: [bob.userId] })
+      expect(Object.keys(await stripped(bob, 'invite')).toSorted()).toEqual([kept, taken].toSorted())
+      await alice.post(at(kept, 'kick'), { user_id: bob.userId })
+      await alice.post(at(taken, 'kick'), { user_id: bob.userId, reason: 'changed my mind' })
+      await syncUntil(bob, ({ invite }) => !invite?.[taken])
+      expect(Object.keys(await stripped(bob, 'invite'))).toEqual([kept])
+    })
+
+    test('what is said in a room is heard on every server in it, also by who comes through another one', async () => {
+      const federation = await Federation.make('hs1.test', 'hs2.test', 'hs3.test')
+      await using _ = federation
+      const [hs1, hs2, hs3] = await Promise.all(
+        (['hs1.test', 'hs2.test', 'hs3.test'] as const).map((name) => federation.start(name, { database: dialect })),
+      )
+      if (!hs1 || !hs2 || !hs3) throw new Error('three servers were started')
+      const [alice, bob] = await users(hs1, hs2)
+      const carol = await hs3.server.register('carol')
+      const roomId = await alice.createRoom({ preset: 'public_chat' })
+      await bob.post(joinPath(roomId, 'hs1.test'))
+      await carol.post(joinPath(roomId, 'hs2.test')) // hs2 tells hs1 of it
+      await syncUntil(alice, ({ join }) =>
+        join?.[roomId]?.timeline.events.some((event: Json) => event['state_key'] === carol.userId),
+      )
+      for (const [sender, ...others] of [
+        [alice, bob, carol],
+        [bob, carol, alice],
+        [carol, alice, bob],
+      ] as const) {
+        const eventId = await sender.send(roomId, `from ${sender.userId}`)
+        await Promise.all(others.map((other) => sees(other, roomId, eventId)))
+      }
+
+      // Who has left hears no more, and may come back.
+      await bob.post(at(roomId, 'leave'))
+      await syncUntil(carol, ({ join }) =>
+        join?.[roomId]?.timeline.events.some((event: Json) => event['content'].membership === 'leave'),
+      )
+      expect(await membersOf(carol, roomId)).toEqual([alice.userId, carol.userId])
+      const unheard = await alice.send(roomId, 'without bob')
+      await sees(carol, roomId, unheard)
+      await bob.post(joinPath(roomId))
+      const heard = await carol.send(roomId, 'with bob again')
+      await sees(bob, roomId, heard)
+      expect(await membersOf(bob, roomId)).toEqual([alice.userId, bob.userId, carol.userId])
     })
 
     test('who is banned, or of a server that is shut out, does not come in', async () => {

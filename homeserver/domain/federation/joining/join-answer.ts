@@ -1,20 +1,20 @@
 /** What a server is told of a room that it has joined. https://spec.matrix.org/v1.19/server-server-api/#put_matrixfederationv2send_joinroomideventid */
 import { encodeCanonical } from '../../../core/canonical-json.ts'
 import { type StateKey, stateKeyOf } from '../../../core/event.ts'
-import type { EventId, ServerName } from '../../../core/ids.ts'
+import { type EventId, serverNameOf, type ServerName } from '../../../core/ids.ts'
 import type { Database } from '../../../storage/database.ts'
 import { type StoredEvent } from '../../../storage/events.ts'
 import { StateGroups } from '../../../storage/state-groups.ts'
 import { listHeroes } from '../../../storage/sync.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
+import type { Members } from '../../rooms/members.ts'
 import { AuthChain, readEvents } from '../answers/auth-chain.ts'
-import type { RoomServers } from '../room-servers.ts'
 
 export interface JoinAnswersParts {
   readonly database: Database
   readonly serverName: ServerName
   readonly events: EventCache
-  readonly roomServers: RoomServers
+  readonly members: Members
 }
 
 const memberPrefix = stateKeyOf('m.room.member', '')
@@ -31,7 +31,7 @@ export class JoinAnswers {
 
   /** The state before the join and all that it rests on, piece by piece: large rooms are never in memory at once. */
   async *pieces(joinId: EventId, { omitMembers }: { readonly omitMembers: boolean }): AsyncGenerator<string> {
-    const { database, serverName, events, roomServers } = this.#parts
+    const { database, serverName, events } = this.#parts
     const join = await events.find(joinId)
     if (!join) throw new Error('a join that was taken is not stored')
     const all = await this.#stateBefore(join)
@@ -40,14 +40,19 @@ export class JoinAnswers {
     chain.follow(join)
     yield `{"event":${join.row.json},"members_omitted":${omitMembers},"origin":${encodeCanonical(serverName)}`
     if (omitMembers) {
-      const servers = await roomServers.serversIn(join.roomId)
-      yield `,"servers_in_room":${encodeCanonical([...servers])}`
+      yield `,"servers_in_room":${encodeCanonical(await this.#serversBefore(join))}`
     }
     yield ',"state":['
     yield* elements(readEvents(database, ids), (event) => chain.follow(event))
     yield '],"auth_chain":['
     yield* elements(chain.walk())
     yield ']}'
+  }
+
+  async #serversBefore({ roomId, row }: StoredEvent): Promise<ServerName[]> {
+    const joined = await this.#parts.members.joined(roomId)
+    const others = joined.keys().filter((userId) => userId !== row.sender)
+    return [...new Set(others.map((userId) => serverNameOf(userId)))]
   }
 
   async #stateBefore({ row }: StoredEvent): Promise<Map<StateKey, EventId>> {

@@ -28,7 +28,7 @@ export async function leaveAlone(
   const membership = await findMembership(database, roomId, userId)
   const [before] = membership ? await listEvents(database, [membership.event_id]) : []
   if (!before) throw notFound('You are not invited to this room')
-  const version = await versionOf(database, before)
+  const version = await versionOfUnknownRoom(database, before)
   const reference = version.eventIds === 'server' ? [[before.eventId, {}]] : [before.eventId]
   // Put together here, in the form of the version.
   const draft = {
@@ -48,8 +48,8 @@ export async function leaveAlone(
   return event.eventId
 }
 
-/** As the create event said that came along; else one whose events have this form, which is all that counts here. */
-async function versionOf(database: Database, event: StoredEvent): Promise<RoomVersion> {
+/** The version of a room by an invitation or a knock: as the create event said that came along, else by the form of the event. */
+export async function versionOfUnknownRoom(database: Database, event: StoredEvent): Promise<RoomVersion> {
   const told = (await listStrippedStates(database, [event.eventId])).get(event.eventId) ?? []
   const create = told.find(({ type }) => type === 'm.room.create')?.['content'] as
     { room_version?: unknown } | undefined

@@ -96,11 +96,12 @@ export class FederatedRooms implements RemoteRooms {
     return await this.#parts.outgoing.send(roomId, draft)
   }
 
-  /** Those that were named, those we know to be there, those that wrote what was told of the room, and its first one. */
+  /** Those that were named, those we know to be there, those that wrote what was told of the room; else its first one. */
   async #candidates({ roomId, userId, via }: RemoteChange): Promise<ServerName[]> {
     const { database, signer, roomServers } = this.#parts
     const [present, told] = await Promise.all([roomServers.serversIn(roomId), serversTold(database, roomId, userId)])
-    return candidatesFrom(signer.serverName, [...via, ...present, ...told, serverNameOf(roomId)])
+    const known = candidatesFrom(signer.serverName, [...via, ...present, ...told])
+    return known.length > 0 ? known : candidatesFrom(signer.serverName, [serverNameOf(roomId)])
   }
 
   async #sign(server: ServerName, membership: Passage, change: RemoteChange): Promise<SignedPassage> {

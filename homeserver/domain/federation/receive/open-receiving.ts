@@ -10,6 +10,7 @@ import type { Members } from '../../rooms/members.ts'
 import type { RoomWriter } from '../../rooms/writer.ts'
 import { Backfill } from '../backfill.ts'
 import type { FederationClient } from '../client.ts'
+import { Rescissions } from '../joining/rescissions.ts'
 import type { RoomServers } from '../room-servers.ts'
 import type { ServerAcls } from '../server-acl.ts'
 import type { EduReceiver } from './edu-receiver.ts'
@@ -54,6 +55,14 @@ export function openReceiving(
   }
   const roomInbox = new RoomInbox({ ...parts, verifier, rooms, missing })
   const received = metrics.counter('federation_pdus_received_total', 'Events that other servers sent', ['result'])
-  const transactionReceiver = new TransactionReceiver({ ...parts, verifier, rooms, inbox: roomInbox, received })
+  const rescissions = new Rescissions({ ...parts, verifier })
+  const transactionReceiver = new TransactionReceiver({
+    ...parts,
+    verifier,
+    rooms,
+    inbox: roomInbox,
+    rescissions,
+    received,
+  })
   return { transactionReceiver, roomInbox, runnable: [roomInbox] }
 }

@@ -14,6 +14,7 @@ import type { Counter } from '../../../platform/metrics.ts'
 import { NoSlotError, Slots } from '../../../platform/slots.ts'
 import type { Database } from '../../../storage/database.ts'
 import { addReceivedTransaction, findAnswer, stagePdus, type StagedPdu } from '../../../storage/staged-pdus.ts'
+import type { Rescissions } from '../joining/rescissions.ts'
 import type { EduReceiver } from './edu-receiver.ts'
 import type { RoomInbox } from './room-inbox.ts'
 import type { RoomsHere } from './rooms-here.ts'
@@ -38,6 +39,7 @@ export interface TransactionParts {
   readonly rooms: RoomsHere
   readonly inbox: RoomInbox
   readonly edus: EduReceiver
+  readonly rescissions: Rescissions
   /** By `result`: staged or refused. */
   readonly received: Counter<'result'>
 }
@@ -99,8 +101,11 @@ export class TransactionReceiver {
     const staged: StagedPdu[] = []
     for (const json of pdus) {
       const { version, roomId } = await this.#roomOf(json)
-      if (!version || roomId === undefined) continue // its id cannot be told, so neither can what is wrong with it
+      if (roomId === undefined) continue // its id cannot be told, so neither can what is wrong with it
       try {
+        const rescission = await this.#parts.rescissions.take(roomId, json)
+        if (rescission !== undefined) results[rescission] = {}
+        if (rescission !== undefined || !version) continue
         await this.#parts.rooms.open(origin, roomId)
         const event = await this.#parts.verifier.verify(version, roomId, json)
         results[event.eventId] = {}
@@ -108,7 +113,7 @@ export class TransactionReceiver {
         this.#parts.received.inc({ result: 'staged' })
       } catch (error) {
         if (!(error instanceof MatrixError)) throw error
-        const eventId = idIn(json, version)
+        const eventId = version && idIn(json, version)
         if (eventId !== undefined) results[eventId] = { error: error.message }
         this.#parts.received.inc({ result: 'refused' })
         log.info({ origin, roomId, eventId, reason: error.message }, 'PDU refused')

@@ -59,7 +59,17 @@ export async function setPublished(tx: Tx, roomId: RoomId, published: boolean, n
   }
 }
 
+/** The rooms that an application service lists of one of its networks. */
+export interface NetworkRooms {
+  readonly appserviceId: string
+  readonly networkId: string
+}
+
+/** Which of the lists of this server: its own unless told. */
+export type RoomList = NetworkRooms | 'all' | undefined
+
 export interface PublicRoomsQuery {
+  readonly list?: RoomList
   /** Looked for in name, topic and alias. */
   readonly term?: string | undefined
   /** Null stands for rooms without a type. */
@@ -72,6 +82,7 @@ export interface PublicRoomsQuery {
 
 /** Published rooms in the order of the list, the largest first; when going back, the other way round. */
 export async function listPublicRooms(conn: Conn, query: PublicRoomsQuery): Promise<RoomStats[]> {
+  const source = sourceOf(query.list)
   const conditions: string[] = []
   const bindings: (string | number)[] = []
   if (query.term !== undefined) {
@@ -97,15 +108,40 @@ export async function listPublicRooms(conn: Conn, query: PublicRoomsQuery): Prom
   const where = conditions.map((condition) => ` and (${condition})`).join('')
   const order = query.backwards ? 's.joined_members, s.room_id desc' : 's.joined_members desc, s.room_id'
   return await conn.rows(
-    `select s.* from published_rooms p join room_stats s on s.room_id = p.room_id
+    `select s.* from ${source.sql} p join room_stats s on s.room_id = p.room_id
       where s.joined_members > 0${where} order by ${order} limit ?`,
-    [...bindings, query.limit],
+    [...source.bindings, ...bindings, query.limit],
   )
 }
 
-export async function countPublicRooms(conn: Conn): Promise<number> {
-  const row = await conn.row<{ count: number }>('select count(*) as count from published_rooms')
+export async function countPublicRooms(conn: Conn, list?: RoomList): Promise<number> {
+  const { sql, bindings } = sourceOf(list)
+  const row = await conn.row<{ count: number }>(`select count(*) as count from ${sql} p`, bindings)
   return row?.count ?? 0
+}
+
+function sourceOf(list: RoomList): { sql: string; bindings: readonly string[] } {
+  if (list === undefined) return { sql: 'published_rooms', bindings: [] }
+  const listed = 'select room_id from appservice_rooms'
+  if (list === 'all') return { sql: `(select room_id from published_rooms union ${listed})`, bindings: [] }
+  const { appserviceId, networkId } = list
+  return { sql: `(${listed} where appservice_id = ? and network_id = ?)`, bindings: [appserviceId, networkId] }
+}
+
+/** Puts a room into the list of a network, or takes it out. */
+export async function setListed(
+  tx: Tx,
+  { appserviceId, networkId }: NetworkRooms,
+  roomId: RoomId,
+  isListed: boolean,
+): Promise<void> {
+  const key = [appserviceId, networkId, roomId]
+  await tx.run(
+    isListed
+      ? 'insert into appservice_rooms (appservice_id, network_id, room_id) values (?, ?, ?) on conflict do nothing'
+      : 'delete from appservice_rooms where appservice_id = ? and network_id = ? and room_id = ?',
+    key,
+  )
 }
 
 /** Of those rooms that we know. */

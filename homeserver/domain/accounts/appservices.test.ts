@@ -19,13 +19,15 @@ namespaces:
   rooms: []
 `
 
-test('registrations that are no registrations, or that contradict each other, are named', () => {
+test('T85: registrations that are no registrations, that contradict each other or have one token for both ways, are named', () => {
   const load = (...texts: string[]) => {
     const files = texts.map((text, index) => ({ path: `${index}.yaml`, text }))
     return () => new Appservices({ files, serverName: 'hs.test' })
   }
   expect(load('id: irc')).toThrow(/^0\.yaml is not a registration/)
   expect(load(registration('irc', 'a').replace('@_irc_.*', '('))).toThrow(/^0\.yaml/)
+  expect(load(registration('irc', 'from server'))).toThrow(/^0\.yaml.*must differ/)
+  expect(load(registration('irc', 'a').replace('url: null', 'url: irc.example'))).toThrow(/^0\.yaml/)
   expect(load(registration('irc', 'a'), registration('irc', 'b'))).toThrow(/same id/)
   expect(load(registration('irc', 'a'), registration('xmpp', 'a'))).toThrow(/same as_token/)
 })

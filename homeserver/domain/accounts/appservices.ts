@@ -166,6 +166,7 @@ function loadAll(files: readonly RegistrationFile[], serverName: ServerName): Lo
 function load({ path, text }: RegistrationFile, serverName: ServerName): { appservice: Appservice; token: string } {
   try {
     const parsed = registration.parse(parse(text))
+    if (parsed.as_token === parsed.hs_token) throw new Error('as_token and hs_token must differ')
     const { users, aliases, rooms } = parsed.namespaces
     const appservice: Appservice = {
       id: parsed.id,

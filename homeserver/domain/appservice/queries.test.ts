@@ -152,6 +152,31 @@ forEachDatabase(({ dialect: database }) => {
     }
   })
 
+  test('a service lists rooms of its networks, and clients look through one of them or all', async () => {
+    await using service = await TestAppservice.start('irc', { url: null })
+    await using server = await start(service)
+    const irc = service.client(server)
+    const alice = await server.register('alice')
+    const bridged = await irc.createRoom({ name: 'Bridged' })
+    const published = await alice.createRoom({ name: 'Published', visibility: 'public', preset: 'public_chat' })
+    const path = `/directory/list/appservice/libera/${encoded(bridged)}`
+    expect(await alice.refusal('PUT', path, { visibility: 'public' })).toEqual({ status: 403, errcode: 'M_FORBIDDEN' })
+    await irc.put(path, { visibility: 'public' })
+    const listed = async (body: object): Promise<unknown[]> => {
+      const { chunk, total_room_count_estimate: total } = await alice.post('/publicRooms', body)
+      expect(total).toBe(chunk.length)
+      return (chunk as { room_id: string }[]).map(({ room_id: id }) => id).toSorted()
+    }
+    expect(await listed({})).toEqual([published])
+    expect(await listed({ third_party_instance_id: 'irc|libera' })).toEqual([bridged])
+    expect(await listed({ third_party_instance_id: 'irc|other' })).toEqual([])
+    expect(await listed({ include_all_networks: true })).toEqual([bridged, published].toSorted())
+    const both = { third_party_instance_id: 'irc|libera', include_all_networks: true }
+    expect(await alice.refusal('POST', '/publicRooms', both)).toEqual({ status: 400, errcode: 'M_INVALID_PARAM' })
+    await irc.put(path, { visibility: 'private' })
+    expect(await listed({ include_all_networks: true })).toEqual([published])
+  })
+
   test('a time that is none is refused', async () => {
     await using service = await TestAppservice.start()
     await using server = await start(service)

@@ -10,7 +10,9 @@ import {
   isPublished,
   listAliases,
   moveRoomNames,
+  type NetworkRooms,
   removeAlias,
+  setListed,
   setPublished,
 } from '../../storage/directory.ts'
 import { findRoom, findStateEvent } from '../../storage/rooms.ts'
@@ -119,6 +121,13 @@ export class Directory implements RoomDirectory {
       throw forbidden('Your power level is too low to change the visibility of the room')
     }
     await database.transaction('publish room', (tx) => setPublished(tx, roomId, visibility === 'public', clock.now()))
+  }
+
+  /** Lists a room in the directory of an application service's network. Throws `M_NOT_FOUND` if there is no such room. */
+  async list(network: NetworkRooms, roomId: RoomId, visibility: 'public' | 'private'): Promise<void> {
+    const { database } = this.#parts
+    if (!(await findRoom(database, roomId))) throw notFound('There is no such room here')
+    await database.transaction('list room of network', (tx) => setListed(tx, network, roomId, visibility === 'public'))
   }
 
   async visibilityOf(roomId: RoomId): Promise<'public' | 'private'> {

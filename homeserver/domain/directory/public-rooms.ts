@@ -2,7 +2,7 @@
 import { invalidParam, notFound } from '../../core/errors.ts'
 import { isRoomId, type RoomId, type ServerName } from '../../core/ids.ts'
 import type { Database } from '../../storage/database.ts'
-import { countPublicRooms, listPublicRooms } from '../../storage/directory.ts'
+import { countPublicRooms, listPublicRooms, type RoomList } from '../../storage/directory.ts'
 import type { RoomStats } from '../../storage/rooms.ts'
 import type { DirectoryHooks } from './hooks.ts'
 
@@ -12,6 +12,7 @@ export interface PublicRoomsRequest {
   readonly since?: string | undefined
   readonly term?: string | undefined
   readonly types?: readonly (string | null)[] | undefined
+  readonly list?: RoomList
 }
 
 /** A place in the list, and the way to go from it. */
@@ -37,12 +38,12 @@ export class PublicRooms {
     return await remote.publicRooms(server, request)
   }
 
-  async list({ limit, since, term, types }: PublicRoomsRequest): Promise<object> {
+  async list({ limit, since, term, types, list }: PublicRoomsRequest): Promise<object> {
     const place = since === undefined ? undefined : parsePlace(since)
     const backwards = place?.backwards === true
     const [found, total] = await Promise.all([
-      listPublicRooms(this.#database, { term, types, from: place, backwards, limit: limit + 1 }),
-      countPublicRooms(this.#database),
+      listPublicRooms(this.#database, { list, term, types, from: place, backwards, limit: limit + 1 }),
+      countPublicRooms(this.#database, list),
     ])
     const more = found.length > limit
     const page = backwards ? found.slice(0, limit).toReversed() : found.slice(0, limit)

@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { FakeClock } from '../../platform/fake-clock.ts'
 import { forEachDatabase } from '../../../test/support/databases.ts'
+import { Mailbox } from '../../../test/support/mailbox.ts'
 import { elementX, OAuthApp } from '../../../test/support/oauth-app.ts'
 import { startServer, type TestServer } from '../../../test/support/server.ts'
 import { Visitor } from '../../../test/support/visitor.ts'
@@ -45,6 +46,35 @@ forEachDatabase(({ dialect: database }) => {
     expect(browser.shown.address).toBe('/account')
     expect(await fill({ ...accepted, username: 'bob' })).toEqual([401, expect.any(String)])
     await server.client().login('alice', password)
+  })
+
+  test('where e-mail is required an account needs the link of a letter, and an address makes one account', async () => {
+    await using mailbox = await Mailbox.start()
+    const config = 'registration: { mode: open, i_accept_abuse_risk: true, email: required }'
+    await using server = await startServer({ database, config: [mailbox.config, config] })
+    const browser = new Visitor(server)
+    await browser.open('/register?continue=%2Flink')
+    expect((await browser.submit({ email: 'no address' })).status).toBe(400)
+    await browser.submit({ email: 'Alice@Example.org' })
+    expect(browser.shown.text).toContain('A letter is on its way to alice@example.org')
+    const waiting = browser.shown.address
+    expect((await browser.open(waiting)).text).not.toContain('New password')
+
+    const { link } = await mailbox.letter(0)
+    const elsewhere = new Visitor(server)
+    await elsewhere.open(link ?? '')
+    await elsewhere.submit()
+    expect((await elsewhere.open(elsewhere.shown.address)).text).toContain('New password')
+    await browser.open(waiting)
+    await browser.submit({ username: 'alice', password, repeated: password })
+    expect(browser.shown.address).toMatch('/link')
+    const alice = await server.client().login('alice', password)
+    expect((await alice.get('/account/3pid'))['threepids']).toMatchObject([{ address: 'alice@example.org' }])
+
+    expect((await elsewhere.submit({ username: 'bob', password, repeated: password })).text).toContain('letter')
+    await elsewhere.open('/register')
+    await elsewhere.submit({ email: 'alice@example.org' })
+    expect((await mailbox.letter(1)).link).toBeUndefined()
   })
 
   test('the account page shows sessions, ends them, and opens where a client wants it', async () => {

@@ -8,19 +8,26 @@ import { type Html, html } from './html.ts'
 import { type Messages, refusalText } from './messages/messages.ts'
 import { continueOf, cookieHeader, page, seeOther, type Submission, type Visit, withContinue } from './page.ts'
 import { checkbox, errorNote, field } from './parts.ts'
+import { provenEmail, showEmailStep, submitEmailStep } from './register-email.ts'
 
 const MIN_PASSWORD = 8
 
 const register = page({
   path: '/register',
   limit: 'register',
-  show: (visit, services) => showRegister(visit, services),
+  show: async (visit, services) => {
+    const needsEmail = wantsEmail(services.config) && !(await provenEmail(visit, services))
+    return needsEmail ? showEmailStep(visit, services) : showRegister(visit, services)
+  },
   submit: async (visit, services) => {
     if (services.config.registration.mode === 'closed') return showRegister(visit, services)
+    const email = wantsEmail(services.config) ? await provenEmail(visit, services) : undefined
+    if (wantsEmail(services.config) && !email) return await submitEmailStep(visit, services)
     const problem = problemOf(visit, services.config)
     if (problem !== undefined) return showRegister(visit, services, { error: problem, status: 400 })
     try {
       const userId = await makeAccount(visit, services)
+      if (email) await services.threePids.add(userId, email, 'register')
       const { cookie } = await services.signIn.begin(userId, visit.cookie)
       return seeOther(continueOf(visit.query), cookieHeader(cookie, services))
     } catch (error) {
@@ -29,6 +36,10 @@ const register = page({
     }
   },
 })
+
+function wantsEmail({ registration: { mode, email } }: Config): boolean {
+  return mode !== 'closed' && email === 'required'
+}
 
 /** What a person can put right without a look at the database. */
 function problemOf(visit: Submission, { registration: { mode, terms } }: Config): string | undefined {

@@ -80,6 +80,11 @@ export class Validations {
     return await this.#turns.run(`${asked.medium} ${asked.address}`, () => this.#request(asked))
   }
 
+  /** The id of the proof that was asked for so; undefined if none was, or it has expired. */
+  async requested(asked: Omit<ValidationRequest, 'sendAttempt' | 'nextLink'>): Promise<string | undefined> {
+    return (await findValidationRequest(this.#parts.database, asked, this.#parts.clock.now()))?.sid
+  }
+
   /** The proof whose link was opened, done with. Undefined if there is none. */
   async byLink(token: string): Promise<Validation | undefined> {
     const { database, clock } = this.#parts

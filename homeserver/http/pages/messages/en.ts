@@ -30,6 +30,11 @@ export const en = {
   accept: 'I accept:',
   termsMissing: 'The documents have to be accepted.',
   registrationClosed: 'The administrator of this server makes the accounts. Ask there for one.',
+  email: 'E-mail address',
+  emailHint: 'For a forgotten password.',
+  badEmail: 'This is no e-mail address.',
+  letterSent: (address: string) =>
+    `A letter is on its way to ${address}. Open the link in it; then go on there or here.`,
   haveAccount: 'You have an account?',
   userInUse: 'This user name is taken.',
   badUsername: 'A user name has only small letters, digits and the characters . _ = - / and is not too long.',

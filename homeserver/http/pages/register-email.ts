@@ -1,0 +1,67 @@
+/**
+ * The step before the form of a new account where `registration.email` is `required`: a letter, whose link leads back.
+ * What belongs together is in the address of the page, so the link may be opened on another device as well.
+ */
+import { randomBytes } from 'node:crypto'
+import { MatrixError } from '../../core/errors.ts'
+import { emailAddress } from '../../domain/accounts/threepids/addresses.ts'
+import type { Credentials } from '../../domain/accounts/threepids/validations.ts'
+import type { Reply } from '../endpoint.ts'
+import type { Services } from '../services.ts'
+import { html } from './html.ts'
+import { refusalText } from './messages/messages.ts'
+import { seeOther, type Submission, type Visit } from './page.ts'
+import { errorNote, field } from './parts.ts'
+
+const purpose = 'register'
+
+/** The proof of the address that the page is for; undefined until the link of the letter was opened. */
+export async function provenEmail({ query }: Visit, { validations }: Services): Promise<Credentials | undefined> {
+  const [email, clientSecret] = [query.get('email'), query.get('secret')]
+  if (email === null || clientSecret === null) return undefined
+  const sid = await validations.requested({ ...emailAddress(email), purpose, clientSecret })
+  const credentials = sid === undefined ? undefined : { sid, clientSecret }
+  return credentials && (await validations.find(credentials, purpose)) ? credentials : undefined
+}
+
+export function showEmailStep(visit: Visit, { config }: Services, error?: string): Reply {
+  const { messages, query, token, here } = visit
+  const title = messages.createOn(config.server_name)
+  const email = query.get('email')
+  if (email !== null && error === undefined) {
+    return visit.page({
+      title,
+      content: html`<p role="status">${messages.letterSent(email)}</p>
+        <p class="actions"><a class="button plain" href="${here}">${messages.proceed}</a></p>`,
+    })
+  }
+  const value = email ?? undefined
+  return visit.page({
+    title,
+    status: error === undefined ? 200 : 400,
+    content: html`${errorNote(error)}
+      <form method="post">
+        ${token}
+        ${field({ name: 'email', label: messages.email, hint: messages.emailHint, autocomplete: 'email', value, isPlain: true })}
+        <p class="actions"><button>${messages.proceed}</button></p>
+      </form>`,
+  })
+}
+
+/** Sends the letter. Who has an account is told so there, and not here (T62). */
+export async function submitEmailStep(visit: Submission, services: Services): Promise<Reply> {
+  const clientSecret = randomBytes(24).toString('base64url')
+  try {
+    const address = emailAddress(visit.form.get('email')?.trim() ?? '')
+    const query = new URLSearchParams(visit.query)
+    query.set('email', address.address)
+    query.set('secret', clientSecret)
+    const back = `/register?${query.toString()}`
+    const nextLink = services.config.public_url + back
+    await services.validations.request({ ...address, purpose, clientSecret, sendAttempt: 1, nextLink })
+    return seeOther(back)
+  } catch (error) {
+    const isBad = error instanceof MatrixError && error.errcode === 'M_INVALID_PARAM'
+    return showEmailStep(visit, services, isBad ? visit.messages.badEmail : refusalText(visit.messages, error))
+  }
+}

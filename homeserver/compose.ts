@@ -31,6 +31,7 @@ import type { RoomHooks } from './domain/rooms/hooks.ts'
 import { Members } from './domain/rooms/members.ts'
 import { openHistory } from './domain/rooms/open-history.ts'
 import { openRooms } from './domain/rooms/open-rooms.ts'
+import { ThreadSubscriptions } from './domain/rooms/thread-subscriptions.ts'
 import { Transactions } from './domain/rooms/transactions.ts'
 import { Visibility } from './domain/rooms/visibility.ts'
 import { LocalRoomWriter } from './domain/rooms/writer.ts'
@@ -124,6 +125,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ignored: accountData.ignoredUsers,
     roomHooks,
   })
+  const threadSubscriptions = new ThreadSubscriptions({ ...foundation, events, visibility })
   const sync = openSync({
     ...foundation,
     ...devices,
@@ -134,6 +136,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     visibility,
     ignored: accountData.ignoredUsers,
     clientEvents: history.clientEvents,
+    threadSubscriptions,
   })
   const oldSync = new OldSync({ ...foundation, ...sync, history: history.history })
   hooks.devices.push(sync.slidingSync.connections)
@@ -236,6 +239,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...ephemeral,
       ...push,
       ...directory,
+      threadSubscriptions,
       ...sync,
       oldSync,
       ...search,

@@ -23,6 +23,7 @@ import type { EventCache } from '../domain/rooms/event-cache.ts'
 import type { Members } from '../domain/rooms/members.ts'
 import type { HistoryServices } from '../domain/rooms/open-history.ts'
 import type { RoomServices } from '../domain/rooms/open-rooms.ts'
+import type { ThreadSubscriptions } from '../domain/rooms/thread-subscriptions.ts'
 import type { Transactions } from '../domain/rooms/transactions.ts'
 import type { Visibility } from '../domain/rooms/visibility.ts'
 import type { RoomWriter } from '../domain/rooms/writer.ts'
@@ -58,6 +59,7 @@ export interface Services
   readonly openIdTokens: OpenIdTokens
   readonly events: EventCache
   readonly members: Members
+  readonly threadSubscriptions: ThreadSubscriptions
   readonly transactions: Transactions
   readonly visibility: Visibility
   readonly writer: RoomWriter

@@ -50,6 +50,7 @@ export function syncing(heart: Heart, bus: Bus = heart.bus): Syncing {
       of: () => Promise.resolve({ main: { notifications: 0, highlights: 0 }, threads: new Map() }),
     },
     pushRules: { rulesOf: () => Promise.resolve({ ruleset: {} }) },
+    threadSubscriptions: { list: () => Promise.resolve([]) },
   })
   return {
     services,

@@ -49,6 +49,9 @@ export function compileCondition(condition: PushCondition): Condition | undefine
       return typeof is === 'string' ? roomMemberCount(is) : undefined
     case 'sender_notification_permission':
       return typeof key === 'string' ? senderMayNotify(key) : undefined
+    case 'thread_subscription':
+    case 'io.element.msc4306.thread_subscription':
+      return typeof condition['subscribed'] === 'boolean' ? threadSubscription(condition['subscribed']) : undefined
     default:
       return undefined
   }
@@ -141,6 +144,17 @@ function senderMayNotify(key: string): Condition {
     const level = Object.hasOwn(notificationLevels, key) ? notificationLevels[key] : undefined
     return senderPowerLevel >= (typeof level === 'number' ? level : defaultLevel)
   })
+}
+
+const relTypeKey = 'content.m\\.relates_to.rel_type'
+const relType: Property = { key: relTypeKey, path: parsePropertyPath(relTypeKey) }
+
+/** https://github.com/matrix-org/matrix-spec-proposals/pull/4306 */
+function threadSubscription(wanted: boolean): Condition {
+  return personal(
+    (event) => event.value(relType) === 'm.thread',
+    (_, { followsThread }) => followsThread === wanted,
+  )
 }
 
 /** For the rules that search the body, which are passed over when the event names whom it mentions. */

@@ -10,6 +10,11 @@ const ring: Action = { set_tweak: 'sound', value: 'ring' }
 const match = (key: string, pattern: string): PushCondition => ({ kind: 'event_match', key, pattern })
 const is = (key: string, value: string | boolean): PushCondition => ({ kind: 'event_property_is', key, value })
 const contains = (key: string, value: string): PushCondition => ({ kind: 'event_property_contains', key, value })
+/** https://github.com/matrix-org/matrix-spec-proposals/pull/4306 */
+const followsThread = (subscribed: boolean): PushCondition => ({
+  kind: 'io.element.msc4306.thread_subscription',
+  subscribed,
+})
 const twoMembers: PushCondition = { kind: 'room_member_count', is: '2' }
 const mayNotifyRoom: PushCondition = { kind: 'sender_notification_permission', key: 'room' }
 
@@ -86,6 +91,12 @@ function overrideRules(userId: UserId): PushRule[] {
   ]
 }
 
+/** Threads the user follows are heard whatever the settings of their room, others only where they mention him. */
+const postcontentRules: readonly PushRule[] = [
+  rule('.io.element.msc4306.rule.unsubscribed_thread', [followsThread(false)], []),
+  rule('.io.element.msc4306.rule.subscribed_thread', [followsThread(true)], ['notify', defaultSound]),
+]
+
 const underrideRules: readonly PushRule[] = [
   rule('.m.rule.call', [match('type', 'm.call.invite')], ['notify', ring]),
   // Calls of today announce themselves by this; in a room of two without encryption it meets no other rule.
@@ -111,5 +122,12 @@ export function defaultRuleset(userId: UserId): Ruleset {
     pattern: localpartOf(userId),
     actions: ['notify', defaultSound, highlight],
   }
-  return { override: overrideRules(userId), content: [userName], room: [], sender: [], underride: underrideRules }
+  return {
+    override: overrideRules(userId),
+    content: [userName],
+    postcontent: postcontentRules,
+    room: [],
+    sender: [],
+    underride: underrideRules,
+  }
 }

@@ -33,6 +33,7 @@ export interface CompiledRules {
   readonly master: readonly CompiledRule[]
   readonly override: readonly CompiledRule[]
   readonly content: readonly CompiledRule[]
+  readonly postcontent: readonly CompiledRule[]
   readonly underride: readonly CompiledRule[]
 }
 
@@ -56,6 +57,7 @@ export function compileDefaults(rules: Ruleset): CompiledRules {
     master: override.filter(isMaster),
     override: override.filter((rule) => !isMaster(rule)),
     content: compileKind('content', rules.content),
+    postcontent: compileKind('postcontent', rules.postcontent),
     underride: compileKind('underride', rules.underride),
   }
 }
@@ -110,6 +112,7 @@ export function narrowRules(rules: CompiledRules, event: PushEvent): CompiledRul
     master: rules.master,
     override: narrow(rules.override),
     content: narrow(rules.content),
+    postcontent: narrow(rules.postcontent),
     underride: narrow(rules.underride),
   }
 }
@@ -127,6 +130,7 @@ export function evaluate(
     firstMet(rules.override, event, user, own) ??
     firstMet(own.content, event, user, own) ??
     firstMet(rules.content, event, user, own) ??
+    firstMet(rules.postcontent, event, user, own) ??
     own.rooms.get(event.roomId) ??
     own.senders.get(event.sender) ??
     firstMet(own.underride, event, user, own) ??

@@ -17,6 +17,8 @@ export interface PushUser {
   readonly userId: UserId
   /** In the room. */
   readonly displayName: string | undefined
+  /** Whether he is subscribed to the thread that the event is in; undefined where that does not matter. */
+  readonly followsThread?: boolean | undefined
 }
 
 /** A property that rules look at. */

@@ -1,8 +1,8 @@
 /** Push rules as clients see them. https://spec.matrix.org/v1.19/client-server-api/#push-rules */
 import type { Json, JsonObject } from '../event.ts'
 
-/** In the order in which they are asked. */
-export const ruleKinds = ['override', 'content', 'room', 'sender', 'underride'] as const
+/** In the order in which they are asked. Of `postcontent` there are default rules alone (MSC4306). */
+export const ruleKinds = ['override', 'content', 'postcontent', 'room', 'sender', 'underride'] as const
 export type RuleKind = (typeof ruleKinds)[number]
 
 export type Action = string | JsonObject
@@ -17,7 +17,7 @@ export interface PushRule {
   readonly default: boolean
   readonly enabled: boolean
   readonly actions: readonly Action[]
-  /** Of `override` and `underride` rules. */
+  /** Of `override`, `postcontent` and `underride` rules. */
   readonly conditions?: readonly PushCondition[]
   /** Of `content` rules. */
   readonly pattern?: string
@@ -47,6 +47,7 @@ export function mergeRules(defaults: Ruleset, own: OwnRules): Ruleset {
   return {
     override: merge('override'),
     content: merge('content'),
+    postcontent: merge('postcontent'),
     room: merge('room'),
     sender: merge('sender'),
     underride: merge('underride'),

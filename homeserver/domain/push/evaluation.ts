@@ -7,9 +7,11 @@ import type { BuiltEvent } from '../rooms/build.ts'
 import type { PushEvaluation } from '../rooms/commit.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
 import type { Members } from '../rooms/members.ts'
+import { threadRootOf } from '../rooms/relation.ts'
 import { encodeNotified, notifiesNobody } from './push-column.ts'
 import type { PushRules } from './push-rules.ts'
 import { roomFacts } from './room-facts.ts'
+import type { ThreadFollowers } from './thread-followers.ts'
 
 /** Asks whom users do not want to hear of. Fulfilled by account data. */
 export interface IgnoredUsers {
@@ -21,6 +23,7 @@ export interface EvaluationParts {
   readonly members: Members
   readonly events: EventCache
   readonly ignored: IgnoredUsers
+  readonly followers: ThreadFollowers
 }
 
 export class Evaluation implements PushEvaluation {
@@ -59,10 +62,13 @@ export class Evaluation implements PushEvaluation {
     const rules = narrowRules(defaultRules, pushEvent)
     const userIds = users.map(({ userId }) => userId)
     const own = await ownRules.compiled(conn, userIds)
+    const root = threadRootOf(pdu.content)
+    const follows = root && (await this.#parts.followers.of(conn, root, userIds))
     const notified: UserId[] = []
     const highlighted: UserId[] = []
     for (const user of users) {
-      const outcome = evaluate(rules, pushEvent, user, own.get(user.userId))
+      const asked = follows ? { ...user, followsThread: follows(user.userId) } : user
+      const outcome = evaluate(rules, pushEvent, asked, own.get(user.userId))
       if (!outcome?.notify) continue
       notified.push(user.userId)
       if (outcome.highlight) highlighted.push(user.userId)

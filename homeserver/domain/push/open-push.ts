@@ -18,6 +18,7 @@ import { Notifications } from './notifications.ts'
 import { Outcomes } from './outcomes.ts'
 import { PushRules } from './push-rules.ts'
 import { Pushers } from './pushers.ts'
+import { ThreadFollowers } from './thread-followers.ts'
 import { UnreadCounts } from './unread-counts.ts'
 
 export interface PushServices {
@@ -50,7 +51,8 @@ export function openPush({
   hooks.devices.push(pushers)
   hooks.departures.push(pushers)
   const unreadCounts = new UnreadCounts(parts)
-  const outcomes = new Outcomes({ ...parts, rules: pushRules })
+  const followers = new ThreadFollowers(parts)
+  const outcomes = new Outcomes({ ...parts, rules: pushRules, followers })
   const delivery = new PushDelivery({
     ...parts,
     pushers,
@@ -64,7 +66,7 @@ export function openPush({
     pushers,
     unreadCounts,
     notifications: new Notifications({ ...parts, outcomes }),
-    evaluation: new Evaluation({ ...parts, rules: pushRules }),
+    evaluation: new Evaluation({ ...parts, rules: pushRules, followers }),
     runnable: [delivery],
   }
 }

@@ -9,14 +9,17 @@ import type { StoredEvent } from '../../storage/events.ts'
 import { findRoom } from '../../storage/rooms.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
 import type { Members } from '../rooms/members.ts'
+import { threadRootOf } from '../rooms/relation.ts'
 import type { PushRules } from './push-rules.ts'
 import { citedIds, roomFacts } from './room-facts.ts'
+import type { ThreadFollowers } from './thread-followers.ts'
 
 export interface OutcomesParts {
   readonly database: Database
   readonly events: EventCache
   readonly members: Members
   readonly rules: PushRules
+  readonly followers: ThreadFollowers
 }
 
 interface Prepared {
@@ -35,14 +38,17 @@ export class Outcomes {
 
   /** By the rules the user has now; undefined if none of them is met. */
   async of(event: StoredEvent, userId: UserId): Promise<Outcome | undefined> {
-    const { database, members, rules } = this.#parts
-    const [prepared, own, joined] = await Promise.all([
+    const { database, members, rules, followers } = this.#parts
+    const root = threadRootOf(event.pdu.content)
+    const [prepared, own, joined, follows] = await Promise.all([
       this.#prepare(event),
       rules.compiled(database, [userId]),
       members.joined(event.roomId),
+      root && followers.of(database, root, [userId]),
     ])
     const displayName = joined.get(userId)?.display_name ?? undefined
-    return prepared && evaluate(prepared.rules, prepared.event, { userId, displayName }, own.get(userId))
+    const user = { userId, displayName, followsThread: follows?.(userId) }
+    return prepared && evaluate(prepared.rules, prepared.event, user, own.get(userId))
   }
 
   #prepare(event: StoredEvent): Promise<Prepared | undefined> {

@@ -10,6 +10,7 @@ import { Receipts } from '../ephemeral/receipts.ts'
 import { Badges } from './badges.ts'
 import { Evaluation } from './evaluation.ts'
 import { PushRules } from './push-rules.ts'
+import { ThreadFollowers } from './thread-followers.ts'
 import { type RoomCounts, UnreadCounts } from './unread-counts.ts'
 
 const users = ['@ann:hs.test', '@ben:hs.test', '@cat:hs.test', '@dan:far.test'] as const
@@ -105,7 +106,12 @@ function plain({ main, threads }: RoomCounts): ReturnType<Ledger['counts']> {
 type HeartParts = Parameters<NonNullable<NonNullable<Parameters<typeof Heart.open>[1]>['push']>>[0]
 
 const push = (parts: HeartParts): Evaluation =>
-  new Evaluation({ ...parts, rules: new PushRules(parts), ignored: new IgnoredUsers(parts) })
+  new Evaluation({
+    ...parts,
+    rules: new PushRules(parts),
+    ignored: new IgnoredUsers(parts),
+    followers: new ThreadFollowers(parts),
+  })
 
 /** The number at the icon, counted without a memory. */
 async function badgeOf(heart: Heart, userId: UserId): Promise<number> {

@@ -12,6 +12,12 @@ export interface Relation {
 /** Characters of a way to relate; indexes take no key without end. */
 const MAX_TYPE = 255
 
+/** The root of the thread that an event with this content is in. */
+export function threadRootOf(content: JsonObject): EventId | undefined {
+  const relation = relationOf(content)
+  return relation?.relType === 'm.thread' ? relation.targetId : undefined
+}
+
 /** What an event relates to, if it does. https://spec.matrix.org/v1.19/client-server-api/#forming-relationships-between-events */
 export function relationOf(content: JsonObject): Relation | undefined {
   const relation = content['m.relates_to']

@@ -16,6 +16,7 @@ import type { Typing } from '../ephemeral/typing.ts'
 import type { ClientEvents } from '../rooms/client-event.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
 import type { Members } from '../rooms/members.ts'
+import type { ThreadSubscriptions } from '../rooms/thread-subscriptions.ts'
 import type { IgnoredUsers, Visibility } from '../rooms/visibility.ts'
 import { LazyMembers } from './lazy-members.ts'
 import { findMet } from './met.ts'
@@ -54,6 +55,7 @@ export interface SyncParts extends DevicesParts {
   readonly presence: Pick<Presence, 'beginSync' | 'listSince' | 'listPresent' | 'contentOf'>
   readonly unreadCounts: UnreadCounts
   readonly pushRules: PushRuleReader
+  readonly threadSubscriptions: Pick<ThreadSubscriptions, 'list'>
 }
 
 export interface SyncRequest extends Omit<Span, 'upto'> {

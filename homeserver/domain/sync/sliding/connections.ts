@@ -129,6 +129,11 @@ function stored({ epoch, known, given }: Connection): StoredConnection {
   return { epoch, knownSeq: known.seq, known: encodeTold(known), givenSeq: given.seq, given: encodeTold(given) }
 }
 
+/** The place in the streams that a `pos` carries; undefined if it is none. */
+export function positionsIn(pos: string): Positions | undefined {
+  return parseSyncToken(posForm.exec(pos)?.[3] ?? '')
+}
+
 /** NUL stands in no id of a user or session. */
 function nameOf({ userId, sessionId, connId }: ConnectionKey): string {
   return `${userId}\0${sessionId}\0${connId}`

@@ -17,6 +17,7 @@ import { AccountDataExtension } from './extensions/account-data.ts'
 import { E2eeExtension } from './extensions/e2ee.ts'
 import { byRoom, type Extension } from './extensions/extension.ts'
 import { ReceiptsExtension } from './extensions/receipts.ts'
+import { ThreadSubscriptionsExtension } from './extensions/thread-subscriptions.ts'
 import { ToDeviceExtension } from './extensions/to-device.ts'
 import { TypingExtension } from './extensions/typing.ts'
 import type { SlidingRequest } from './request.ts'
@@ -67,6 +68,7 @@ export class SlidingSync {
       new AccountDataExtension(parts),
       new ReceiptsExtension(parts),
       new TypingExtension(parts),
+      new ThreadSubscriptionsExtension(parts),
     ]
   }
 

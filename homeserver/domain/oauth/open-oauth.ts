@@ -5,6 +5,7 @@ import type { Service } from '../../platform/lifecycle.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Login } from '../accounts/login.ts'
 import type { Sessions } from '../accounts/sessions.ts'
+import type { ThreePids } from '../accounts/threepids/threepids.ts'
 import { Authorization } from './authorization.ts'
 import { BrowserSessions } from './browser-sessions.ts'
 import { Clients } from './clients.ts'
@@ -33,11 +34,12 @@ interface OAuthParts {
   readonly database: Database
   readonly login: Login
   readonly sessions: Sessions
+  readonly threePids: ThreePids
   readonly secondFactors?: readonly SecondFactor[]
 }
 
 export function openOAuth(parts: OAuthParts): OAuthServices & { readonly runnable: readonly Service[] } {
-  const { config, clock, database, login, sessions, secondFactors = [] } = parts
+  const { config, clock, database, login, sessions, threePids, secondFactors = [] } = parts
   const clients = new Clients({ database, clock })
   const granting = new Granting({ database, sessions })
   const authorization = new Authorization({ database, clock, clients, sessions, granting })
@@ -53,7 +55,7 @@ export function openOAuth(parts: OAuthParts): OAuthServices & { readonly runnabl
     crossSigningResets: new CrossSigningResets({ database, clock, url }),
     deviceGrants,
     rendezvous: new RendezvousPoints({ clock }),
-    signIn: new SignIn({ browserSessions, methods: [new PasswordMethod({ login })], secondFactors }),
+    signIn: new SignIn({ browserSessions, methods: [new PasswordMethod({ login, threePids })], secondFactors }),
     oauthTokens: new Tokens({ database, sessions }),
     runnable: [new OAuthHousekeeping({ clock, parts: sweepable })],
   }

@@ -1,6 +1,8 @@
 /** How people show who they are on the server's own pages: one way first, and perhaps a second factor after it. */
 import type { UserId } from '../../core/ids.ts'
 import type { Login } from '../accounts/login.ts'
+import { emailAddress } from '../accounts/threepids/addresses.ts'
+import type { ThreePids } from '../accounts/threepids/threepids.ts'
 import type { BrowserSessions } from './browser-sessions.ts'
 
 /** What a form has, by the names of its fields. */
@@ -38,13 +40,23 @@ export class PasswordMethod implements LoginMethod {
     { name: 'password', type: 'password', autocomplete: 'current-password' },
   ] as const
   readonly #login: Login
+  readonly #threePids: ThreePids
 
-  constructor({ login }: { login: Login }) {
+  constructor({ login, threePids }: { login: Login; threePids: ThreePids }) {
     this.#login = login
+    this.#threePids = threePids
   }
 
   async prove(fields: FormFields, ip: string): Promise<UserId> {
-    return await this.#login.byPassword(fields.get('username')?.trim() ?? '', fields.get('password') ?? '', ip)
+    const given = fields.get('username')?.trim() ?? ''
+    const user = (await this.#ownerOf(given)) ?? given
+    return await this.#login.byPassword(user, fields.get('password') ?? '', ip)
+  }
+
+  /** Whose e-mail address it is; a user id begins with the sign that stands within an address. */
+  async #ownerOf(given: string): Promise<UserId | undefined> {
+    if (given.indexOf('@') < 1) return undefined
+    return await this.#threePids.ownerOf(emailAddress(given))
   }
 }
 

@@ -71,6 +71,10 @@ forEachDatabase(({ dialect: database }) => {
     const alice = await server.client().login('alice', password)
     expect((await alice.get('/account/3pid'))['threepids']).toMatchObject([{ address: 'alice@example.org' }])
 
+    const byAddress = new Visitor(server)
+    await byAddress.open('/account')
+    expect((await byAddress.submit({ username: 'alice@example.org', password })).address).toBe('/account')
+
     expect((await elsewhere.submit({ username: 'bob', password, repeated: password })).text).toContain('letter')
     await elsewhere.open('/register')
     await elsewhere.submit({ email: 'alice@example.org' })

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { forbidden, refuse } from '../../core/errors.ts'
 import { emailAddress, phoneNumber } from '../../domain/accounts/threepids/addresses.ts'
-import type { Purpose, ThreePid } from '../../storage/threepids.ts'
+import type { Purpose, ThreePid } from '../../domain/accounts/threepids/validations.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import type { Services } from '../services.ts'
 import { authData } from './auth-data.ts'

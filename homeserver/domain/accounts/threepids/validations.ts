@@ -30,6 +30,8 @@ import { codeText, knownLetter, proofLetter } from './letters.ts'
 import type { Mailer } from './mailer.ts'
 import type { SmsGateway } from './sms.ts'
 
+export type { Purpose, ThreePid }
+
 export interface ValidationRequest extends ThreePid {
   readonly purpose: Purpose
   readonly clientSecret: string

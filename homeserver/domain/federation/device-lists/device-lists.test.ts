@@ -499,6 +499,7 @@ forEachDatabase(({ freshUrl }) => {
   test('who joins a room is introduced to servers that did not know him, and only then', async () => {
     await using world = await World.open(await freshUrl())
     await world.addDevice(alice, 'PHONE')
+    await world.allIsTold()
     const [first, second] = [await world.room(bob), await world.room(bob, carol)]
     await world.heart.member(first, alice, 'join')
     await until(() => world.told.length === 1)

@@ -48,7 +48,7 @@ export function describeStart(report: StartReport): Line[] {
     { name: 'listening', on: true, text: addresses(config).join('  ') },
     ...(config.metrics.listen ? [metricsLine(config.metrics.listen)] : []),
     registrationLine(config),
-    federationLine,
+    federationLine(config),
   ]
   return first ? lines : lines.filter((line) => line.on)
 }
@@ -120,11 +120,12 @@ const metricsLine = ({ host, port }: { host: string; port: number }): Line => ({
   text: `http://${inUrl(host)}:${port}/metrics`,
 })
 
-/** Whatever `federation.mode` says: keys and profiles are exchanged, events are not. */
-const federationLine: Line = {
-  name: 'federation',
-  on: false,
-  text: 'rooms cannot be shared with other servers in this release',
+function federationLine({ federation }: Config): Line {
+  if (federation.mode === 'off') {
+    return { name: 'federation', on: false, text: 'off: an island', hint: 'federation: { mode: open }' }
+  }
+  const only = federation.allow.length > 0 ? `only with ${federation.allow.join(', ')}` : 'with every Matrix server'
+  return { name: 'federation', on: true, text: only }
 }
 
 /** How to reach a server that listens on all addresses, or on one. */

@@ -220,6 +220,9 @@ describeTls('over TLS', () => {
       const carol = await hs2.server.register('carol')
       expect(await carol.refusal('POST', joinPath(roomId), {})).toEqual(forbidden)
       await carol.post(joinPath(club))
+      await syncUntil(alice, ({ join }) =>
+        join?.[club]?.timeline.events.some((event: Json) => event['state_key'] === carol.userId),
+      )
       await carol.post(joinPath(roomId))
       expect(await bob.get(at(roomId, `state/m.room.member/${carol.userId}`))).toMatchObject({
         membership: 'join',

@@ -61,6 +61,11 @@ outgoing: { allow_ranges: [127.0.0.0/8], ca_file: ${cert} }
     return { name, server, services, keys: () => services.ownKeys.document() }
   }
 
+  /** Ends something else with this world. */
+  closeAfter(resource: AsyncDisposable): void {
+    this.#resources.use(resource)
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources.disposeAsync()
   }

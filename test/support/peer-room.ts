@@ -1,4 +1,5 @@
 /** A room as another server has it, who makes whatever events it likes, allowed or not. Its history forks by copying. */
+import { randomBytes } from 'node:crypto'
 import { selectAuthEvents } from '../../homeserver/core/auth/auth-events.ts'
 import { type JsonObject, type Pdu, type StateKey, stateKeyOf } from '../../homeserver/core/event.ts'
 import { referenceHash } from '../../homeserver/core/hash.ts'
@@ -38,7 +39,7 @@ export class PeerRoom {
     this.version = version
     this.signer = signer
     this.creator = `@creator:${signer.serverName}`
-    this.roomId = `!room:${signer.serverName}`
+    this.roomId = `!${randomBytes(9).toString('base64url')}:${signer.serverName}`
     const { creator } = this
     const created = { room_version: version.id, ...(version.creatorFromSender ? {} : { creator }) }
     const { roomId } = this.add({ type: 'm.room.create', sender: creator, stateKey: '', content: created })

@@ -1,0 +1,319 @@
+/** What a hostile server sends into rooms. The ids are those of the threat table in docs/security.md. */
+import { describe, expect, test } from '@jest/globals'
+import type { Json, JsonObject } from '../../homeserver/core/event.ts'
+import type { EventId, RoomId, UserId } from '../../homeserver/core/ids.ts'
+import type { RoomVersionId } from '../../homeserver/core/room-version.ts'
+import { hasOpenssl } from '../support/certificates.ts'
+import type { Client } from '../support/client.ts'
+import { type Dialect, forEachDatabase, freshDatabaseUrl } from '../support/databases.ts'
+import type { FederatedServer } from '../support/federation.ts'
+import { startBeside } from '../support/hostile-server.ts'
+import type { TestServerOptions } from '../support/server.ts'
+
+const describeTls = hasOpenssl ? describe : describe.skip
+const at = (roomId: RoomId, rest: string): string => `/rooms/${encodeURIComponent(roomId)}/${rest}`
+
+/** Alice of ours in a room of evil. */
+async function inRoom(dialect: Dialect, version: RoomVersionId = '11', options: TestServerOptions = {}) {
+  const world = await startBeside({ database: dialect, ...options })
+  const { ours, evil } = world
+  const alice = await ours.server.register('alice')
+  const room = evil.room(version)
+  await evil.letIn(room, alice)
+  evil.requests.length = 0
+  const pour = async (...pdus: readonly JsonObject[]) => {
+    const answer = await evil.send(ours, { pdus })
+    await settle(ours)
+    return answer
+  }
+  return { ...world, alice, room, pour }
+}
+
+async function settle({ server }: FederatedServer): Promise<void> {
+  await server.server.services.roomInbox.settle()
+}
+
+async function bodies(client: Client, roomId: RoomId): Promise<unknown[]> {
+  const { chunk } = await client.get(at(roomId, 'messages?dir=b&limit=100'))
+  return (chunk as JsonObject[]).flatMap(({ content }) => (content as JsonObject)['body'] ?? []).toReversed()
+}
+
+async function stored({ server }: FederatedServer, { eventId }: { readonly eventId: EventId }) {
+  return await server.server.services.events.find(eventId)
+}
+
+describeTls('over TLS', () => {
+  forEachDatabase(({ dialect }) => {
+    test('T04: one of each malformation fails nothing but itself', async () => {
+      const { federation, ours, evil, alice, room, pour } = await inRoom(dialect)
+      await using _ = federation
+      const good = room.say('good')
+      const base = room.make({ type: 'm.room.message', sender: room.creator, content: { body: 'bad' } }).pdu
+      const bad: Json[] = [
+        null,
+        7,
+        'event',
+        [],
+        {},
+        { ...base, type: 7 },
+        { ...base, sender: 'nobody' },
+        { ...base, sender: '@mallory:ours.test' },
+        { ...base, room_id: '!other:evil.test' },
+        { ...base, content: [] },
+        { ...base, depth: -1 },
+        { ...base, depth: 2 ** 60 },
+        { ...base, depth: '7' },
+        { ...base, prev_events: Array(21).fill(base.prev_events[0]) as Json[] },
+        { ...base, auth_events: Array(11).fill(base.prev_events[0]) as Json[] },
+        { ...base, prev_events: 'none' },
+        { ...base, hashes: {} },
+        { ...base, signatures: {} },
+        { ...base, signatures: { 'evil.test': { 'ed25519:evil': 'c2lnbmVk' } } },
+        { ...base, state_key: '\0' },
+      ]
+      const answer = await evil.send(ours, { pdus: [...bad, good.pdu] as Json[] })
+      expect(answer.status).toBe(200)
+      expect((answer.body['pdus'] as JsonObject)[good.eventId]).toEqual({})
+      await settle(ours)
+      expect(await bodies(alice, room.roomId)).toEqual(['good'])
+      expect((await pour(room.say('and on').pdu)).status).toBe(200)
+      expect(await bodies(alice, room.roomId)).toEqual(['good', 'and on'])
+    })
+
+    test.each(['1', '11'] as const)(
+      'T03: a depth beyond what numbers hold is refused in version %s',
+      async (version) => {
+        const { federation, ours, alice, room, pour } = await inRoom(dialect, version)
+        await using _ = federation
+        const deep = room.make({
+          type: 'm.room.message',
+          sender: room.creator,
+          also: { depth: Number.MAX_SAFE_INTEGER },
+        })
+        const text = { ...deep.pdu, depth: 2n ** 60n }
+        expect(await pour(text as unknown as JsonObject)).toMatchObject({ status: 200 })
+        expect(await stored(ours, deep)).toBeUndefined()
+        await alice.send(room.roomId, 'goes on')
+      },
+    )
+
+    test('T10, T11, T12: what is too large is refused before anybody is asked anything', async () => {
+      const { federation, ours, evil, room } = await inRoom(dialect)
+      await using _ = federation
+      const message = room.make({ type: 'm.room.message', sender: room.creator, content: { body: '' } })
+      const spare = 65_536 - Buffer.byteLength(message.json)
+      const fits = room.make({ type: 'm.room.message', sender: room.creator, content: { body: 'x'.repeat(spare) } })
+      expect(Buffer.byteLength(fits.json)).toBe(65_536)
+      const tooLarge = { ...fits.pdu, content: { body: 'x'.repeat(spare + 1) } }
+      const longType = { ...message.pdu, type: 'ü'.repeat(128) }
+      const crowd = { ...message.pdu, prev_events: Array.from({ length: 21 }, (_, n) => `$unknown${n}`) }
+      const { body } = await evil.send(ours, { pdus: [fits.pdu, tooLarge, longType, crowd] })
+      await settle(ours)
+      expect(body['pdus']).toEqual({ [fits.eventId]: {} })
+      expect(await stored(ours, fits)).toMatchObject({ row: { status: 0 } })
+      expect(evil.requests.filter(({ path }) => !path.includes('/send/'))).toEqual([])
+    })
+
+    test('T13: doubled, foreign and superfluous auth events get an event rejected', async () => {
+      const { federation, ours, evil, room, pour } = await inRoom(dialect)
+      await using _ = federation
+      const message = room.make({ type: 'm.room.message', sender: room.creator })
+      const [first] = message.pdu.auth_events as readonly EventId[]
+      const other = evil.room()
+      const [foreign] = other.stateOf()
+      const rules = room.main.state.get('m.room.join_rules\0')
+      const lists = [
+        [...message.pdu.auth_events, first],
+        [...message.pdu.auth_events, rules],
+        message.pdu.auth_events.slice(1),
+      ]
+      const events = lists.map((list) =>
+        room.make({ type: 'm.room.message', sender: room.creator, also: { auth_events: list as never } }),
+      )
+      const cites = room.make({
+        type: 'm.room.message',
+        sender: room.creator,
+        also: { auth_events: [foreign?.eventId, ...message.pdu.auth_events.slice(1)] as never },
+      })
+      evil.tell(other)
+      await pour(...[...events, cites].map(({ pdu }) => pdu))
+      for (const event of events)
+        expect(await stored(ours, event)).toMatchObject({ row: { status: 2, stream_id: null } })
+      expect(await stored(ours, cites)).toBeUndefined()
+    })
+
+    test('T14: in version 12 nobody cites the create event', async () => {
+      const { federation, ours, room, pour } = await inRoom(dialect, '12')
+      await using _ = federation
+      const message = room.make({ type: 'm.room.message', sender: room.creator })
+      const cites = room.make({
+        type: 'm.room.message',
+        sender: room.creator,
+        also: { auth_events: [`$${room.roomId.slice(1)}`, ...message.pdu.auth_events] as never },
+      })
+      expect((await pour(cites.pdu)).body['pdus']).toMatchObject({ [cites.eventId]: { error: expect.any(String) } })
+      expect(await stored(ours, cites)).toBeUndefined()
+    })
+
+    test('T15, T16: what nobody has signed is not shown', async () => {
+      const { federation, ours, alice, room, pour } = await inRoom(dialect)
+      await using _ = federation
+      const [first, second] = [room.say('first'), room.say('second')]
+      const unsigned = {
+        redacted_because: { type: 'x' },
+        prev_content: { a: 1 },
+        age: 1,
+        age_ts: 5,
+        transaction_id: 'x',
+      }
+      const tampered = { ...second.pdu, content: { ...second.pdu.content, body: 'tampered' } }
+      await pour({ ...first.pdu, unsigned }, tampered)
+      const event = await alice.get(at(room.roomId, `event/${first.eventId}`))
+      expect(Object.keys(event['unsigned'] as object).toSorted()).toEqual(['age', 'membership'])
+      expect(event['unsigned']).not.toMatchObject({ age: 1 })
+      expect((await alice.get(at(room.roomId, `event/${second.eventId}`)))['content']).toEqual({})
+      expect((await stored(ours, second))?.row.json).not.toContain('tampered')
+    })
+
+    test('T20: a crowd of rejected events does not end the history', async () => {
+      const { federation, alice, room, pour } = await inRoom(dialect)
+      await using _ = federation
+      const first = room.say('first')
+      await pour(first.pdu)
+      const bad = Array.from({ length: 200 }, (_, n) =>
+        room.make({ type: 'm.room.topic', sender: '@stranger:evil.test', stateKey: '', content: { topic: `${n}` } }),
+      )
+      for (let from = 0; from < bad.length; from += 50) await pour(...bad.slice(from, from + 50).map(({ pdu }) => pdu))
+      await pour(room.say('last').pdu)
+      expect(await bodies(alice, room.roomId)).toEqual(['first', 'last'])
+      const page = await alice.get(at(room.roomId, 'messages?dir=b&limit=1'))
+      const next = await alice.get(at(room.roomId, `messages?dir=b&limit=1&from=${String(page['end'])}`))
+      expect(next['chunk']).toMatchObject([{ event_id: first.eventId }])
+    })
+
+    test('T31: events that come by side doors are verified as well', async () => {
+      const { federation, ours, evil, alice, room, pour } = await inRoom(dialect)
+      await using _ = federation
+      const forged = { ...room.say('forged').pdu, signatures: {} }
+      const after = room.say('after')
+      evil.on(/get_missing_events/, () => ({ events: [forged] }))
+      evil.on(/\/v1\/event\//, () => ({ pdus: [forged] }))
+      evil.on(/\/v1\/backfill\//, () => ({ pdus: [forged] }))
+      await pour(after.pdu)
+      expect(await stored(ours, after)).toBeUndefined()
+      expect(await bodies(alice, room.roomId)).toEqual([])
+    })
+
+    test('T33: whoever keeps the parents of an event back does not get it in', async () => {
+      const { federation, ours, evil, room, pour } = await inRoom(dialect)
+      await using _ = federation
+      const mine = room.fork()
+      const levels = { users: { '@mallory:evil.test': 100, [room.creator]: 100 } }
+      room.add({ type: 'm.room.power_levels', sender: room.creator, stateKey: '', content: levels }, mine)
+      const after = room.say('after it', { on: mine })
+      evil.tellState(room, mine)
+      await pour(after.pdu)
+      expect(await stored(ours, after)).toBeUndefined()
+      expect(evil.asked(/get_missing_events/)).toBe(1)
+      expect(evil.asked(/state_ids/)).toBe(0)
+    })
+
+    test('T34: a room is created once', async () => {
+      const { federation, ours, room, pour } = await inRoom(dialect)
+      await using _ = federation
+      const again = room.make({
+        type: 'm.room.create',
+        sender: '@mallory:evil.test',
+        stateKey: '',
+        content: { room_version: '11' },
+        also: { prev_events: [] as never, auth_events: [] as never },
+      })
+      await pour(again.pdu)
+      expect(await stored(ours, again)).toBeUndefined()
+    })
+
+    test('T46: a transaction has at most 50 PDUs and 100 EDUs', async () => {
+      const { federation, ours, evil, room } = await inRoom(dialect)
+      await using _ = federation
+      const { pdu } = room.say('once')
+      const refused = { status: 400, body: { errcode: 'M_INVALID_PARAM' } }
+      expect(await evil.send(ours, { pdus: Array(51).fill(pdu) as Json[] })).toMatchObject(refused)
+      expect(await evil.send(ours, { edus: Array(101).fill({}) as Json[] })).toMatchObject(refused)
+      expect((await evil.send(ours, { edus: Array(100).fill({}) as Json[] })).status).toBe(200)
+    })
+
+    test('T49: a transaction is received once, however often it comes', async () => {
+      const { federation, ours, evil, alice, room } = await inRoom(dialect)
+      await using _ = federation
+      const pdus = [room.say('once').pdu]
+      const txnId = 'again'
+      const answers = await Promise.all(Array.from({ length: 20 }, () => evil.send(ours, { pdus, txnId })))
+      await settle(ours)
+      const later = await evil.send(ours, { pdus: [room.say('not in it').pdu], txnId })
+      expect(new Set([...answers, later].map((answer) => JSON.stringify(answer))).size).toBe(1)
+      await settle(ours)
+      expect(await bodies(alice, room.roomId)).toEqual(['once'])
+    })
+
+    test('T50: a chain without end comes to one', async () => {
+      const { federation, ours, evil, room, pour } = await inRoom(dialect)
+      await using _ = federation
+      const fork = { ...room.fork(), tips: ['$nowhere' as EventId] }
+      evil.on(/get_missing_events/, () => ({
+        events: Array.from({ length: 30 }, (_, n) => room.say(`${n}`, { on: fork }).pdu),
+      }))
+      evil.on(/state_ids|\/v1\/event\//, () => undefined)
+      const last = room.make({ type: 'm.room.message', sender: room.creator, also: { prev_events: ['$far'] as never } })
+      await pour(last.pdu)
+      expect(await stored(ours, last)).toBeUndefined()
+      expect(evil.requests.length).toBeLessThan(60)
+    })
+
+    test('T51: a server that is shut out sends nothing into the room', async () => {
+      const { federation, ours, evil, alice, room, pour } = await inRoom(dialect)
+      await using _ = federation
+      const shut = { allow: ['*'], deny: ['evil.test'] }
+      await pour(room.add({ type: 'm.room.server_acl', sender: room.creator, stateKey: '', content: shut }).pdu)
+      const late = room.say('late')
+      expect((await evil.send(ours, { pdus: [late.pdu] })).body['pdus']).toMatchObject({
+        [late.eventId]: { error: expect.any(String) },
+      })
+      await settle(ours)
+      expect(await bodies(alice, room.roomId)).toEqual([])
+    })
+
+    test('what was answered for is received after a restart', async () => {
+      const url = await freshDatabaseUrl(dialect)
+      const config = `database: { url: '${url}' }`
+      const { federation, ours, evil, alice, room } = await inRoom(dialect, '11', { config })
+      await using _ = federation
+      await ours.server.server.services.roomInbox.stop()
+      const { eventId, pdu } = room.say('survives')
+      expect((await evil.send(ours, { pdus: [pdu] })).body).toEqual({ pdus: { [eventId]: {} } })
+      expect(await stored(ours, { eventId })).toBeUndefined()
+      await ours.server.server.stop()
+      const again = await federation.start('ours.test', { config })
+      await settle(again)
+      expect(await stored(again, { eventId })).toMatchObject({ row: { status: 0 } })
+      expect(alice.userId).toBe('@alice:ours.test')
+    })
+
+    test('history from before is fetched, and not believed unseen', async () => {
+      const { federation, ours, evil, alice, room } = await inRoom(dialect)
+      await using _ = federation
+      const user: UserId = alice.userId as UserId
+      const forged = { ...room.make({ type: 'm.room.message', sender: user, content: { body: 'forged' } }).pdu }
+      evil.on(/\/v1\/backfill\//, () => ({ pdus: [...[...room.events.values()].map(({ pdu }) => pdu), forged] }))
+      const { chunk } = await alice.get(at(room.roomId, 'messages?dir=b&limit=20'))
+      expect((chunk as JsonObject[]).map(({ type }) => type)).toEqual([
+        'm.room.member',
+        'm.room.join_rules',
+        'm.room.power_levels',
+        'm.room.member',
+        'm.room.create',
+      ])
+      expect(evil.asked(/backfill/)).toBe(1)
+      expect(await stored(ours, { eventId: '$none' })).toBeUndefined()
+    })
+  })
+})

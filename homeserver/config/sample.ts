@@ -27,7 +27,7 @@ export function sampleYaml({ chosen = { server_name: 'example.org' } }: SampleOp
     if (setting.path.length === 1) lines.push('')
     const [text, why] = [lineOf(setting, chosen[setting.key]), explanation(setting)]
     // In one line where it fits, else above.
-    if (indent.length + text.length + why.length + 4 <= WIDTH + 2) lines.push(`${indent}${text}  # ${why}`)
+    if (indent.length + text.length + why.length + 4 <= WIDTH + 2) lines.push(`${indent}${text} # ${why}`)
     else lines.push(...wrap(why, WIDTH - indent.length).map((line) => `${indent}# ${line}`), `${indent}${text}`)
   }
   return `${lines.join('\n')}\n`

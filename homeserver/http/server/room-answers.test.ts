@@ -14,8 +14,8 @@ interface World {
   readonly alice: Client
   readonly bob: Client
   /** What hs2.test asks hs1.test. */
-  get(path: string, query?: Record<string, string | number | readonly string[]>): Promise<Answer>
-  missing(roomId: string, body: JsonObject): Promise<Answer>
+  readonly get: (path: string, query?: Record<string, string | number | readonly string[]>) => Promise<Answer>
+  readonly missing: (roomId: string, body: JsonObject) => Promise<Answer>
 }
 
 type Answer = Record<string, any> // oxlint-disable-line typescript/no-explicit-any -- answers are looked into freely

@@ -56,7 +56,7 @@ export function retryDelay(failures: number, random: number): number {
   return Math.round(delay * (0.8 + 0.4 * random))
 }
 
-/** Whether a sign of life is a reason to try again. */
-export function mayWake(sinceLastTryMs: number): boolean {
-  return sinceLastTryMs >= WAKE_AFTER_MS
+/** How long after a sign of life to try, so long after the last try. */
+export function wakeDelay(sinceLastTryMs: number): number {
+  return Math.max(0, WAKE_AFTER_MS - sinceLastTryMs)
 }

@@ -8,7 +8,7 @@ import type { Cancel, Clock } from '../../platform/clock.ts'
 import { logger } from '../../platform/log.ts'
 import type { DestinationRow } from '../../storage/destinations.ts'
 import type { OutgoingItem, OutgoingRange } from '../../storage/outbox.ts'
-import { afterFailure, freshDestination, mayWake } from './destination-state.ts'
+import { afterFailure, freshDestination, wakeDelay } from './destination-state.ts'
 import {
   isSendable,
   maxEdus,
@@ -79,6 +79,8 @@ export class DestinationQueue {
   /** A server that fails may be tried again. */
   #isDue = false
   #cancelRetry: Cancel | undefined
+  /** When the timer rings, if there is one. */
+  #nextTry = 0
   #running: Promise<void> | undefined
 
   constructor(row: DestinationRow, world: SenderWorld, signal: AbortSignal) {
@@ -110,10 +112,11 @@ export class DestinationQueue {
     if (this.#passing.size > MAX_PASSING) this.#passing.delete(this.#passing.keys().next().value ?? '')
   }
 
-  /** The server has shown a sign of life. With `atOnce` it is tried even if that was just done. */
+  /** The server has shown a sign of life, and is tried at once or a little after the last try; with `atOnce` in any case. */
   wake({ atOnce = false } = {}): void {
-    const { clock } = this.#world
-    if (!this.isFailing || this.#running || !(atOnce || mayWake(clock.monotonic() - this.#lastTry))) return
+    if (!this.isFailing || this.#running) return
+    const wait = atOnce ? 0 : wakeDelay(this.#world.clock.monotonic() - this.#lastTry)
+    if (wait > 0) return this.#retryLater(wait)
     this.#cancelRetry?.()
     this.#cancelRetry = undefined
     this.#isDue = true
@@ -161,9 +164,15 @@ export class DestinationQueue {
     }
   }
 
-  #retryLater(): void {
-    const wait = Math.max(0, (this.#row.retry_at ?? 0) - this.#world.clock.now())
-    this.#cancelRetry ??= this.#world.later(wait, () => {
+  /** After the time of the row, or sooner. */
+  #retryLater(atMost = Infinity): void {
+    const { clock, later } = this.#world
+    const now = clock.now()
+    const at = Math.min(now + atMost, Math.max(now, this.#row.retry_at ?? 0))
+    if (this.#cancelRetry && at >= this.#nextTry) return
+    this.#cancelRetry?.()
+    this.#nextTry = at
+    this.#cancelRetry = later(at - now, () => {
       this.#cancelRetry = undefined
       this.#isDue = true
       this.run()

@@ -172,6 +172,20 @@ forEachDatabase(({ freshUrl }) => {
     expect(sending.clock.now() - before).toBeLessThan(1_000)
   })
 
+  test('a server that speaks to us and does not hear is tried every five seconds, if it goes on speaking', async () => {
+    await using sending = await Sending.open(await freshUrl(), { down: ['b.test'] })
+    await say(sending, await roomWith(sending, 'b.test'), 'hello')
+    await sending.until(() => sending.tried.length >= 5, 5_000)
+    const begun = sending.clock.now()
+    await sending.until(() => {
+      sending.destinations.alive('b.test')
+      return sending.clock.now() >= begun + 60_000
+    }, 100)
+    const tries = sending.tried.filter(({ at }) => at >= begun)
+    expect(tries.length).toBeGreaterThanOrEqual(10)
+    expect(tries.length).toBeLessThanOrEqual(13)
+  })
+
   test('what waits for long is thinned out to the latest of each room', async () => {
     await using sending = await Sending.open(await freshUrl(), { down: ['b.test'] })
     const rooms = [await roomWith(sending, 'b.test'), await roomWith(sending, 'b.test')]

@@ -74,7 +74,8 @@ forEachDatabase(({ dialect: database }) => {
           protocols: ['sdk'],
           getProtocol: () =>
             Promise.resolve({ user_fields: ['nick'], location_fields: [], icon: '', field_types: {}, instances: [] }),
-          getUser: (_, { nick }) => Promise.resolve([{ userid: `@sdk_${nick}:hs.test`, protocol: 'sdk', fields: {} }]),
+          getUser: (_, { nick }) =>
+            Promise.resolve([{ userid: `@sdk_${String(nick)}:hs.test`, protocol: 'sdk', fields: {} }]),
         },
       },
     })

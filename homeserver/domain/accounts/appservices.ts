@@ -10,6 +10,7 @@ import {
   serverNameOf,
   type UserId,
 } from '../../core/ids.ts'
+import { Secret } from '../../platform/secret.ts'
 import { hashToken } from './session-token.ts'
 
 const namespace = z.object({ regex: z.string(), exclusive: z.boolean() })
@@ -43,7 +44,8 @@ export interface Namespace {
 export interface Appservice {
   readonly id: string
   readonly url: string | undefined
-  readonly hsToken: string
+  /** How we prove to it who we are. */
+  readonly hsToken: Secret
   readonly sender: UserId
   readonly users: readonly Namespace[]
   readonly aliases: readonly Namespace[]
@@ -171,7 +173,7 @@ function load({ path, text }: RegistrationFile, serverName: ServerName): { appse
     const appservice: Appservice = {
       id: parsed.id,
       url: parsed.url || undefined,
-      hsToken: parsed.hs_token,
+      hsToken: new Secret(parsed.hs_token),
       sender: `@${parsed.sender_localpart}:${serverName}`,
       users: compile(users),
       aliases: compile(aliases),

@@ -47,8 +47,9 @@ export class AppserviceClient {
    * service that is not to be asked anything.
    */
   async request(appservice: Appservice, request: AppserviceRequest): Promise<AppserviceAnswer> {
-    const { url, hsToken, usesLegacyAuthorization } = appservice
+    const { url, usesLegacyAuthorization } = appservice
     if (url === undefined) throw urlNotSet()
+    const hsToken = appservice.hsToken.reveal()
     const { fetch, base } = this.#wayTo(url)
     const query = new URLSearchParams(request.query)
     if (usesLegacyAuthorization) query.set('access_token', hsToken)
@@ -94,6 +95,6 @@ export class AppserviceClient {
   }
 }
 
-export function urlNotSet(): MatrixError {
+function urlNotSet(): MatrixError {
   return new MatrixError(400, 'M_URL_NOT_SET', 'The application service has no URL')
 }

@@ -1,6 +1,7 @@
 /** Tells all application services what concerns them, each at its own pace. */
 import type { Bell, Bus } from '../../platform/bus.ts'
 import type { Service } from '../../platform/lifecycle.ts'
+import { logger } from '../../platform/log.ts'
 import type { Appservices } from '../accounts/appservices.ts'
 import type { TypingNews } from '../ephemeral/typing.ts'
 import { EventLog } from './event-log.ts'
@@ -10,6 +11,8 @@ export interface DeliveryParts extends Omit<SenderParts, 'log'> {
   readonly bus: Bus
   readonly appservices: Appservices
 }
+
+const log = logger('appservice')
 
 export class AppserviceDelivery implements Service {
   readonly name = 'application services'
@@ -26,7 +29,7 @@ export class AppserviceDelivery implements Service {
     parts.appservices.subscribe({
       reloaded: () => {
         parts.interest.clear()
-        if (this.#leave) void this.#inTurn(() => this.#replace())
+        if (this.#leave) void this.#reload()
       },
       heard: ({ id }) => this.#senders.get(id)?.heard(),
     })
@@ -44,9 +47,18 @@ export class AppserviceDelivery implements Service {
     this.#parts.client.close()
   }
 
+  async #reload(): Promise<void> {
+    try {
+      await this.#inTurn(() => this.#replace())
+    } catch (error) {
+      log.error({ error }, 'application services hear nothing until their registrations are read again')
+    }
+  }
+
   async #inTurn(work: () => Promise<void>): Promise<void> {
-    this.#turn = this.#turn.then(work)
-    await this.#turn
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => undefined)
+    await done
   }
 
   async #replace(): Promise<void> {
@@ -54,9 +66,12 @@ export class AppserviceDelivery implements Service {
     const { appservices } = this.#parts
     const told = appservices.all.filter(({ url }) => url !== undefined)
     if (told.length === 0 || !this.#leave) return
-    const log = (this.#log = new EventLog(this.#parts))
-    const parts = { ...this.#parts, log }
-    this.#senders = new Map(told.map((appservice) => [appservice.id, new AppserviceSender(appservice, parts)]))
+    this.#log = new EventLog(this.#parts)
+    const parts = { ...this.#parts, log: this.#log }
+    const senders = await Promise.all(told.map((appservice) => AppserviceSender.open(appservice, parts)))
+    this.#senders = new Map(senders.map((sender) => [sender.appservice.id, sender]))
+    // What happened before they could hear it.
+    for (const sender of senders) sender.wake()
   }
 
   async #end(): Promise<void> {

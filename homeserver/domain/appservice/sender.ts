@@ -50,18 +50,33 @@ export class AppserviceSender {
   readonly #parts: SenderParts
   readonly #abort = new AbortController()
   readonly #running: Promise<void>
-  #progress: AppserviceProgress | undefined
+  #progress: AppserviceProgress
   /** As it is in the table, where a restart would begin. */
-  #written: AppserviceProgress | undefined
+  #written: AppserviceProgress
   #failures = 0
   #typing = new Set<RoomId>()
   #news = Promise.withResolvers<void>()
   #retry: { readonly since: number; readonly now: () => void } | undefined
 
-  constructor(appservice: Appservice, parts: SenderParts) {
+  private constructor(appservice: Appservice, parts: SenderParts, progress: AppserviceProgress) {
     this.appservice = appservice
     this.#parts = parts
+    this.#progress = this.#written = progress
     this.#running = this.#run(this.#abort.signal)
+  }
+
+  /** Goes on where it was; a service that is new hears of what happens from now on. */
+  static async open(appservice: Appservice, parts: SenderParts): Promise<AppserviceSender> {
+    const { database, streams } = parts
+    const known = await findAppserviceProgress(database, appservice.id)
+    if (known) return new AppserviceSender(appservice, parts, known)
+    const { events, receipts, presence, to_device, device_lists } = streams.positions()
+    const place = { events, receipts, presence, to_device, device_lists }
+    const first: AppserviceProgress = { place, txnId: 0, pending: undefined }
+    await database.transaction('begin with application service', (tx) =>
+      setAppserviceProgress(tx, appservice.id, first),
+    )
+    return new AppserviceSender(appservice, parts, first)
   }
 
   /** Something happened that may concern the service. */
@@ -92,7 +107,7 @@ export class AppserviceSender {
   async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        const progress = (this.#progress ??= await this.#begin())
+        const progress = this.#progress
         const transaction = progress.pending ? await this.#again(progress.pending) : await this.#next(progress)
         if (signal.aborted) break
         if (!transaction) await this.#news.promise
@@ -105,17 +120,7 @@ export class AppserviceSender {
       }
     }
     const isMoved = this.#progress !== this.#written
-    if (isMoved && this.#progress) await this.#keep(this.#progress).catch(() => undefined) // it is the same work again, then
-  }
-
-  /** A service that is new hears of what happens from now on. */
-  async #begin(): Promise<AppserviceProgress> {
-    const { database, streams } = this.#parts
-    const known = await findAppserviceProgress(database, this.appservice.id)
-    if (known) return (this.#written = known)
-    const { events, receipts, presence, to_device, device_lists } = streams.positions()
-    const place = { events, receipts, presence, to_device, device_lists }
-    return await this.#keep({ place, txnId: 0, pending: undefined })
+    if (isMoved) await this.#keep(this.#progress).catch(() => undefined) // it is the same work again, then
   }
 
   /** Events are read anew: one that was redacted meanwhile is told as what is left of it. */
@@ -146,19 +151,19 @@ export class AppserviceSender {
     this.#progress = progress
     this.#observe()
     const written = this.#written
-    const isNear = written && progress.place.events - written.place.events < MAX_UNWRITTEN
+    const isNear = progress.place.events - written.place.events < MAX_UNWRITTEN
     if (!isNear || written.pending) await this.#keep(progress)
   }
 
-  async #keep(progress: AppserviceProgress, takenMessages: readonly number[] = []): Promise<AppserviceProgress> {
+  async #keep(progress: AppserviceProgress, takenMessages: readonly number[] = []): Promise<void> {
     const { database, streams } = this.#parts
     await database.transaction('keep progress of application service', async (tx) => {
       await setAppserviceProgress(tx, this.appservice.id, progress)
       if (takenMessages.length > 0) await streams.remember(tx, 'to_device')
       await removeToDeviceAt(tx, takenMessages)
     })
+    this.#progress = this.#written = progress
     this.#observe()
-    return (this.#progress = this.#written = progress)
   }
 
   /** True if the service took it. */
@@ -170,7 +175,7 @@ export class AppserviceSender {
     const now = clock.now()
     const texts = events.map((event) => clientEventText(event, { now }, around(event)))
     const body = `{"events":[${texts.join(',')}]${members === '' ? '' : `,${members}`}}`
-    const path = `/v1/transactions/${this.#progress?.txnId ?? 0}`
+    const path = `/v1/transactions/${this.#progress.txnId}`
     const result = await this.#put(path, body, signal)
     metrics.transactions.inc({ appservice: id, result })
     metrics.lag.set(result === 'taken' ? 0 : Math.max(0, now - (events[0]?.row.origin_server_ts ?? now)) / 1000, {
@@ -196,7 +201,7 @@ export class AppserviceSender {
 
   #taken(): void {
     this.#failures = 0
-    if (this.#progress) this.#progress = { ...this.#progress, pending: undefined }
+    this.#progress = { ...this.#progress, pending: undefined }
   }
 
   async #pause(): Promise<void> {
@@ -213,8 +218,8 @@ export class AppserviceSender {
 
   #observe(): void {
     const { metrics, streams } = this.#parts
-    const behind = streams.position('events') - (this.#progress?.place.events ?? 0)
-    const onTheWay = this.#progress?.pending?.events.length ?? 0
+    const behind = streams.position('events') - this.#progress.place.events
+    const onTheWay = this.#progress.pending?.events.length ?? 0
     metrics.queue.set(behind + onTheWay, { appservice: this.appservice.id })
   }
 }

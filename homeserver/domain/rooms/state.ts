@@ -83,6 +83,7 @@ export class RoomState {
   /** Sets it, unless the same user has set just this before: then that event is given. */
   async set(who: Requester, change: StateChangeRequest): Promise<EventId> {
     const { roomId, type, stateKey, content } = change
+    if (type === 'm.room.create') throw badJson('A room has only the create event that it began with')
     if (type === 'm.room.member') {
       if (!isUserId(stateKey)) throw badJson('The state key of a member event is a user id')
       return await this.#parts.memberships.set(who, roomId, stateKey, content)

@@ -171,6 +171,10 @@ function replacementContent(
     ...(type === undefined ? {} : { type }),
     ...(federate === undefined ? {} : { 'm.federate': federate }),
     ...(version.privilegedCreators && additionalCreators.length > 0 ? { additional_creators: additionalCreators } : {}),
-    predecessor: { room_id: roomId, ...(lastEventId === undefined ? {} : { event_id: lastEventId }) },
+    predecessor: {
+      room_id: roomId,
+      // Where the room id is a hash, the create event is made before the tombstone that would have to be named (MSC4291).
+      ...(version.roomIdIsCreateHash || lastEventId === undefined ? {} : { event_id: lastEventId }),
+    },
   }
 }

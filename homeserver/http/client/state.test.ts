@@ -139,7 +139,7 @@ forEachDatabase(({ dialect }) => {
     await alice.setState(roomId, 'm.room.server_acl', { allow: ['*'], deny: ['evil.test'] })
     await alice.setState(roomId, 'm.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2' })
     expect(await put('m.room.encryption', {})).toEqual(forbidden)
-    expect(await put('m.room.create', { room_version: '11' })).toEqual(forbidden)
+    expect(await put('m.room.create', { room_version: '11' })).toEqual({ status: 400, errcode: 'M_BAD_JSON' })
     expect(await put('m.room.power_levels', { users: { [alice.userId]: 100 } })).toEqual({
       status: 400,
       errcode: 'M_BAD_JSON',

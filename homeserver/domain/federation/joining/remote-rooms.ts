@@ -96,12 +96,13 @@ export class FederatedRooms implements RemoteRooms {
     return await this.#parts.outgoing.send(roomId, draft)
   }
 
-  /** Those that were named, those we know to be there, those that wrote what was told of the room; else its first one. */
+  /** Those that were named; else those we know to be there, that wrote what was told of the room, or that named it. */
   async #candidates({ roomId, userId, via }: RemoteChange): Promise<ServerName[]> {
     const { database, signer, roomServers } = this.#parts
+    const named = candidatesFrom(signer.serverName, via)
+    if (named.length > 0) return named
     const [present, told] = await Promise.all([roomServers.serversIn(roomId), serversTold(database, roomId, userId)])
-    const known = candidatesFrom(signer.serverName, [...via, ...present, ...told])
-    return known.length > 0 ? known : candidatesFrom(signer.serverName, [serverNameOf(roomId)])
+    return candidatesFrom(signer.serverName, [...present, ...told, serverNameOf(roomId)])
   }
 
   async #sign(server: ServerName, membership: Passage, change: RemoteChange): Promise<SignedPassage> {

@@ -9,11 +9,11 @@ const body = z.looseObject({
   user_id: z.string(),
   type: z.string().min(1).default('m.room.message'),
   content: z.looseObject({}).transform((content) => content as JsonObject), // parsed from JSON
-  state_key: z.undefined({ error: 'notices are no state' }).optional(),
 })
 const common = { auth: 'admin', limit: 'admin', body, exactNumbers: true } as const
 
-function noticeOf({ user_id: userId, type, content }: z.output<typeof body>): Notice {
+function noticeOf({ user_id: userId, type, content, state_key: stateKey }: z.output<typeof body>): Notice {
+  if (stateKey !== undefined) throw badJson('Notices are no state')
   if (type === 'm.room.encrypted') throw badJson('The server does not encrypt')
   return { userId, type, content }
 }

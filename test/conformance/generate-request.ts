@@ -252,6 +252,7 @@ function rightJsonOf(schema: Schema, name: string, oneIn: number): fc.Arbitrary<
   const fixed = fixedJson[name]
   if (fixed) return fc.constantFrom(...fixed)
   if (schema.enum) return fc.constantFrom(...schema.enum.map((value) => JSON.stringify(value)))
+  if (typeof schema === 'boolean') return fc.constant('null') // a key that must not be there
   if ('const' in schema) return fc.constant(JSON.stringify(schema.const))
   const choices = schema.anyOf ?? schema.oneOf
   if (choices) return fc.oneof(...choices.map((choice) => jsonOf(choice, name, oneIn)))

@@ -121,7 +121,10 @@ function problemOf(endpoint: Endpoint, answer: RawAnswer | undefined): string | 
   if (status < 400) return undefined
   if (contentType.startsWith('text/html')) return undefined // pages for people, such as the fallback of a login
   const error = errorOf(body)
-  const isError = typeof error?.errcode === 'string' || (status === 401 && error && 'flows' in error)
+  const isError =
+    typeof error?.errcode === 'string' ||
+    (status === 401 && error && 'flows' in error) ||
+    (isOAuth(endpoint) && typeof error?.error === 'string')
   return isError && contentType.startsWith('application/json') ? undefined : `${status} without errcode`
 }
 
@@ -130,9 +133,19 @@ function mayWait({ paths }: Endpoint): boolean {
   return paths.some((path) => /\/(sync|events|download|thumbnail)\b/.test(path))
 }
 
-function errorOf(body: Buffer): { readonly errcode?: unknown } | undefined {
+/** These say what is wrong as OAuth does (RFC 6749 section 5.2), without an errcode. */
+function isOAuth({ paths }: Endpoint): boolean {
+  return paths.some((path) => path.startsWith('/oauth/'))
+}
+
+interface ErrorBody {
+  readonly errcode?: unknown
+  readonly error?: unknown
+}
+
+function errorOf(body: Buffer): ErrorBody | undefined {
   try {
-    return JSON.parse(body.toString()) as { readonly errcode?: unknown }
+    return JSON.parse(body.toString()) as ErrorBody
   } catch {
     return undefined
   }

@@ -69,15 +69,16 @@ forEachDatabase(({ freshUrl }) => {
   test('a transaction holds at most 50 events and 100 EDUs, and one is on its way at a time', async () => {
     await using sending = await Sending.open(await freshUrl(), { down: ['b.test'] })
     const roomId = await roomWith(sending, 'b.test')
-    for (let n = 0; n < 120; n++) await sending.outbox.sendEdu(['b.test'], { type: 'm.test', content: { n } })
-    await Promise.all(Array.from({ length: 70 }, (_, n) => sending.heart.send(roomId, alice, `${n}`)))
+    // The first transaction is made while these are still being written, and stays as it is.
+    for (let n = 0; n < 250; n++) await sending.outbox.sendEdu(['b.test'], { type: 'm.test', content: { n } })
+    await Promise.all(Array.from({ length: 150 }, (_, n) => sending.heart.send(roomId, alice, `${n}`)))
     sending.behaviour.set('b.test', 'takes')
-    await sending.until(() => sending.messagesAt('b.test').length >= 70, 1_000)
-    await sending.until(() => sending.taken.flatMap(({ edus }) => edus).length >= 120, 1_000)
+    await sending.until(() => sending.messagesAt('b.test').length >= 150, 1_000)
+    await sending.until(() => sending.taken.flatMap(({ edus }) => edus).length >= 250, 1_000)
     expect(Math.max(...sending.taken.map(({ pdus }) => pdus.length))).toBe(50)
     expect(Math.max(...sending.taken.map(({ edus }) => edus.length))).toBe(100)
     const numbers = sending.taken.flatMap(({ edus }) => edus.map(({ content }) => (content as { n: number }).n))
-    expect(numbers).toEqual(Array.from({ length: 120 }, (_, n) => n))
+    expect(numbers).toEqual(Array.from({ length: 250 }, (_, n) => n))
   })
 
   test('a server that was down for an hour gets everything in order and once, after a restart as well', async () => {

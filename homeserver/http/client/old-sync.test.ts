@@ -32,9 +32,14 @@ forEachDatabase(({ dialect }) => {
 
     const listening = alice.get(`/events?from=${end}&timeout=30000`)
     const second = await alice.send(roomId, 'two')
-    const first = await listening
-    expect(first['chunk']).toContainEqual(expect.objectContaining({ event_id: second, room_id: roomId }))
-    expect(await alice.get(`/events?from=${first['end']}`)).toMatchObject({ start: first['end'], chunk: [] })
+    let heard = await listening
+    const chunk = [...heard['chunk']]
+    while (heard['chunk'].length > 0) {
+      heard = await alice.get(`/events?from=${heard['end']}`) // her own presence may have come by itself
+      chunk.push(...heard['chunk'])
+    }
+    expect(chunk).toContainEqual(expect.objectContaining({ event_id: second, room_id: roomId }))
+    expect(heard['start']).toBe(heard['end'])
     expect(await alice.get(`/events/${encoded(second)}`)).toMatchObject({ event_id: second, content: { body: 'two' } })
     expect(await bob.refusal('GET', `/events/${encoded(second)}`)).toEqual({ status: 404, errcode: 'M_NOT_FOUND' })
   })

@@ -12,6 +12,8 @@ export interface Resized {
 const MAX_PIXELS = 32_000_000
 const MAX_FRAMES = 64
 const MAX_SECONDS = 10
+/** Pixels in width. */
+const MAX_TINY = 96
 
 /**
  * The image at `path` within `size`, never larger than it is; undefined if it is no larger than `size` and `stays` says
@@ -28,6 +30,7 @@ export async function resize(
     autoOrient,
     pages = 1,
     hasAlpha,
+    format,
   } = await sharp(path, { limitInputPixels: false })
     .metadata()
     .catch((error: unknown) => refuseImage(error))
@@ -42,7 +45,7 @@ export async function resize(
   const options: SharpOptions = { pages: frames, limitInputPixels: MAX_PIXELS, failOn: 'error', sequentialRead: true }
   const image = sharp(path, options).autoOrient().timeout({ seconds: MAX_SECONDS })
   if (box) image.resize({ ...box, fit: size.method === 'crop' ? 'cover' : 'inside' })
-  const [encoded, contentType] = encode(image, { moves, hasAlpha })
+  const [encoded, contentType] = encode(image, { moves, staysPng: hasAlpha || (format === 'png' && isTiny(size)) })
   try {
     return { bytes: await encoded.toBuffer(), contentType }
   } catch (error) {
@@ -63,12 +66,17 @@ function boxFor(
   return { width: Math.max(1, Math.round(width * shrink)), height: Math.max(1, Math.round(height * shrink)) }
 }
 
+/** As PNG hardly larger than as JPEG, drawings stay sharp, and Synapse answers the same: Complement compares. */
+function isTiny({ width }: ThumbnailSize): boolean {
+  return width > 0 && width <= MAX_TINY
+}
+
 function encode(
   image: Sharp,
-  { moves, hasAlpha }: { moves: boolean; hasAlpha: boolean },
+  { moves, staysPng }: { moves: boolean; staysPng: boolean },
 ): [Sharp, Resized['contentType']] {
   if (moves) return [image.webp({ effort: 1, quality: 75 }), 'image/webp']
-  if (hasAlpha) return [image.png(), 'image/png']
+  if (staysPng) return [image.png(), 'image/png']
   return [image.jpeg({ quality: 80 }), 'image/jpeg']
 }
 

@@ -51,10 +51,10 @@ forEachDatabase(({ freshUrl }) => {
     }
     expect(await of('width=640&height=480&method=scale')).toEqual(['image/jpeg', 640, 320])
     expect(await of('width=700&height=500')).toEqual(['image/jpeg', 800, 400])
-    expect(await of('width=96&height=96&method=crop')).toEqual(['image/jpeg', 96, 96])
-    expect(await of('width=60&height=60&method=crop')).toEqual(['image/jpeg', 96, 96])
+    expect(await of('width=96&height=96&method=crop')).toEqual(['image/png', 96, 96])
+    expect(await of('width=60&height=60&method=crop')).toEqual(['image/png', 96, 96])
     expect(await of('width=300&height=200&method=crop')).toEqual(['image/jpeg', 320, 240])
-    expect(await of('width=0&height=0')).toEqual(['image/jpeg', 96, 48])
+    expect(await of('width=0&height=0')).toEqual(['image/png', 96, 48])
     expect(await of('width=3000&height=10')).toEqual(['image/png', 2000, 1000])
     const before = await filesIn(server.directory)
     for (let width = 650; width < 800; width += 7) await of(`width=${width}&height=480`)

@@ -37,6 +37,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'make a new key for signing; the old one goes on counting for what it has signed',
     load: async () => (await import('./rotate-keys.ts')).rotateKeys,
   },
+  diagnose: {
+    summary: 'look at the way to another server, and say what mends it',
+    load: async () => (await import('./diagnose.ts')).diagnose,
+  },
   config: {
     summary: 'check the settings, or show those in force',
     load: async () => (await import('./config.ts')).configCommand,

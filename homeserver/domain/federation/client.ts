@@ -208,7 +208,7 @@ export function federationPath(parts: TemplateStringsArray, ...values: readonly 
   return `/_matrix/federation${String.raw({ raw: parts }, ...values.map(encodeURIComponent))}`
 }
 
-function urlOf({ host, port }: Target, path: string, query: FederationCall['query'] = {}): URL {
+export function urlOf({ host, port }: Target, path: string, query: FederationCall['query'] = {}): URL {
   const url = new URL(`https://${isIPv6(host) ? `[${host}]` : host}:${port}${path}`)
   for (const [name, value] of Object.entries(query)) {
     for (const one of Array.isArray(value) ? (value as readonly string[]) : [value]) {

@@ -13,6 +13,8 @@ export interface Span {
   readonly who: Requester
   /** Names what is told of members as they turn up; the session if it is not given. */
   readonly listener?: string
+  /** Sliding sync: counts changes in what the client was told of rooms. */
+  readonly told?: number
   /** What the client knows; undefined at first. */
   readonly since: Positions | undefined
   /** Everything is read up to here, and nothing beyond. */

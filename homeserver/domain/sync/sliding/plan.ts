@@ -99,8 +99,11 @@ export function holdBack({
     if (!told?.config || told.events !== live || wanted.has(roomId) || !(hasEvents || hasRead)) continue
     telling.set(roomId, { ...told, events: since.events })
   }
-  // Who left and came back while nobody looked finds the room as a new one.
-  for (const roomId of lists.fresh) if (!wanted.has(roomId)) telling.delete(roomId)
+  // Who left and came back while nobody looked finds the room as a new one; who leaves again hears of that.
+  for (const roomId of lists.fresh) {
+    if (wanted.has(roomId) || !telling.rooms.get(roomId)?.config) continue
+    telling.set(roomId, { config: undefined, events: 0, receipts: undefined, accountData: undefined })
+  }
 }
 
 /** Who left by himself knows it, unless the client shows the room. */

@@ -40,15 +40,21 @@ export class RoomsSection {
   readonly #parts: SyncParts
   readonly #joined: JoinedRooms
   readonly #absent: AbsentRooms
+  readonly #lazyMembers = new LazyMembers()
 
   constructor(parts: SyncParts) {
     this.#parts = parts
     const timelines = new Timelines(parts)
     const readable = new RoomEvents(parts)
-    const states = new RequiredStates({ ...parts, lazyMembers: new LazyMembers() })
+    const states = new RequiredStates({ ...parts, lazyMembers: this.#lazyMembers })
     const shared = { ...parts, timelines, readable, states }
     this.#joined = new JoinedRooms({ ...shared, summaries: new Summaries(parts), unread: new UnreadSection(parts) })
     this.#absent = new AbsentRooms({ ...shared, invited: new InvitedSection(parts) })
+  }
+
+  /** To be called before anything is told in answer to a request. */
+  comesBack(span: Span): void {
+    this.#lazyMembers.comesBack(span)
   }
 
   async build(span: Span, scene: RoomsScene): Promise<RoomsAnswer> {

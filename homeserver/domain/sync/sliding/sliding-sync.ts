@@ -94,6 +94,7 @@ export class SlidingSync {
     const begun = await this.connections.begin(key, pos)
     const telling = new Telling(begun.told)
     let since = begun.since && (await reached(this.#parts, begun.since, signal))
+    this.#rooms.comesBack(this.#span(request, begun, since))
     for (;;) {
       // A copy: it goes on changing, and the answer is about this moment.
       const rooms = new Map(await roomsOf(this.#parts, who.userId))
@@ -117,10 +118,11 @@ export class SlidingSync {
   }
 
   /** Each life of each connection is told of members as a session of its own. */
-  #span({ who, connId }: SlidingRequest, { epoch }: Begun, since: Positions | undefined): Span {
+  #span({ who, connId }: SlidingRequest, { epoch, told }: Begun, since: Positions | undefined): Span {
     return {
       who,
       listener: `${who.sessionId} ${connId} ${epoch}`,
+      told: told.seq,
       since,
       upto: this.#parts.streams.positions(),
       filter: everything,

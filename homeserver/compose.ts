@@ -98,7 +98,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     writer,
   })
   const visibility = new Visibility({ database, bus, events, members, ignored: accountData.ignoredUsers })
-  const roomHooks: RoomHooks = { remoteRooms: [], historySources: [] }
+  const roomHooks: RoomHooks = { remoteRooms: [], historySources: [], timeSources: [] }
   const rooms = openRooms({
     ...foundation,
     events,

@@ -15,13 +15,12 @@ export interface RemoteSpacesParts {
 }
 
 interface Kept {
-  readonly space: RemoteSpace | undefined
+  readonly space: RemoteSpace
   readonly until: number
 }
 
 /** The pages of one hierarchy are walked anew, and each room is asked for once in that time. */
 const KEEP_MS = 5 * 60_000
-const KEEP_NOTHING_MS = 60_000
 /** Rooms in memory, those that were described by the way included. */
 const MAX_KEPT = 20_000
 
@@ -29,7 +28,7 @@ const openRules: ReadonlySet<unknown> = new Set(['public', 'knock', 'knock_restr
 
 export class RemoteSpaces {
   readonly #parts: RemoteSpacesParts
-  readonly #kept = new Lru<string, Kept>(MAX_KEPT, ({ space }) => 1 + (space ? space.children.length : 0))
+  readonly #kept = new Lru<string, Kept>(MAX_KEPT, ({ space }) => 1 + space.children.length)
 
   constructor(parts: RemoteSpacesParts) {
     this.#parts = parts
@@ -61,7 +60,7 @@ export class RemoteSpaces {
     const kept = this.#kept.get(key)
     if (kept && kept.until > now) return kept.space
     const space = await remote.space(roomId, { suggestedOnly, via: [...servers] })
-    this.#kept.set(key, { space, until: now + (space ? KEEP_MS : KEEP_NOTHING_MS) })
+    if (space) this.#kept.set(key, { space, until: now + KEEP_MS })
     return space
   }
 

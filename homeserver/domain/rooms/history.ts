@@ -29,7 +29,7 @@ export interface HistoryParts {
   readonly members: Members
   readonly visibility: Visibility
   readonly clientEvents: ClientEvents
-  readonly roomHooks: Pick<RoomHooks, 'historySources'>
+  readonly roomHooks: Pick<RoomHooks, 'historySources' | 'timeSources'>
 }
 
 export interface MessagesQuery {

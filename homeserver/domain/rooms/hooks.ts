@@ -3,6 +3,7 @@ import type { JsonObject } from '../../core/event.ts'
 import type { EventId, RoomAlias, RoomId, ServerName, UserId } from '../../core/ids.ts'
 import type { Requester } from '../accounts/requester.ts'
 import type { EventDraft } from './build.ts'
+import type { EventInTime, TimeQuestion } from './timestamp.ts'
 
 /** Whoever keeps aliases and the published list. */
 export interface RoomDirectory {
@@ -54,8 +55,15 @@ export interface HistorySource {
   fetch(roomId: RoomId, missing: readonly EventId[]): Promise<boolean>
 }
 
+/** Whoever asks other servers for the event nearest to a time. What they tell may be untrue. */
+export interface TimeSource {
+  /** Undefined where none of them tells. Never throws. */
+  nearest(roomId: RoomId, time: TimeQuestion): Promise<EventInTime | undefined>
+}
+
 /** Filled by those who come after rooms. */
 export interface RoomHooks {
+  readonly timeSources: TimeSource[]
   readonly historySources: HistorySource[]
   /** None where nobody talks with other servers. */
   readonly remoteRooms: RemoteRooms[]

@@ -153,13 +153,16 @@ describeTls('over TLS', () => {
     ])('%s', async (_name, answers, expected) => {
       await using federation = await Federation.make('hs2.test', 'peer.test')
       const peer = await startPeer(federation, answers)
+      await using resources = new AsyncDisposableStack()
+      resources.defer(() => {
+        peer.closeAllConnections()
+        peer.close()
+      })
       const hs2 = await federation.start('hs2.test')
       const bob = await hs2.server.register('bob')
       const answer = await download(bob, 'peer.test/file')
       const text = await answer.text()
       expect([answer.status, answer.status === 200 ? text : JSON.parse(text).errcode]).toEqual(expected)
-      peer.closeAllConnections()
-      await new Promise((resolve) => void peer.close(resolve))
     })
   })
 })

@@ -1,5 +1,6 @@
 /** Builds the door through which events of other servers come in. */
 import type { Config } from '../../../config/schema.ts'
+import type { ServerName } from '../../../core/ids.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Service } from '../../../platform/lifecycle.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
@@ -11,6 +12,7 @@ import type { RoomWriter } from '../../rooms/writer.ts'
 import { Backfill } from '../backfill.ts'
 import type { FederationClient } from '../client.ts'
 import { Rescissions } from '../joining/rescissions.ts'
+import { RemoteTimes } from '../remote-times.ts'
 import type { RoomServers } from '../room-servers.ts'
 import type { ServerAcls } from '../server-acl.ts'
 import type { EduReceiver } from './edu-receiver.ts'
@@ -52,6 +54,8 @@ export function openReceiving(
   const missing = new MissingParts({ ...parts, rooms, remote })
   if (parts.config.federation.mode === 'open') {
     parts.roomHooks.historySources.push(new Backfill({ ...parts, rooms, remote, missing }))
+    const mayAsk = (server: ServerName): boolean => server !== parts.config.server_name
+    parts.roomHooks.timeSources.push(new RemoteTimes({ ...parts, client: federationClient, mayAsk }))
   }
   const roomInbox = new RoomInbox({ ...parts, verifier, rooms, missing })
   const received = metrics.counter('federation_pdus_received_total', 'Events that other servers sent', ['result'])

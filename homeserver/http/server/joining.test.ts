@@ -33,9 +33,8 @@ async function stripped(client: Client, kind: 'invite' | 'knock'): Promise<Recor
   return Object.fromEntries(found.map(([roomId, room]) => [roomId, room[`${kind}_state`].events]))
 }
 
-/** Syncs on until what comes has what is looked for. */
-async function syncUntil(client: Client, has: (rooms: Json) => unknown): Promise<void> {
-  let since: string | undefined
+/** Syncs on, from `since` or from the beginning, until what comes has what is looked for. */
+async function syncUntil(client: Client, has: (rooms: Json) => unknown, since?: string): Promise<void> {
   for (;;) {
     const answer = await client.sync({ timeout: 10_000, ...(since === undefined ? {} : { since }) })
     if (has((answer['rooms'] ?? {}) as Json)) return
@@ -278,7 +277,9 @@ describeTls('over TLS', () => {
       expect(await membersOf(carol, roomId)).toEqual([alice.userId, carol.userId])
       const unheard = await alice.send(roomId, 'without bob')
       await sees(carol, roomId, unheard)
+      const { next_batch: before } = await carol.sync()
       await bob.post(joinPath(roomId))
+      await syncUntil(carol, ({ join }) => join?.[roomId], before as string) // her server knows then that it has to tell his
       const heard = await carol.send(roomId, 'with bob again')
       await sees(bob, roomId, heard)
       expect(await membersOf(bob, roomId)).toEqual([alice.userId, bob.userId, carol.userId])

@@ -119,6 +119,7 @@ forEachDatabase(({ dialect, freshUrl }) => {
     const { alice, roomId, told } = await inhabit(server)
     await alice.put(`/presence/${alice.userId}/status`, { presence: 'online' })
     await untilTold(told, 'm.presence')
+    await server.server.settle()
     told.length = 0
     await joinAs(server, roomId, '@cid:c.test')
     await untilTold(told, 'm.presence')

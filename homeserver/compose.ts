@@ -39,6 +39,8 @@ import { openSearch } from './domain/search/open-search.ts'
 import { OldSync } from './domain/sync/old-sync.ts'
 import { openSync } from './domain/sync/open-sync.ts'
 import type { Authenticator, ServerAuthenticator } from './http/auth.ts'
+import type { SsoProvider } from './domain/sso/providers.ts'
+import { openSso } from './domain/sso/open-sso.ts'
 import type { Services } from './http/services.ts'
 import type { Service } from './platform/lifecycle.ts'
 import type { Foundation } from './server.ts'
@@ -53,7 +55,14 @@ export interface Composition {
 
 export async function compose(foundation: Foundation): Promise<Composition> {
   const { config, clock, metrics, database, bus } = foundation
-  const hooks: AccountHooks = { arrivals: [], devices: [], departures: [], profiles: [], remoteProfiles: [] }
+  const hooks: AccountHooks = {
+    arrivals: [],
+    devices: [],
+    departures: [],
+    profiles: [],
+    remoteProfiles: [],
+    externalLogins: [],
+  }
   const { authenticator, runnable: accountsRunnable, ...accounts } = await openAccounts({ ...foundation, hooks })
   const openIdTokens = new OpenIdTokens(foundation)
   hooks.departures.push(openIdTokens)
@@ -69,6 +78,8 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const { runnable: oauthRunnable, ...oauth } = openOAuth({ ...foundation, ...accounts })
   const events = new EventCache({ database, bus })
   const members = new Members({ database, bus, serverName: config.server_name })
+  const providers: SsoProvider[] = []
+  const { runnable: ssoRunnable, ...sso } = openSso({ ...foundation, ...accounts, hooks, providers })
   const roomServers = new RoomServers({ members, bus })
   const outbox = await Outbox.open({
     ...foundation,
@@ -241,6 +252,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...directory,
       threadSubscriptions,
       ...sync,
+      ...sso,
       oldSync,
       ...search,
       ...appservice,
@@ -269,3 +281,4 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ],
   }
 }
+      ...ssoRunnable,

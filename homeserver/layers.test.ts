@@ -21,6 +21,8 @@ const domains = [
   'account-data',
   'devices',
   'oauth',
+  'sso',
+  'telegram-login',
   'rooms',
   'directory',
   'ephemeral',

@@ -156,6 +156,13 @@ export const schema = z.strictObject({
     refresh_token_lifetime: lifetime('never', 'After how long without use a session of such an app ends.'),
     session_lifetime: lifetime('never', 'After how long a session ends, however it is used.'),
     lockout_failures: whole(1, 1000, 5, 'So many wrong passwords lock the account for the network they came from.'),
+    sso_trusted: list(
+      z.string({ error: 'an origin or a scheme' }).regex(/^(https?:\/\/[^/\s]+|[a-z][a-z\d+.-]*:)$/, {
+        error: 'origins such as https://app.element.io or schemes such as io.element.desktop:',
+      }),
+      [],
+      'Apps to which people go back from the login page without being asked: origins or schemes.',
+    ),
     lockout_time: duration('15m', 'How long that lock lasts.'),
     password_hash: choice(
       ['default', 'fast'],

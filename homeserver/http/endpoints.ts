@@ -61,6 +61,7 @@ import { thirdPartyEndpoints } from './client/third-party.ts'
 import { threePidEndpoints } from './client/threepids.ts'
 import { threadsEndpoints } from './client/threads.ts'
 import { timestampToEventEndpoints } from './client/timestamp-to-event.ts'
+import { ssoEndpoints } from './client/sso.ts'
 import { typingEndpoints } from './client/typing.ts'
 import { upgradeEndpoints } from './client/upgrade.ts'
 import { userDirectoryEndpoints } from './client/user-directory.ts'
@@ -101,6 +102,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...wellKnownEndpoints,
   ...adminRegisterEndpoints,
   ...adminUsersEndpoints,
+  ...ssoEndpoints,
   ...serverVersionEndpoints,
   ...serverNoticesEndpoints,
   ...adminEndpoints,

@@ -30,6 +30,7 @@ import type { RoomWriter } from '../domain/rooms/writer.ts'
 import type { SearchServices } from '../domain/search/open-search.ts'
 import type { OldSync } from '../domain/sync/old-sync.ts'
 import type { SyncServices } from '../domain/sync/open-sync.ts'
+import type { SsoServices } from '../domain/sso/open-sso.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
 
@@ -54,6 +55,8 @@ export interface Services
     SearchServices,
     AppserviceServices {
   readonly config: Config
+    SsoServices,
+    DelayedEventServices,
   readonly clock: Clock
   readonly metrics: Metrics
   readonly openIdTokens: OpenIdTokens

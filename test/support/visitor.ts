@@ -57,7 +57,7 @@ export class Visitor {
     this.#keep(response.headers.getSetCookie())
     const location = response.headers.get('location')
     const text = await response.text()
-    if (location?.startsWith('/') === true) return await this.open(location)
+    if (location?.startsWith('/') === true || location?.startsWith(`${own}/`) === true) return await this.open(location)
     this.shown = { status: response.status, headers: response.headers, text, address: location ?? target }
     return this.shown
   }

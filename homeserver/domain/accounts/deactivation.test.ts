@@ -32,6 +32,7 @@ forEachDatabase(({ freshUrl }) => {
         departures: [{ leave }],
         profiles: [],
         remoteProfiles: [],
+        externalLogins: [],
       }
       const news = new SessionNews({ bus: new MemoryBus() })
       const background = new Background({ clock })

@@ -46,10 +46,17 @@ export interface RemoteProfiles {
   find(userId: string): Promise<Readonly<Record<string, Json>> | undefined>
 }
 
+/** Whoever knows who accounts are elsewhere. */
+export interface ExternalLogins {
+  /** Whether the user can show there who they are. */
+  has(userId: UserId): Promise<boolean>
+}
+
 export interface AccountHooks {
   readonly devices: DeviceBelongings[]
   readonly arrivals: Arrival[]
   readonly departures: Departure[]
   readonly profiles: ProfilePropagation[]
   readonly remoteProfiles: RemoteProfiles[]
+  readonly externalLogins: ExternalLogins[]
 }

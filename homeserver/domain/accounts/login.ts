@@ -59,12 +59,15 @@ export class Login {
     return usable(account)
   }
 
-  /** A token with which another device can log in once, for two minutes. */
-  async issueToken(userId: UserId): Promise<{ readonly token: string; readonly expiresInMs: number }> {
+  /** A token with which another device can log in once, for two minutes unless told. */
+  async issueToken(
+    userId: UserId,
+    { expiresInMs = LOGIN_TOKEN_MS }: { expiresInMs?: number } = {},
+  ): Promise<{ readonly token: string; readonly expiresInMs: number }> {
     const { token, hash } = newToken('login')
-    const expiresTs = this.#clock.now() + LOGIN_TOKEN_MS
+    const expiresTs = this.#clock.now() + expiresInMs
     await this.#database.transaction('add login token', (tx) => addLoginToken(tx, hash, userId, expiresTs))
-    return { token, expiresInMs: LOGIN_TOKEN_MS }
+    return { token, expiresInMs }
   }
 
   /** For interactive authentication: whether `auth` has the password of this user. Throws `M_FORBIDDEN` if it names another. */
@@ -101,7 +104,8 @@ function isIdentifier(value: unknown): value is { readonly user: unknown } {
   return typeof value === 'object' && value !== null && 'user' in value
 }
 
-function usable(account: Account): UserId {
+/** Throws `M_USER_DEACTIVATED` and `M_USER_LOCKED`. */
+export function usable(account: Account): UserId {
   if (account.isDeactivated) throw deactivated()
   if (account.isLocked) throw userLocked()
   return account.userId

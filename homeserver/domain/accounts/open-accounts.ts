@@ -87,7 +87,7 @@ export async function openAccounts({ config, clock, background, database, bus, h
   const threePids = new ThreePids({ database, clock, background, serverName, mailer, validations })
   hooks.departures.push(threePids)
   const { terms } = config.registration
-  const uia = new Uia({ database, clock, login, registrationTokens, terms, validations })
+  const uia = new Uia({ database, clock, login, registrationTokens, terms, validations, hooks })
   const lastSeen = new LastSeen({ database, clock })
   const authenticator = new Authentication({ database, clock, appservices, lastSeen, news })
   const housekeeping = new AccountHousekeeping({ database, clock, lockoutTime: config.auth.lockout_time })

@@ -5,7 +5,7 @@ import { fitsId, isUserLocalpart, type ServerName, type UserId } from '../../cor
 import type { Clock } from '../../platform/clock.ts'
 import { logger } from '../../platform/log.ts'
 import { addAccount, findAccount } from '../../storage/accounts.ts'
-import type { Database } from '../../storage/database.ts'
+import type { Database, Tx } from '../../storage/database.ts'
 import { setProfile } from '../../storage/profiles.ts'
 import { useRegistrationToken } from '../../storage/registration-tokens.ts'
 import { type Appservice, type Appservices, mayActAs } from './appservices.ts'
@@ -16,6 +16,7 @@ import type { OpenSession, SessionOptions, Sessions } from './sessions.ts'
 export interface NewUser {
   readonly userId: UserId
   readonly displayname?: string | undefined
+  readonly avatarUrl?: string | undefined
   readonly password?: string | undefined
   readonly isAdmin?: boolean
   readonly appservice?: Appservice | undefined
@@ -25,6 +26,8 @@ export interface NewUser {
   readonly acceptedTerms?: string | undefined
   /** The session to open at once. */
   readonly session?: SessionOptions | undefined
+  /** What else is written with the account, or not at all. */
+  readonly within?: (tx: Tx) => Promise<void>
 }
 
 const log = logger('accounts')
@@ -97,12 +100,14 @@ export class Registration {
     const {
       userId,
       displayname,
+      avatarUrl,
       password,
       isAdmin = false,
       appservice,
       registrationToken,
       acceptedTerms,
       session,
+      within,
     } = user
     const passwordHash = password === undefined ? undefined : await this.#passwords.hash(password)
     const createdTs = this.#clock.now()
@@ -112,7 +117,8 @@ export class Registration {
       }
       const account = { userId, passwordHash, createdTs, appserviceId: appservice?.id, isAdmin, acceptedTerms }
       if (!(await addAccount(tx, account))) throw inUse()
-      if (displayname !== undefined) await setProfile(tx, userId, { displayname, avatarUrl: undefined, fields: {} })
+      if (displayname !== undefined) await setProfile(tx, userId, { displayname, avatarUrl, fields: {} })
+      await within?.(tx)
       return session && (await this.#sessions.openIn(tx, userId, session))
     })
     if (!appservice) await this.#welcome({ userId, isAdmin })

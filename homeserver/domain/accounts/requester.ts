@@ -17,6 +17,21 @@ export interface Requester {
   readonly clientId?: string | undefined
   /** An application service may give events a time of their own. */
   readonly timestamp?: number
+  /** Sits at the command line of the machine: may do what administrators may not do to one another. */
+  readonly isOperator?: boolean
   /** Rate limits do not count for it. */
   readonly isUnlimited?: boolean
+}
+
+/** A user for whom the server acts itself, as on its pages: without a device, and without the rights of an administrator. */
+export function requesterFor(userId: UserId, sessionId: string): Requester {
+  return {
+    userId,
+    deviceId: undefined,
+    sessionId,
+    isGuest: false,
+    isAdmin: false,
+    isSuspended: false,
+    appserviceId: undefined,
+  }
 }

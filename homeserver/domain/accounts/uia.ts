@@ -4,10 +4,13 @@ import { encodeCanonical } from '../../core/canonical-json.ts'
 import { forbidden, UiaRequired } from '../../core/errors.ts'
 import type { Json } from '../../core/event.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { UserId } from '../../core/ids.ts'
+import { findAccount } from '../../storage/accounts.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Medium, Purpose } from '../../storage/threepids.ts'
 import * as store from '../../storage/uia.ts'
 import type { CompletedStages, UiaSession } from '../../storage/uia.ts'
+import type { ExternalLogins } from './hooks.ts'
 import type { Login } from './login.ts'
 import type { RegistrationTokens } from './registration-tokens.ts'
 import type { Requester } from './requester.ts'
@@ -21,6 +24,7 @@ export type UiaStage =
   | 'm.login.terms'
   | 'm.login.email.identity'
   | 'm.login.msisdn'
+  | 'm.login.sso'
 
 /** What a client says about itself in the `auth` of a body. */
 export interface AuthData {
@@ -39,7 +43,7 @@ export interface UiaCall {
 }
 
 export interface UiaOptions {
-  /** Ways to pass, each a list of stages. Unless told, the password of the user who asks. */
+  /** Ways to pass, each a list of stages. Unless told, what the user who asks logs in by. */
   readonly flows?: readonly (readonly UiaStage[])[]
   /** Lets the body change between stages, as when a client looks for the flows of registration before it asks for a name. */
   readonly bindsBody?: boolean
@@ -48,7 +52,7 @@ export interface UiaOptions {
 }
 
 const SESSION_MS = 15 * 60_000
-const passwordFlow: readonly (readonly UiaStage[])[] = [['m.login.password']]
+type Flows = readonly (readonly UiaStage[])[]
 
 interface Refusal {
   readonly errcode: string
@@ -67,6 +71,7 @@ export class Uia {
   readonly #registrationTokens: RegistrationTokens
   readonly #terms: Terms
   readonly #validations: Validations
+  readonly #externalLogins: readonly ExternalLogins[]
 
   constructor(parts: {
     database: Database
@@ -75,6 +80,7 @@ export class Uia {
     registrationTokens: RegistrationTokens
     terms: Terms
     validations: Validations
+    hooks: { readonly externalLogins: readonly ExternalLogins[] }
   }) {
     this.#database = parts.database
     this.#clock = parts.clock
@@ -82,6 +88,7 @@ export class Uia {
     this.#registrationTokens = parts.registrationTokens
     this.#terms = parts.terms
     this.#validations = parts.validations
+    this.#externalLogins = parts.hooks.externalLogins
   }
 
   /**
@@ -92,10 +99,11 @@ export class Uia {
    */
   async require(
     call: UiaCall,
-    { flows = passwordFlow, bindsBody = true, purpose }: UiaOptions = {},
+    { flows: wanted, bindsBody = true, purpose }: UiaOptions = {},
   ): Promise<CompletedStages> {
     if (call.who?.appserviceId !== undefined) return {}
     if (call.who?.clientId !== undefined) throw forbidden('This is done on the account page of the server')
+    const flows = wanted ?? (await this.#flowsOf(call.who?.userId))
     const auth = call.body?.auth
     const challenge = { flows, binding: bindingOf(call, bindsBody) }
     const session = auth?.session === undefined ? undefined : await this.#resume(auth.session, challenge)
@@ -103,7 +111,9 @@ export class Uia {
       const refusal = { errcode: 'M_UNAUTHORIZED', error: 'The session is used or expired' }
       throw await this.#ask(challenge, undefined, { refusal })
     }
-    if (auth?.type === undefined) return await this.#finish(challenge, session, session?.completed ?? {})
+    // what was passed on a page needs not be passed again
+    const isPassed = auth?.type === undefined || Object.hasOwn(session?.completed ?? {}, auth.type)
+    if (isPassed) return await this.#finish(challenge, session, session?.completed ?? {})
     if (!flows.flat().some((stage) => stage === auth.type)) {
       const refusal = { errcode: 'M_UNRECOGNIZED', error: 'This is no stage of any flow' }
       throw await this.#ask(challenge, session, { refusal })
@@ -113,10 +123,37 @@ export class Uia {
     return await this.#finish(challenge, session, { ...session?.completed, [auth.type]: passed })
   }
 
+  /** What somebody is asked to confirm on the page of `m.login.sso`; undefined if there is nothing. */
+  async askedOnPage(
+    sessionId: string,
+    userId: UserId,
+  ): Promise<Pick<UiaSession, 'deviceId' | 'method' | 'path'> | undefined> {
+    const session = await store.findUiaSession(this.#database, sessionId, this.#clock.now())
+    return session?.userId === userId ? session : undefined
+  }
+
+  /** Passes `m.login.sso`: the user has just logged in, in a browser. False if somebody else has begun the session. */
+  async passByLogin(sessionId: string, userId: UserId): Promise<boolean> {
+    const session = await store.findUiaSession(this.#database, sessionId, this.#clock.now())
+    if (session?.userId !== userId) return false
+    const completed = { ...session.completed, 'm.login.sso': '' }
+    await this.#database.transaction('pass stage', (tx) => store.setUiaCompleted(tx, sessionId, completed))
+    return true
+  }
+
+  /** By the password, and on the login page for who logs in there by others; without a password only so. */
+  async #flowsOf(userId: UserId | undefined): Promise<Flows> {
+    if (userId === undefined) return [['m.login.password']]
+    const known = await Promise.all(this.#externalLogins.map((logins) => logins.has(userId)))
+    if (!known.includes(true)) return [['m.login.password']]
+    const hasPassword = (await findAccount(this.#database, userId))?.passwordHash !== undefined
+    return hasPassword ? [['m.login.password'], ['m.login.sso']] : [['m.login.sso']]
+  }
+
   /** Passes a stage on the page that clients open for stages they do not know. False if it is not passed. */
   async passByPage(sessionId: string, stage: UiaStage, auth: AuthData): Promise<boolean> {
     const session = await store.findUiaSession(this.#database, sessionId, this.#clock.now())
-    if (!session || stage === 'm.login.password') return false
+    if (!session || stage === 'm.login.password' || stage === 'm.login.sso') return false
     const passed = await this.#pass(stage, auth, undefined)
     if (typeof passed === 'object') return false
     const completed = { ...session.completed, [stage]: passed }
@@ -158,6 +195,8 @@ export class Uia {
           : { errcode: 'M_UNAUTHORIZED', error: 'The registration token is not valid' }
       case 'm.login.terms':
         return acceptedVersions(this.#terms)
+      case 'm.login.sso':
+        return { errcode: 'M_UNAUTHORIZED', error: 'The page has not been passed yet' }
       case 'm.login.email.identity':
       case 'm.login.msisdn':
         return (

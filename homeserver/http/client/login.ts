@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { missingParam, missingToken, refuse } from '../../core/errors.ts'
 import type { UserId } from '../../core/ids.ts'
 import { emailAddress, phoneNumber } from '../../domain/accounts/threepids/addresses.ts'
+import { offersOAuth } from '../../domain/oauth/open-oauth.ts'
 import { tokenOf } from '../auth.ts'
 import { type Call, endpoint } from '../endpoint.ts'
 import type { Services } from '../services.ts'
@@ -15,14 +16,29 @@ const loginFlows = endpoint({
   since: ['r0', 'v3'],
   auth: 'none',
   limit: 'read',
-  handle: () => ({
+  handle: (_, services) => ({
     flows: [
+      ...ssoFlows(services),
       { type: 'm.login.password' },
       { type: 'm.login.token', get_login_token: true },
       { type: 'm.login.application_service' },
     ],
   }),
 })
+
+/** On the login page there are all ways in. Clients that know what OAuth is but cannot do it are to lead there. */
+function ssoFlows({ config, ssoProviders }: Services): object[] {
+  const providers = ssoProviders.ready.map(({ id, name, brand }) => ({ id, name, ...(brand ? { brand } : {}) }))
+  const isPreferred = offersOAuth(config)
+  if (providers.length === 0 && !isPreferred) return []
+  return [
+    {
+      type: 'm.login.sso',
+      ...(providers.length > 0 ? { identity_providers: providers } : {}),
+      ...(isPreferred ? { oauth_aware_preferred: true, 'org.matrix.msc3824.delegated_oidc_compatibility': true } : {}),
+    },
+  ]
+}
 
 const identifier = z.looseObject({
   type: z.string(),

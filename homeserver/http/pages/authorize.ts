@@ -79,7 +79,7 @@ function toStart(path: string, { query }: Visit): Reply {
 }
 
 /** Where the form may lead, as a source of a content security policy, which knows no address in brackets. */
-function formTarget(redirectUri: string): string {
+export function formTarget(redirectUri: string): string {
   const [scheme = ''] = redirectUri.split(':')
   if (scheme !== 'https' && scheme !== 'http') return `${scheme}:`
   const { origin, hostname } = new URL(redirectUri)

@@ -1,4 +1,5 @@
 /** What all pages have in common: frame, style, headers. */
+import { hash } from 'node:crypto'
 import { type Refuse, Reply } from '../endpoint.ts'
 import { Html, html } from './html.ts'
 import { messagesFor, type Messages, textOf } from './messages/messages.ts'
@@ -15,6 +16,10 @@ export interface Page {
   /** Where forms may lead besides this server, as sources of a content security policy. */
   readonly formTargets?: readonly string[]
   readonly headers?: Readonly<Record<string, string>>
+  /** Run at the end of the page; the page has to do without as well. */
+  readonly script?: string | undefined
+  /** Seconds after which the page looks again. */
+  readonly refreshAfter?: number | undefined
 }
 
 export function pageReply({ messages, title, content, status = 200, formTargets = [], headers, ...more }: Page): Reply {
@@ -25,7 +30,7 @@ export function pageReply({ messages, title, content, status = 200, formTargets 
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>${title}</title>
-${styleElement}
+${styleElement}${more.refreshAfter !== undefined && html`<meta http-equiv="refresh" content="${more.refreshAfter}" />`}
 </head>
 <body>
 <header>Domovoi</header>
@@ -34,20 +39,21 @@ ${more.navigation}
 <h1>${title}</h1>
 ${content}
 </main>
-</body>
+${more.script !== undefined && new Html(`<script>${more.script}</script>`)}</body>
 </html>
 `
-  return new Reply(status, page.text, { ...pageHeaders(formTargets), ...headers })
+  return new Reply(status, page.text, { ...pageHeaders(formTargets, more.script), ...headers })
 }
 
 const styleElement = new Html(`<style>${style}</style>`)
 const wide = new Html(' class="wide"')
 
-/** Nothing is loaded or run, nobody may put the page into a frame, and nobody learns where people came from (T68). */
-function pageHeaders(formTargets: readonly string[]): Record<string, string> {
+/** Nothing is loaded, and nothing run but the script of the page; nobody may put the page into a frame, and nobody learns where people came from (T68). */
+function pageHeaders(formTargets: readonly string[], script: string | undefined): Record<string, string> {
   const policy = [
     "default-src 'none'",
     `style-src '${styleHash}'`,
+    ...(script === undefined ? [] : [`script-src 'sha256-${hash('sha256', script, 'base64')}'`]),
     `form-action ${["'self'", ...formTargets].join(' ')}`,
     "frame-ancestors 'none'",
     "base-uri 'none'",

@@ -2,6 +2,7 @@
 import { MatrixError } from '../../core/errors.ts'
 import type { LoginField, LoginMethod } from '../../domain/oauth/sign-in.ts'
 import type { Services } from '../services.ts'
+import { providerLinks } from './external.ts'
 import { type Html, html } from './html.ts'
 import { type Messages, refusalText } from './messages/messages.ts'
 import { continueOf, cookieHeader, page, seeOther, type Submission, type Visit, withContinue } from './page.ts'
@@ -32,8 +33,9 @@ interface Shown {
   readonly status?: number
 }
 
-function showLogin(visit: Visit, { config, signIn }: Services, { username, error, status = 200 }: Shown) {
+function showLogin(visit: Visit, services: Services, { username, error, status = 200 }: Shown) {
   const { messages, query } = visit
+  const { config, signIn } = services
   const isAgain = visit.visitor !== undefined && query.has('again')
   const register = html`<p class="soft">
     ${messages.noAccount} <a href="${withContinue('/register', continueOf(query))}">${messages.createAccount}</a>
@@ -42,7 +44,7 @@ function showLogin(visit: Visit, { config, signIn }: Services, { username, error
     title: messages.logInTo(config.server_name),
     status,
     content: html`${isAgain && html`<p>${messages.again}</p>`}${errorNote(error)}
-    ${signIn.methods.map((method) => methodForm(visit, method, username))}
+    ${signIn.methods.map((method) => methodForm(visit, method, username))} ${providerLinks(visit, services)}
     ${config.registration.mode !== 'closed' && !isAgain && register}`,
   })
 }

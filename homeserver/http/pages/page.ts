@@ -123,7 +123,7 @@ export function toLogin({ here }: Visit, query: Readonly<Record<string, string>>
   return seeOther(`/login?${new URLSearchParams({ ...query, continue: here }).toString()}`)
 }
 
-const ways = ['/account', '/link', '/oauth/authorize']
+const ways = ['/account', '/link', '/oauth/authorize', '/auth/sso', '/auth/confirm']
 
 /** Where to go after the login: to a page of our own and nowhere else, whatever the address says (T66). */
 export function continueOf(query: URLSearchParams): string {

@@ -1,7 +1,18 @@
 /** Pages for people, whether apps use OAuth or not. */
 import { accountPages } from './account/account.ts'
+import { confirmLoginPages } from './confirm-login.ts'
 import { confirmPages } from './confirm.ts'
 import { loginPages } from './login.ts'
+import { newAccountPages } from './new-account.ts'
 import { registerPages } from './register.ts'
+import { ssoPages } from './sso.ts'
 
-export const pages = [...loginPages, ...registerPages, ...confirmPages, ...accountPages]
+export const pages = [
+  ...loginPages,
+  ...registerPages,
+  ...confirmPages,
+  ...confirmLoginPages,
+  ...newAccountPages,
+  ...ssoPages,
+  ...accountPages,
+]

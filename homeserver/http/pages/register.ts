@@ -4,6 +4,7 @@ import { MatrixError } from '../../core/errors.ts'
 import { acceptedVersions } from '../../domain/accounts/terms.ts'
 import type { UserId } from '../../core/ids.ts'
 import type { Services } from '../services.ts'
+import { providerLinks } from './external.ts'
 import { type Html, html } from './html.ts'
 import { type Messages, refusalText } from './messages/messages.ts'
 import { continueOf, cookieHeader, page, seeOther, type Submission, type Visit, withContinue } from './page.ts'
@@ -73,10 +74,11 @@ async function makeAccount({ form }: Submission, services: Services): Promise<Us
 
 function showRegister(
   visit: Visit & { readonly form?: URLSearchParams },
-  { config }: Services,
+  services: Services,
   { error, status = 200 }: { error?: string; status?: number } = {},
 ) {
   const { messages, query, form, token } = visit
+  const { config } = services
   const { mode, terms } = config.registration
   const login = html`<p class="soft">
     ${messages.haveAccount} <a href="${withContinue('/login', continueOf(query))}">${messages.logIn}</a>
@@ -112,7 +114,7 @@ function showRegister(
       ${terms.map((document) => checkbox({ name: `terms-${document.id}`, isRequired: true, label: documentLinks(messages, document) }))}
       <p class="actions"><button>${messages.createAccount}</button></p>
     </form>
-    ${login}`
+    ${providerLinks(visit, services)} ${login}`
   return visit.page({ title, status, content })
 }
 
@@ -122,7 +124,7 @@ export function newPasswordFields({ newPassword, repeatPassword }: Messages): Ht
   ${field({ ...shape, name: 'repeated', label: repeatPassword })}`
 }
 
-function documentLinks(messages: Messages, document: Config['registration']['terms'][number]): Html {
+export function documentLinks(messages: Messages, document: Config['registration']['terms'][number]): Html {
   const { id: _id, version: _version, ...languages } = document
   const own = languages[messages.language] ?? Object.values(languages)[0]
   return html`${messages.accept} <a href="${own?.url}" target="_blank" rel="noopener">${own?.name}</a>`

@@ -39,6 +39,9 @@ button.danger { background: transparent; border-color: var(--bad); color: var(--
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; align-items: center }
 .actions > * { flex: 1 1 auto }
+.actions.column { flex-direction: column; align-items: stretch }
+.or { display: flex; align-items: center; gap: .75rem; margin: 1.25rem 0; color: var(--soft) }
+.or::before, .or::after { content: ''; flex: 1; border-top: 1px solid var(--line) }
 form.alone { margin-top: 1rem }
 .soft { color: var(--soft) }
 .error, .note { padding: .75rem 1rem; border-radius: .6rem; background: var(--good-back) }

@@ -106,7 +106,14 @@ class World implements AsyncDisposable {
     this.clock = clock
     this.peers = peers
     const hooks = { announcements: [], remoteKeys: [], remoteInboxes: [] }
-    const accountHooks = { arrivals: [], devices: [], departures: [], profiles: [], remoteProfiles: [] }
+    const accountHooks = {
+      arrivals: [],
+      devices: [],
+      departures: [],
+      profiles: [],
+      remoteProfiles: [],
+      externalLogins: [],
+    }
     const { database, bus, streams, members } = heart
     const rooms = { database, bus, streams, members, roomServers: new RoomServers(heart) }
     const parts = {

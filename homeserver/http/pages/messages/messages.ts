@@ -28,6 +28,7 @@ const refusals: Readonly<Record<string, TextKey>> = {
   M_INVALID_USERNAME: 'badUsername',
   M_LIMIT_EXCEEDED: 'tooManyTries',
   M_NOT_FOUND: 'notFound',
+  M_OLD_FORM: 'oldForm',
   M_UNAUTHORIZED: 'badInvite',
   M_UNKNOWN: 'fault',
   M_USER_DEACTIVATED: 'accountDeactivated',

@@ -1,0 +1,53 @@
+/** What the pages of all providers have in common: before somebody goes there, and after. */
+import type { SsoProvider } from '../../domain/sso/providers.ts'
+import type { ExternalPerson } from '../../domain/sso/external-accounts.ts'
+import { newCookie } from '../../domain/oauth/browser-sessions.ts'
+import type { Reply } from '../endpoint.ts'
+import type { Services } from '../services.ts'
+import { type Html, html } from './html.ts'
+import { continueOf, cookieHeader, seeOther, type Visit, withContinue } from './page.ts'
+
+/** A button for each provider; they lead on to where the page would. */
+export function providerLinks({ messages, query }: Visit, { ssoProviders }: Services): Html | false {
+  const providers = ssoProviders.ready
+  if (providers.length === 0) return false
+  return html`<p class="or"><span>${messages.or}</span></p>
+    <p class="actions column">
+      ${providers.map(
+        ({ name, path }) =>
+          html`<a class="button plain" href="${withContinue(path, continueOf(query))}"
+            >${messages.continueWith(name)}</a
+          >`,
+      )}
+    </p>`
+}
+
+/**
+ * Somebody has shown who they are elsewhere: they are logged in, or choose a user name. The cookie from before is good
+ * no more, whoever may have put it there.
+ */
+export async function welcome(
+  visit: Visit,
+  services: Services,
+  person: ExternalPerson,
+  { way, provider }: { readonly way: string; readonly provider: SsoProvider },
+): Promise<Reply> {
+  const { externalAccounts, signIn } = services
+  const userId = await externalAccounts.logIn(person)
+  if (userId !== undefined) {
+    const { cookie, isComplete } = await signIn.begin(userId, visit.cookie)
+    return seeOther(isComplete ? way : withContinue('/login/second', way), cookieHeader(cookie, services))
+  }
+  if (provider.signUps === 'closed') {
+    const { messages } = visit
+    return visit.page({
+      title: messages.noAccountThere(provider.name),
+      status: 403,
+      content: html`<p>${messages.linkFirst(provider.name)}</p>
+        <p class="actions"><a class="button plain" href="${withContinue('/login', way)}">${messages.logIn}</a></p>`,
+    })
+  }
+  const cookie = newCookie()
+  await externalAccounts.beginSignUp(cookie, person)
+  return seeOther(withContinue('/auth/new', way), cookieHeader(cookie, services))
+}

@@ -35,6 +35,8 @@ import { ThreadSubscriptions } from './domain/rooms/thread-subscriptions.ts'
 import { Transactions } from './domain/rooms/transactions.ts'
 import { Visibility } from './domain/rooms/visibility.ts'
 import { LocalRoomWriter } from './domain/rooms/writer.ts'
+import { DelayedOutcomes } from './domain/rtc/delayed-outcomes.ts'
+import { openDelayedEvents } from './domain/rtc/open-delayed-events.ts'
 import { openSearch } from './domain/search/open-search.ts'
 import { OldSync } from './domain/sync/old-sync.ts'
 import { openSync } from './domain/sync/open-sync.ts'
@@ -94,7 +96,12 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     runnable: pushRunnable,
     ...push
   } = openPush({ ...foundation, events, members, ignored: accountData.ignoredUsers, hooks })
-  const writer = await LocalRoomWriter.open({ ...foundation, events, push: evaluation, companions: [outbox] })
+  const writer = await LocalRoomWriter.open({
+    ...foundation,
+    events,
+    push: evaluation,
+    companions: [outbox, new DelayedOutcomes({ clock })],
+  })
   const aliasMakers: AliasMaker[] = []
   const directoryHooks: DirectoryHooks = { remoteDirectories: [] }
   const directory = openDirectory({
@@ -122,6 +129,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     roomHooks,
     settings: [new CarriedSettings(accountData), new CarriedRules(push)],
   })
+  const { runnable: delayedRunnable, ...delayed } = openDelayedEvents({ ...foundation, ...rooms, members, hooks })
   const { runnable: ephemeralRunnable, ...ephemeral } = openEphemeral({
     ...foundation,
     accountData: accountData.accountData,
@@ -255,6 +263,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...sso,
       oldSync,
       ...search,
+      ...delayed,
       ...appservice,
       ...mediaServices,
       ...federation,
@@ -278,6 +287,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...mediaRunnable,
       ...searchRunnable,
       ...appserviceRunnable,
+      ...delayedRunnable,
     ],
   }
 }

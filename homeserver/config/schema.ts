@@ -51,6 +51,10 @@ const listenAddress = z
 const address = z.url({ protocol: /^https?$/, error: 'an address that starts with https:// or http://' })
 const httpUrl = address.optional()
 
+const turnUri = z
+  .string({ error: 'addresses in quotes such as "turn:turn.example.org:3478?transport=udp"' })
+  .regex(/^(?:turns?|stuns?):[^\s/]+$/, { error: 'addresses that begin with turn:, turns: or stun:' })
+
 const roomAlias = z
   .string({ error: 'an alias in quotes such as "#welcome:example.org"' })
   .regex(/^#[^:\s]+:\S+$/, { error: 'an alias such as #welcome:example.org' })
@@ -280,6 +284,19 @@ export const schema = z.strictObject({
       access_key_id_file: secretFile('the access key'),
       secret_access_key: secret('Secret key.'),
       secret_access_key_file: secretFile('the secret key'),
+    }),
+  }),
+  calls: section('Voice and video.', {
+    max_delay: duration(
+      '24h',
+      'How long before its time an app may leave an event with the server. Calls need it: who vanishes leaves by such an event.',
+    ),
+    turn: section('The TURN server (coturn) that carries one-to-one calls through firewalls.', {
+      uris: list(turnUri, [], 'Its addresses, such as "turn:turn.example.org:3478?transport=udp".'),
+      secret: secret('The secret shared with it, in coturn static-auth-secret.'),
+      secret_file: secretFile('the secret shared with the TURN server'),
+      lifetime: duration('1d', 'How long an app may use what it was given.'),
+      guests: flag(true, 'Whether guests may use it.'),
     }),
   }),
   limits: section('Rate limits.', {

@@ -98,3 +98,7 @@ export const maxRequiredState = 200
 
 /** Threads a user subscribes to or has unsubscribed from. */
 export const maxThreadSubscriptions = 20_000
+
+/** Events of one user that wait to be sent, and those that are through and still told of. */
+export const maxDelayedEvents = 100
+export const maxFinalisedDelayedEvents = 1_000

@@ -15,6 +15,7 @@ import { capabilitiesEndpoints } from './client/capabilities.ts'
 import { contextEndpoints } from './client/context.ts'
 import { createRoomEndpoints } from './client/create-room.ts'
 import { dehydratedDeviceEndpoints } from './client/dehydrated-device.ts'
+import { delayedEventEndpoints } from './client/delayed-events.ts'
 import { devicesEndpoints } from './client/devices.ts'
 import { directoryEndpoints } from './client/directory.ts'
 import { eventEndpoints } from './client/event.ts'
@@ -140,6 +141,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...redactEndpoints,
   ...searchEndpoints,
   ...sendEndpoints,
+  ...delayedEventEndpoints,
   ...stateEndpoints,
   ...contextEndpoints,
   ...eventEndpoints,

@@ -8,6 +8,8 @@ const normal: Limits = {
   read: { perSecond: 50, burst: 500 },
   write: { perSecond: 5, burst: 50 },
   message: { perSecond: 2, burst: 50 },
+  // Each device in a call restarts its leave every five seconds, and a family is behind one address.
+  delayed: { perSecond: 10, burst: 200 },
   join: { perSecond: 0.5, burst: 20 },
   invite: { perSecond: 0.5, burst: 30 },
   createRoom: { perSecond: 0.2, burst: 20 },

@@ -16,6 +16,7 @@ export const limitNames = [
   'read',
   'write',
   'message',
+  'delayed',
   'join',
   'invite',
   'createRoom',

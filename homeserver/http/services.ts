@@ -27,6 +27,7 @@ import type { ThreadSubscriptions } from '../domain/rooms/thread-subscriptions.t
 import type { Transactions } from '../domain/rooms/transactions.ts'
 import type { Visibility } from '../domain/rooms/visibility.ts'
 import type { RoomWriter } from '../domain/rooms/writer.ts'
+import type { DelayedEventServices } from '../domain/rtc/open-delayed-events.ts'
 import type { SearchServices } from '../domain/search/open-search.ts'
 import type { OldSync } from '../domain/sync/old-sync.ts'
 import type { SyncServices } from '../domain/sync/open-sync.ts'
@@ -53,6 +54,7 @@ export interface Services
     AnswerServices,
     SyncServices,
     SearchServices,
+    DelayedEventServices,
     AppserviceServices {
   readonly config: Config
     SsoServices,

@@ -23,6 +23,9 @@ export interface ClientForm {
   readonly session?: Session | undefined
 }
 
+/** Stands for the device where an event was left to be sent later: its transaction id is that of the delayed event. */
+export const delayedDevice = 'org.matrix.msc4140'
+
 /** What `unsigned` says besides age and transaction id. */
 export interface Surroundings {
   /** The state event it replaced. */
@@ -175,8 +178,9 @@ function targetOf({ pdu }: StoredEvent): string | undefined {
 
 function unsignedMembers({ row }: StoredEvent, form: ClientForm, around: Surroundings): string {
   let text = `"age":${form.now - row.origin_server_ts}`
-  if (row.txn_id !== null && form.session?.userId === row.sender && form.session.device === row.txn_device) {
-    text += `,"transaction_id":${JSON.stringify(row.txn_id)}`
+  if (row.txn_id !== null && form.session?.userId === row.sender) {
+    if (row.txn_device === delayedDevice) text += `,"org.matrix.msc4140.delay_id":${JSON.stringify(row.txn_id)}`
+    else if (row.txn_device === form.session.device) text += `,"transaction_id":${JSON.stringify(row.txn_id)}`
   }
   const { replaced, redaction, relations, membership } = around
   if (replaced) {

@@ -12,6 +12,7 @@ import { currentStateEvents, findStateEvent, stateEventsAt } from '../../storage
 import type { Requester } from '../accounts/requester.ts'
 import type { EventDraft } from './build.ts'
 import { checkCanonicalAlias } from './canonical-alias.ts'
+import { sessionOf } from './client-event.ts'
 import type { RoomDirectory } from './hooks.ts'
 import type { Memberships } from './membership.ts'
 import { roomPower } from './room-power.ts'
@@ -33,6 +34,8 @@ export interface StateChangeRequest {
   readonly type: string
   readonly stateKey: string
   readonly content: JsonObject
+  /** Under which the session asked, if it is to be told. */
+  readonly transactionId?: string
 }
 
 type Check = (change: StateChangeRequest, before: StoredEvent | undefined, who: Requester) => void | Promise<void>
@@ -82,7 +85,7 @@ export class RoomState {
 
   /** Sets it, unless the same user has set just this before: then that event is given. */
   async set(who: Requester, change: StateChangeRequest): Promise<EventId> {
-    const { roomId, type, stateKey, content } = change
+    const { roomId, type, stateKey, content, transactionId: id } = change
     if (type === 'm.room.create') throw badJson('A room has only the create event that it began with')
     if (type === 'm.room.member') {
       if (!isUserId(stateKey)) throw badJson('The state key of a member event is a user id')
@@ -97,6 +100,7 @@ export class RoomState {
       sender: who.userId,
       content,
       stateKey,
+      ...(id === undefined ? {} : { transaction: { device: sessionOf(who).device ?? who.sessionId, id } }),
       ...(who.timestamp === undefined ? {} : { timestamp: who.timestamp }),
     }
     return onlyEvent(await this.#parts.writer.send(roomId, [draft]))

@@ -1,3 +1,4 @@
+import { maxDelayedEvents } from '../../domain/limits.ts'
 import { isStable, roomVersions } from '../../core/room-version.ts'
 import { endpoint } from '../endpoint.ts'
 
@@ -28,6 +29,7 @@ const capabilities = endpoint({
         'm.get_login_token': withPassword,
         'org.matrix.msc3882.get_login_token': withPassword,
         'io.element.msc4452.preview_url': { enabled: urlPreviews !== undefined },
+        'org.matrix.msc4140.delayed_events': { max_delay_ms: config.calls.max_delay, max_scheduled: maxDelayedEvents },
         ...(who.isAdmin ? { 'm.account_moderation': { lock: true, suspend: true } } : {}),
       },
     }

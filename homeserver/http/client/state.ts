@@ -4,8 +4,10 @@ import { clientEventText } from '../../domain/rooms/client-event.ts'
 import type { JsonObject } from '../../core/event.ts'
 import { endpoint, JsonText } from '../endpoint.ts'
 import type { Services } from '../services.ts'
+import { scheduleByQuery } from './delayed-events.ts'
 import { eventContent } from './event-content.ts'
 import { roomIdOf } from './path-ids.ts'
+import { sendingQuery } from './sending-query.ts'
 
 interface StatePath {
   readonly roomId: string
@@ -20,6 +22,7 @@ const writing = {
   since: ['r0', 'v3'],
   auth: 'user',
   limit: 'message',
+  query: sendingQuery,
   body: eventContent,
   exactNumbers: true,
 } as const
@@ -55,13 +58,13 @@ const getEmptyKey = endpoint({
 const setState = endpoint({
   ...writing,
   path: '/rooms/:roomId/state/:eventType/:stateKey',
-  handle: ({ params, who, body }, services) => set(params, who, body, services),
+  handle: ({ params, who, query, body }, services) => set(params, who, query, body, services),
 })
 
 const setEmptyKey = endpoint({
   ...writing,
   path: '/rooms/:roomId/state/:eventType',
-  handle: ({ params, who, body }, services) => set(params, who, body, services),
+  handle: ({ params, who, query, body }, services) => set(params, who, query, body, services),
 })
 
 async function answer(
@@ -77,11 +80,13 @@ async function answer(
 async function set(
   path: StatePath,
   who: Requester,
+  { delay, stickyDuration }: z.output<typeof sendingQuery>,
   content: JsonObject,
-  { roomState }: Services,
-): Promise<{ event_id: string }> {
+  services: Services,
+): Promise<object> {
   const change = { roomId: roomIdOf(path), type: path.eventType, stateKey: path.stateKey ?? '', content }
-  return { event_id: await roomState.set(who, change) }
+  if (delay !== undefined) return await scheduleByQuery(who, { ...change, delay, stickyDuration }, services)
+  return { event_id: await services.roomState.set(who, change) }
 }
 
 export const stateEndpoints = [listState, getState, getEmptyKey, setState, setEmptyKey]

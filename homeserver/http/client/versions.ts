@@ -21,6 +21,7 @@ const unstableFeatures = {
   'org.matrix.msc3874': true,
   'org.matrix.msc3881': true,
   'org.matrix.msc4028': true,
+  'org.matrix.msc4140': true,
   'org.matrix.msc4155': true,
   'org.matrix.msc4306': true,
   'org.matrix.simplified_msc3575': true,

@@ -282,6 +282,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...receivingRunnable,
       ...adminRunnable,
       ...oauthRunnable,
+      ...ssoRunnable,
       ...ephemeralRunnable,
       ...pushRunnable,
       ...mediaRunnable,
@@ -291,4 +292,3 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ],
   }
 }
-      ...ssoRunnable,

@@ -54,11 +54,10 @@ export interface Services
     AnswerServices,
     SyncServices,
     SearchServices,
+    SsoServices,
     DelayedEventServices,
     AppserviceServices {
   readonly config: Config
-    SsoServices,
-    DelayedEventServices,
   readonly clock: Clock
   readonly metrics: Metrics
   readonly openIdTokens: OpenIdTokens

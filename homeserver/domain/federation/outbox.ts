@@ -30,6 +30,8 @@ export interface OutboxReader {
   queued(destination: ServerName, count: number): void
   /** Something that is worth sending only while it is new. It replaces what has the same key. */
   passing(destination: ServerName, key: string, edu: string): void
+  /** Resolves when nothing is on its way to these servers, or soon in any case. */
+  heard(destinations: readonly ServerName[]): Promise<void>
 }
 
 export class Outbox implements Companion {
@@ -109,6 +111,11 @@ export class Outbox implements Companion {
     for (const destination of destinations) {
       if (this.#mayTell(destination)) this.#reader?.passing(destination, whole, text)
     }
+  }
+
+  /** Resolves when these servers have what was put down for them, or do not take it soon. */
+  async heard(destinations: readonly ServerName[]): Promise<void> {
+    await this.#reader?.heard(destinations)
   }
 
   /** Those in the room before or after the event, and those who are removed from it. */

@@ -52,6 +52,15 @@ forEachDatabase(({ freshUrl }) => {
     expect(sending.messagesAt('b.test')).toEqual([])
   })
 
+  test('whoever waits until servers have heard what was done is not held up by one that is down', async () => {
+    await using sending = await Sending.open(await freshUrl(), { down: ['down.test'] })
+    const roomId = await roomWith(sending, 'b.test', 'down.test')
+    await say(sending, roomId, 'one')
+    await sending.outbox.heard(['b.test', 'down.test', 'unknown.test'])
+    expect(sending.messagesAt('b.test')).toEqual(['one'])
+    expect(sending.messagesAt('down.test')).toEqual([])
+  })
+
   test('a resident server sends on what came in through it, but not back', async () => {
     await using sending = await Sending.open(await freshUrl())
     const { heart, outbox } = sending

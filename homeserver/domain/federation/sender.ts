@@ -57,6 +57,8 @@ const RETRY_GAP_MS = 200
 /** So long typing, receipts and presence gather. */
 const GATHER_MS = 150
 const TIMEOUT_MS = 60_000
+/** Somebody waits for what he did to be known elsewhere. */
+const PATIENCE_MS = 1_000
 /** What is on its way when the server stops may still arrive. */
 const GRACE_MS = 3_000
 /** EDUs without a key that are kept for a server that is down. */
@@ -155,6 +157,18 @@ export class FederationSender implements Service, OutboxReader {
       if (running.length === 0) return
       await Promise.all(running)
     }
+  }
+
+  async heard(destinations: readonly ServerName[]): Promise<void> {
+    const running = destinations.flatMap((destination) => this.#queues.get(destination)?.running ?? [])
+    if (running.length === 0) return
+    await new Promise<void>((resolve) => {
+      const cancel = this.#parts.clock.after(PATIENCE_MS, resolve)
+      void Promise.all(running).then(() => {
+        cancel()
+        resolve()
+      })
+    })
   }
 
   queued(destination: ServerName, count: number): void {

@@ -38,14 +38,23 @@ export class Elsewhere {
     return await remote.invite(roomId, draft)
   }
 
-  /** Joins a room that this server is in through one that can authorise it, as `refusal` says that nobody of ours can. */
-  async joinAuthorised(change: RemoteChange, refusal: MatrixError): Promise<EventId> {
+  /** Changes a membership here; where nobody of ours can authorise a join, through another server that is in the room. */
+  async authorising(change: RemoteChange, here: () => Promise<EventId>): Promise<EventId> {
     const [remote] = this.#parts.roomHooks.remoteRooms
-    if (!remote) throw refusal
     try {
-      return await remote.join(change)
-    } catch (error) {
-      throw error instanceof MatrixError && error.status === 404 ? refusal : error // there is no other server
+      return await here()
+    } catch (refusal) {
+      if (!remote || !isUngranted(refusal)) throw refusal
+    }
+    // Who has just come into the room that lets him in may not be known elsewhere, nor what changed elsewhere known here.
+    await remote.catchUp(change)
+    try {
+      return await here()
+    } catch (refusal) {
+      if (!isUngranted(refusal)) throw refusal
+      return await remote.join(change).catch((error: unknown) => {
+        throw error instanceof MatrixError && error.status === 404 ? refusal : error // there is no other server
+      })
     }
   }
 
@@ -80,6 +89,10 @@ export class Elsewhere {
     if (joined.size > 0) return await members.hasLocal(roomId)
     return (await findRoom(database, roomId))?.stateGroup !== undefined
   }
+}
+
+function isUngranted(error: unknown): boolean {
+  return error instanceof MatrixError && error.errcode === 'M_UNABLE_TO_GRANT_JOIN'
 }
 
 function isPending(current: MembershipRow | undefined): boolean {

@@ -42,6 +42,8 @@ export interface RemoteChange {
 export interface RemoteRooms {
   /** Also into a room this server is in, where nobody of ours can authorise the join. */
   join(change: RemoteChange): Promise<EventId>
+  /** Resolves when the servers that would be asked have heard what was done here before, or did not listen in time. */
+  catchUp(change: RemoteChange): Promise<void>
   knock(change: RemoteChange): Promise<EventId>
   /** Refuses an invite or takes a knock back; here alone if no server answers. */
   leave(change: RemoteChange): Promise<EventId>

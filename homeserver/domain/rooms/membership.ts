@@ -1,6 +1,6 @@
 /** Joining, leaving and everything else that happens to a membership. https://spec.matrix.org/v1.19/client-server-api/#room-membership */
 import { encodeCanonical } from '../../core/canonical-json.ts'
-import { forbidden, invalidParam, MatrixError, notFound, refuse } from '../../core/errors.ts'
+import { forbidden, invalidParam, notFound, refuse } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
 import {
   type EventId,
@@ -142,12 +142,7 @@ export class Memberships {
       const remote = { roomId, userId: target, content, via: [...(change.via ?? []), ...inviter] }
       const elsewhere = await this.#elsewhere.change(remote, current, who.isGuest === true)
       if (elsewhere !== undefined) return elsewhere
-      try {
-        return await this.#commit(who, change, current, content)
-      } catch (error) {
-        if (!(error instanceof MatrixError) || error.errcode !== 'M_UNABLE_TO_GRANT_JOIN') throw error
-        return await this.#elsewhere.joinAuthorised(remote, error)
-      }
+      return await this.#elsewhere.authorising(remote, () => this.#commit(who, change, current, content))
     })
   }
 

@@ -1,9 +1,10 @@
 /** https://spec.matrix.org/v1.19/server-server-api/#retrieving-server-keys */
 import { z } from 'zod'
+import { encodeCanonical } from '../../core/canonical-json.ts'
 import { invalidParam } from '../../core/errors.ts'
 import { isServerName } from '../../core/ids.ts'
 import type { KeyQuestion } from '../../domain/federation/notary.ts'
-import { endpoint } from '../endpoint.ts'
+import { endpoint, JsonText } from '../endpoint.ts'
 
 /** Servers that one request may ask for. */
 const MAX_SERVERS = 1000
@@ -15,7 +16,7 @@ const getServerKeys = endpoint({
   also: ['/_matrix/key/v2/server/:keyId'],
   auth: 'none',
   limit: 'federation',
-  handle: (_, { ownKeys }) => ownKeys.document(),
+  handle: (_, { ownKeys }) => new JsonText(encodeCanonical(ownKeys.document())), // as it was signed
 })
 
 const timestamp = z.coerce.number().int().nonnegative()

@@ -23,6 +23,7 @@ async function inhabit(server: TestServer) {
   await joinAs(server, roomId, bob)
   const told: Told[] = []
   server.server.services.outbox.attach({
+    heard: () => Promise.resolve(),
     queued: () => undefined,
     passing: (destination, _, edu) => told.push({ destination, edu: parseJson(edu) as JsonObject }),
   })

@@ -10,13 +10,14 @@ import type { Members } from '../../rooms/members.ts'
 import type { RoomWriter } from '../../rooms/writer.ts'
 import type { FederationClient } from '../client.ts'
 import type { KeyRing } from '../keys.ts'
+import type { Outbox } from '../outbox.ts'
 import { EventVerifier } from '../receive/verify-event.ts'
 import type { RoomServers } from '../room-servers.ts'
 import type { ServerAcls } from '../server-acl.ts'
 import { Invites } from './invites.ts'
 import { JoinAnswers } from './join-answer.ts'
 import { OutgoingInvites } from './outgoing-invites.ts'
-import { type Forwarder, Passages } from './passages.ts'
+import { Passages } from './passages.ts'
 import { FederatedRooms } from './remote-rooms.ts'
 import { ResidentRooms } from './resident-rooms.ts'
 import { Templates } from './templates.ts'
@@ -36,7 +37,7 @@ export interface OpenJoiningParts {
   readonly keyRing: KeyRing
   readonly roomServers: RoomServers
   readonly serverAcls: ServerAcls
-  readonly outbox: Forwarder
+  readonly outbox: Outbox
 }
 
 export interface JoiningServices {

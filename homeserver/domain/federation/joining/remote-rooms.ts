@@ -15,6 +15,7 @@ import type { Members } from '../../rooms/members.ts'
 import type { RemoteEvent, RemoteEventWriter } from '../../rooms/remote-event.ts'
 import { type FederationClient, federationPath } from '../client.ts'
 import { unusable } from '../federation-error.ts'
+import type { Outbox } from '../outbox.ts'
 import type { EventVerifier, Keys } from '../receive/verify-event.ts'
 import type { RoomServers } from '../room-servers.ts'
 import { candidatesFrom, firstThatCan } from './candidates.ts'
@@ -36,6 +37,7 @@ export interface RemoteRoomsParts {
   readonly roomServers: RoomServers
   readonly writer: RemoteEventWriter
   readonly outgoing: OutgoingInvites
+  readonly outbox: Pick<Outbox, 'heard'>
 }
 
 const log = logger('federation')
@@ -61,6 +63,10 @@ export class FederatedRooms implements RemoteRooms {
         ? await this.#enterAgain(server, event)
         : await this.#enter(server, { ...passage, event }, told)
     })
+  }
+
+  async catchUp(change: RemoteChange): Promise<void> {
+    await this.#parts.outbox.heard(await this.#candidates(change))
   }
 
   async knock(change: RemoteChange): Promise<EventId> {

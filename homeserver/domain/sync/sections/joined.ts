@@ -116,7 +116,7 @@ export class JoinedSection {
         state: stateTexts.slice(stateAt, (stateAt += before)),
         stateAfter: span.stateAfter,
         accountData: extras.accountData.get(roomId) ?? [],
-        ephemeral: extras.ephemeral.get(roomId),
+        ephemeral: extras.ephemeral.get(roomId) ?? [],
         summary: summaries.get(roomId)?.text,
         unread: unreadTexts.get(roomId),
       })

@@ -231,8 +231,12 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const answers = openAnswers({ ...foundation, ...directory, ...federation, events, members, visibility })
   const { runnable: adminRunnable, ...admin } = openAdmin({
     ...foundation,
+    ...accounts,
     ...rooms,
+    devices: devices.devices,
+    federationSender: federation.federationSender,
     members,
+    writer,
     directory: directory.directory,
     tags: accountData.tags,
     hooks,

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { expect, jest, test } from '@jest/globals'
 import { TestAppservice } from '../../test/support/appservice.ts'
 import { cli, Place } from '../../test/support/program.ts'
@@ -33,5 +33,14 @@ test('application services are listed and asked whether they are there', async (
   expect(await run('ping', 'quiet')).toMatchObject({ code: 1, stderr: 'The application service has no URL\n' })
   expect(await run('ping', 'other')).toMatchObject({ code: 1 })
   expect(await run('ping')).toMatchObject({ code: 64 })
+
+  const registration = (id: string): string =>
+    `id: ${id}\nurl: null\nas_token: ${id}-a\nhs_token: ${id}-h\nsender_localpart: ${id}\nnamespaces: {}\n`
+  await writeFile(place.path('later.yml'), registration('later'))
+  expect((await run('add', 'later.yml')).code).toBe(0)
+  expect(await readFile(place.path('config.yaml'), 'utf8')).toContain(place.path('later.yml'))
+  expect((await run('list')).stdout).toContain('later\t@later:hs.test')
+  await writeFile(place.path('bad.yml'), registration('later'))
+  expect(await run('add', 'bad.yml')).toMatchObject({ code: 78 })
   child.kill('SIGKILL')
 })

@@ -1,3 +1,7 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { parseDocument } from 'yaml'
+import { DEFAULT_FILE } from '../config/files.ts'
 import type { Config } from '../config/schema.ts'
 import { MatrixError } from '../core/errors.ts'
 import { type Appservice, Appservices } from '../domain/accounts/appservices.ts'
@@ -11,12 +15,16 @@ import { findAppserviceProgress } from '../storage/appservices.ts'
 import { type Command, CommandError, UsageError } from './command.ts'
 
 export const appservice: Command = {
-  usage: 'list | ping ID',
-  help: `Shows the application services of the settings: bridges and bots. Works beside a running server and without one.
+  usage: 'list | ping ID | add FILE',
+  help: `Looks after the application services of the settings: bridges and bots. Works beside a running server and without one.
 
   list      id, sender, URL, transactions so far, and whether one waits to be taken
-  ping ID   asks the application service whether it is there, from this machine`,
-  async run({ positionals: [action, id, ...rest], config, print }) {
+  ping ID   asks the application service whether it is there, from this machine
+  add FILE  writes a registration file into the settings, if it is good; a server takes it up on SIGHUP`,
+  async run({ positionals: [action, id, ...rest], values, config, print }) {
+    if (action === 'add' && id !== undefined && rest.length === 0) {
+      return print(await add(config(), id, settingsFile(values['config'])))
+    }
     const settings = config()
     if (action === 'list' && id === undefined) return print(await list(settings))
     if (action === 'ping' && id !== undefined && rest.length === 0) return print(await ping(settings, id))
@@ -30,6 +38,21 @@ async function registered(config: Config): Promise<Appservices> {
   } catch (error) {
     throw new CommandError(error instanceof Error ? error.message : String(error), { exitCode: 78 })
   }
+}
+
+/** The file that wins over the others. */
+const settingsFile = (named: unknown): string => (Array.isArray(named) ? String(named.at(-1)) : DEFAULT_FILE)
+
+/** Keeps the comments and the order of the file. */
+async function add(config: Config, file: string, settings: string): Promise<string> {
+  const path = resolve(file)
+  if (config.appservices.some((known) => resolve(known) === path)) return `${settings} names ${path} already`
+  await registered({ ...config, appservices: [...config.appservices, path] }) // tells what is wrong with it
+  const document = parseDocument(await readFile(settings, 'utf8'))
+  if (document.has('appservices')) document.addIn(['appservices'], path)
+  else document.set('appservices', [path])
+  await writeFile(settings, document.toString({ lineWidth: 0 }))
+  return `${settings} names ${path}. A server that runs takes it up with: kill -HUP`
 }
 
 async function list(config: Config): Promise<string> {

@@ -21,12 +21,20 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'make a code with which somebody can make an account',
     load: async () => (await import('./invite.ts')).invite,
   },
-  users: {
-    summary: 'list the accounts of this server',
-    load: async () => (await import('./users.ts')).users,
+  user: {
+    summary: 'list, lock, export, erase accounts, reset a password',
+    load: async () => (await import('./user.ts')).user,
+  },
+  room: {
+    summary: 'list rooms, or close one',
+    load: async () => (await import('./room.ts')).room,
+  },
+  media: {
+    summary: 'remove old files',
+    load: async () => (await import('./media.ts')).media,
   },
   appservice: {
-    summary: 'list the application services (bridges and bots), or ask one whether it is there',
+    summary: 'list or add application services (bridges and bots), or ask one whether it is there',
     load: async () => (await import('./appservice.ts')).appservice,
   },
   migrate: {

@@ -1,7 +1,6 @@
 import { createHmac } from 'node:crypto'
-import { createInterface } from 'node:readline/promises'
-import { Writable } from 'node:stream'
 import { type Command, CommandError, UsageError } from './command.ts'
+import { readPassword } from './password.ts'
 import { withServer } from './with-server.ts'
 
 const PATH = '/_synapse/admin/v1/register'
@@ -15,7 +14,7 @@ Works beside a running server; if none runs, one is started for the moment, on t
     const [name, ...rest] = positionals
     if (name === undefined || rest.length > 0) throw new UsageError('One NAME, please')
     const settings = config()
-    const password = await readPassword()
+    const password = await readPassword({ isNew: true })
     const admin = values['admin'] === true
     const userId = await withServer(settings, (url, secret) => register(url, secret, { name, password, admin }))
     print(`${userId} can log in${admin ? ', and is an administrator' : ''}`)
@@ -43,26 +42,4 @@ async function call(url: string, init: { method?: string; body?: string } = {}):
   const answer = (await response.json()) as { error?: string }
   if (!response.ok) throw new CommandError(answer.error ?? `The server answered ${response.status}`)
   return answer
-}
-
-async function readPassword(): Promise<string> {
-  const { stdin, stdout } = process
-  if (!stdin.isTTY) {
-    for await (const line of createInterface({ input: stdin })) return line
-    throw new CommandError('There is no password on standard input')
-  }
-  const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
-  const ask = async (question: string): Promise<string> => {
-    stdout.write(question)
-    const terminal = createInterface({ input: stdin, output: silent, terminal: true })
-    try {
-      return await terminal.question('')
-    } finally {
-      terminal.close()
-      stdout.write('\n')
-    }
-  }
-  const password = await ask('Password: ')
-  if ((await ask('Once more: ')) !== password) throw new CommandError('The passwords differ')
-  return password
 }

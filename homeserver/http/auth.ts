@@ -5,6 +5,7 @@ import type { ServerName } from '../core/ids.ts'
 import type { Requester } from '../domain/accounts/requester.ts'
 import { type JsonBody, readJsonBody } from './body.ts'
 import type { Endpoint } from './endpoint.ts'
+import { isPublic } from './local-network.ts'
 
 /** What the router asks of the accounts. */
 export interface Authenticator {
@@ -16,6 +17,8 @@ export interface Authenticator {
   authenticate(token: string, options: AuthenticateOptions): Promise<Requester>
   /** The id of the application service that has this token. Throws `M_UNKNOWN_TOKEN`. */
   authenticateAppservice(token: string): { readonly appserviceId: string }
+  /** Who sits at the command line, if the token was made there. */
+  findOperator(token: string): Requester | undefined
 }
 
 /** What the router asks of federation. */
@@ -54,6 +57,10 @@ export async function principalOf(
     throw missingToken()
   }
   if (endpoint.auth === 'appservice') return authenticator.authenticateAppservice(token)
+  if (endpoint.auth === 'admin' && !isPublic(ip)) {
+    const operator = authenticator.findOperator(token)
+    if (operator) return operator
+  }
   const who = await authenticator.authenticate(token, {
     ...(endpoint.asUser ? assertion(query) : {}),
     ip,

@@ -1,6 +1,14 @@
 /** Every endpoint there is, by file. A path missing here is answered with M_UNRECOGNIZED. */
 import type { Config } from '../config/schema.ts'
+import { audited } from './admin/audited.ts'
+import { auditLogEndpoints } from './admin/audit-log.ts'
+import { adminDestinationsEndpoints } from './admin/destinations.ts'
+import { adminDevicesEndpoints } from './admin/devices.ts'
+import { adminMediaEndpoints } from './admin/media.ts'
 import { adminRegisterEndpoints } from './admin/register.ts'
+import { adminRegistrationTokensEndpoints } from './admin/registration-tokens.ts'
+import { adminReportsEndpoints } from './admin/reports.ts'
+import { adminRoomsEndpoints } from './admin/rooms.ts'
 import { serverNoticesEndpoints } from './admin/server-notices.ts'
 import { serverVersionEndpoints } from './admin/server-version.ts'
 import { adminUsersEndpoints } from './admin/users.ts'
@@ -103,6 +111,13 @@ const ownEndpoints: readonly Endpoint[] = [
   ...wellKnownEndpoints,
   ...adminRegisterEndpoints,
   ...adminUsersEndpoints,
+  ...adminDevicesEndpoints,
+  ...adminMediaEndpoints,
+  ...adminRoomsEndpoints,
+  ...adminReportsEndpoints,
+  ...adminDestinationsEndpoints,
+  ...adminRegistrationTokensEndpoints,
+  ...auditLogEndpoints,
   ...ssoEndpoints,
   ...serverVersionEndpoints,
   ...serverNoticesEndpoints,
@@ -185,9 +200,10 @@ export const endpoints: readonly Endpoint[] = [...ownEndpoints, ...oauthEndpoint
 
 /** With `federation.mode: off` other servers find nothing here, without OAuth apps find only the login by password. */
 export function endpointsOf(config: Config): readonly Endpoint[] {
-  return [
+  const offered = [
     ...ownEndpoints,
     ...(offersOAuth(config) ? oauthEndpoints : []),
     ...(config.federation.mode === 'off' ? [] : federationEndpoints),
   ]
+  return offered.map(audited)
 }

@@ -15,6 +15,7 @@ import type { ReceivingServices } from '../domain/federation/receive/open-receiv
 import type { FederationServices } from '../domain/federation/open-federation.ts'
 import type { Media } from '../domain/media/media.ts'
 import type { UrlPreviews } from '../domain/media/previews/url-previews.ts'
+import type { MediaAdmin } from '../domain/media/media-admin.ts'
 import type { MediaReader } from '../domain/media/reader.ts'
 import type { Thumbnails } from '../domain/media/thumbnails.ts'
 import type { OAuthServices } from '../domain/oauth/open-oauth.ts'
@@ -68,6 +69,7 @@ export interface Services
   readonly visibility: Visibility
   readonly writer: RoomWriter
   readonly media: Media
+  readonly mediaAdmin: MediaAdmin
   readonly mediaReader: MediaReader
   readonly thumbnails: Thumbnails
   readonly oldSync: OldSync

@@ -1,6 +1,6 @@
 /** How it goes with sending to other servers: when each was last reached, and when one that fails is tried again. */
 import type { ServerName } from '../core/ids.ts'
-import { type Conn, insertMany, type Tx } from './database.ts'
+import { type Conn, escapeLike, insertMany, type Tx } from './database.ts'
 
 export interface DestinationRow {
   readonly server_name: ServerName
@@ -58,4 +58,19 @@ export async function listDestinations(
 
 export async function findDestination(conn: Conn, server: ServerName): Promise<DestinationRow | undefined> {
   return await conn.row(`select ${selected} from federation_destinations where server_name = ?`, [server])
+}
+
+/** Those whose name holds the term, in the order of their names. */
+export async function searchDestinations(
+  conn: Conn,
+  { term = '', from, limit }: { term?: string | undefined; from: number; limit: number },
+): Promise<{ readonly destinations: DestinationRow[]; readonly total: number }> {
+  const where = `from federation_destinations where server_name like ? escape '\\'`
+  const pattern = `%${escapeLike(term.toLowerCase())}%`
+  const destinations = await conn.rows<DestinationRow>(
+    `select ${selected} ${where} order by server_name limit ? offset ?`,
+    [pattern, limit, from],
+  )
+  const count = await conn.row<{ total: number }>(`select count(*) as total ${where}`, [pattern])
+  return { destinations, total: count?.total ?? 0 }
 }

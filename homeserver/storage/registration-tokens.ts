@@ -38,6 +38,25 @@ export async function listRegistrationTokens(conn: Conn): Promise<RegistrationTo
   return rows.map(tokenOf)
 }
 
+/** False if there is no such token. */
+export async function changeRegistrationToken(
+  tx: Tx,
+  token: string,
+  { usesAllowed, expiresTs }: Pick<RegistrationToken, 'usesAllowed' | 'expiresTs'>,
+): Promise<boolean> {
+  const changed = await tx.run('update registration_tokens set uses_allowed = ?, expires_ts = ? where token = ?', [
+    usesAllowed ?? null,
+    expiresTs ?? null,
+    token,
+  ])
+  return changed === 1
+}
+
+/** False if there is no such token. */
+export async function removeRegistrationToken(tx: Tx, token: string): Promise<boolean> {
+  return (await tx.run('delete from registration_tokens where token = ?', [token])) === 1
+}
+
 /** Counts one use; false if none is left, or the token is unknown or expired. */
 export async function useRegistrationToken(tx: Tx, token: string, now: number): Promise<boolean> {
   const used = await tx.run(

@@ -69,7 +69,11 @@ export async function startMediaServer(
   const app = createApp({
     endpoints: mediaEndpoints,
     services: { config: settings, clock, metrics, ...services } as unknown as Services, // all that these endpoints use
-    authenticator: { authenticate: (token) => Promise.resolve(requester(token)), authenticateAppservice: refuse },
+    authenticator: {
+      authenticate: (token) => Promise.resolve(requester(token)),
+      findOperator: () => undefined,
+      authenticateAppservice: refuse,
+    },
     serverAuthenticator: { authenticate: refuse },
     limiter: new RateLimiter({ clock, limits: {} }),
     metrics,

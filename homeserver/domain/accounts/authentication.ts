@@ -1,13 +1,15 @@
 /** Finds out who asks, from memory where it can. */
 import { forbidden, invalidParam, refuse, unknownToken } from '../../core/errors.ts'
-import { isUserId } from '../../core/ids.ts'
+import { isUserId, type UserId } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { Lru } from '../../platform/lru.ts'
+import type { Secret } from '../../platform/secret.ts'
 import { findAccount } from '../../storage/accounts.ts'
 import type { Database } from '../../storage/database.ts'
 import { findSession, hasDevice, markUsed } from '../../storage/sessions.ts'
 import { type Appservice, type Appservices, mayActAs } from './appservices.ts'
 import type { LastSeen } from './last-seen.ts'
+import { isOperatorToken } from './operator-token.ts'
 import type { Requester } from './requester.ts'
 import type { SessionNews } from './session-news.ts'
 import { tokenHash } from './session-token.ts'
@@ -21,6 +23,12 @@ export interface AuthenticationOptions {
   readonly userAgent: string | undefined
   /** Whether the call is open to a locked account, as logging out is. */
   readonly whileLocked?: boolean
+}
+
+/** Who the command line acts as, and the secret that it shares with the server. */
+export interface Operator {
+  readonly userId: UserId
+  readonly secret: Secret | undefined
 }
 
 interface Known {
@@ -38,6 +46,7 @@ export class Authentication {
   readonly #clock: Clock
   readonly #appservices: Appservices
   readonly #lastSeen: LastSeen
+  readonly #operator: Operator
   /** By the hash of the token; of an application service, also by whom it acts as. */
   readonly #cache = new Lru<string, Known>(MAX_CACHED)
   /** Counts the changes, so that an answer read before one is not kept after it. */
@@ -49,11 +58,13 @@ export class Authentication {
     appservices: Appservices
     lastSeen: LastSeen
     news: SessionNews
+    operator: Operator
   }) {
     this.#database = parts.database
     this.#clock = parts.clock
     this.#appservices = parts.appservices
     this.#lastSeen = parts.lastSeen
+    this.#operator = parts.operator
     parts.news.subscribe(({ userId }) => this.#forget(userId))
     parts.appservices.subscribe({ reloaded: () => this.#forgetAppservices() })
   }
@@ -71,6 +82,14 @@ export class Authentication {
 
   authenticateAppservice(token: string): { readonly appserviceId: string } {
     return { appserviceId: this.#appservices.getByToken(token).id }
+  }
+
+  /** Who sits at the command line, if the token was made there. */
+  findOperator(token: string): Requester | undefined {
+    const { secret, userId } = this.#operator
+    if (!secret || !isOperatorToken(token, secret.reveal(), this.#clock.now())) return undefined
+    const rights = { isGuest: false, isAdmin: true, isSuspended: false, isOperator: true, isUnlimited: true }
+    return { userId, deviceId: undefined, sessionId: 'command line', appserviceId: undefined, ...rights }
   }
 
   async #loadSession(hash: string): Promise<Known> {

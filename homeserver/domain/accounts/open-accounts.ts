@@ -89,7 +89,11 @@ export async function openAccounts({ config, clock, background, database, bus, h
   const { terms } = config.registration
   const uia = new Uia({ database, clock, login, registrationTokens, terms, validations, hooks })
   const lastSeen = new LastSeen({ database, clock })
-  const authenticator = new Authentication({ database, clock, appservices, lastSeen, news })
+  const operator = {
+    userId: `@${config.notices.user}:${serverName}`,
+    secret: config.registration.shared_secret,
+  } as const
+  const authenticator = new Authentication({ database, clock, appservices, lastSeen, news, operator })
   const housekeeping = new AccountHousekeeping({ database, clock, lockoutTime: config.auth.lockout_time })
   await registration.addSenders()
   return {

@@ -1,13 +1,17 @@
 /** Codes that let people make accounts. https://spec.matrix.org/v1.19/client-server-api/#token-authenticated-registration */
 import { randomInt } from 'node:crypto'
-import { invalidParam } from '../../core/errors.ts'
+import { invalidParam, notFound } from '../../core/errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database } from '../../storage/database.ts'
 import * as store from '../../storage/registration-tokens.ts'
 
+export type RegistrationToken = store.RegistrationToken
+
 export interface RegistrationTokenOptions {
   /** Made up unless given. */
   readonly token?: string | undefined
+  /** Of a token that is made up. */
+  readonly length?: number | undefined
   /** Any number unless given. */
   readonly usesAllowed?: number | undefined
   readonly expiresTs?: number | undefined
@@ -36,6 +40,33 @@ export class RegistrationTokens {
     return await store.listRegistrationTokens(this.#database)
   }
 
+  /** Throws `M_NOT_FOUND`. */
+  async get(token: string): Promise<store.RegistrationToken> {
+    const known = await store.findRegistrationToken(this.#database, token)
+    if (!known) throw unknownToken()
+    return known
+  }
+
+  /** Throws `M_NOT_FOUND`. */
+  async change(
+    token: string,
+    limits: Pick<store.RegistrationToken, 'usesAllowed' | 'expiresTs'>,
+  ): Promise<store.RegistrationToken> {
+    const changed = await this.#database.transaction('change registration token', (tx) =>
+      store.changeRegistrationToken(tx, token, limits),
+    )
+    if (!changed) throw unknownToken()
+    return await this.get(token)
+  }
+
+  /** Throws `M_NOT_FOUND`. */
+  async remove(token: string): Promise<void> {
+    const removed = await this.#database.transaction('remove registration token', (tx) =>
+      store.removeRegistrationToken(tx, token),
+    )
+    if (!removed) throw unknownToken()
+  }
+
   /** Whether an account could be made with it at this moment. */
   async isValid(token: string): Promise<boolean> {
     const known = await store.findRegistrationToken(this.#database, token)
@@ -49,7 +80,7 @@ export class RegistrationTokens {
 export async function createRegistrationToken(
   database: Database,
   now: number,
-  { token = newCode(), usesAllowed, expiresTs }: RegistrationTokenOptions,
+  { length, token = newCode(length), usesAllowed, expiresTs }: RegistrationTokenOptions,
 ): Promise<store.RegistrationToken> {
   if (!GRAMMAR.test(token)) throw invalidParam('A token has 1 to 64 of the characters A-Z a-z 0-9 . _ ~ -')
   const created = { token, usesAllowed, expiresTs, createdTs: now }
@@ -58,6 +89,8 @@ export async function createRegistrationToken(
   return { ...created, completed: 0 }
 }
 
-function newCode(): string {
-  return Array.from({ length: LENGTH }, () => letters[randomInt(letters.length)]).join('')
+const unknownToken = () => notFound('There is no such registration token')
+
+function newCode(length = LENGTH): string {
+  return Array.from({ length }, () => letters[randomInt(letters.length)]).join('')
 }

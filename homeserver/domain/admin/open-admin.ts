@@ -5,22 +5,39 @@ import type { Service } from '../../platform/lifecycle.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Tags } from '../account-data/tags.ts'
 import type { AccountHooks } from '../accounts/hooks.ts'
+import type { AccountServices } from '../accounts/open-accounts.ts'
+import type { Devices } from '../devices/devices.ts'
 import type { RoomDirectory } from '../rooms/hooks.ts'
 import type { Members } from '../rooms/members.ts'
 import type { RoomServices } from '../rooms/open-rooms.ts'
+import type { RoomWriter } from '../rooms/writer.ts'
+import { AuditLog } from './audit-log.ts'
+import { DestinationAdmin, type Retrying } from './destination-admin.ts'
 import { DefaultRooms } from './default-rooms.ts'
+import { ReportAdmin } from './report-admin.ts'
+import { RoomAdmin } from './room-admin.ts'
 import { ServerNotices } from './server-notices.ts'
 import { ServerUser } from './server-user.ts'
+import { UserAdmin } from './user-admin.ts'
 
 export interface AdminServices {
+  readonly auditLog: AuditLog
+  readonly destinationAdmin: DestinationAdmin
+  readonly reportAdmin: ReportAdmin
+  readonly roomAdmin: RoomAdmin
+  readonly userAdmin: UserAdmin
   readonly serverNotices: ServerNotices
 }
 
-interface AdminParts extends RoomServices {
+interface AdminParts
+  extends RoomServices, Pick<AccountServices, 'accounts' | 'moderation' | 'profiles' | 'registration'> {
   readonly config: Config
   readonly clock: Clock
   readonly database: Database
+  readonly devices: Devices
+  readonly federationSender: Retrying
   readonly members: Members
+  readonly writer: RoomWriter
   readonly directory: RoomDirectory
   readonly tags: Tags
   readonly hooks: Pick<AccountHooks, 'arrivals'>
@@ -36,6 +53,11 @@ export function openAdmin(parts: AdminParts): AdminServices & { readonly runnabl
     )
   }
   return {
+    auditLog: new AuditLog(parts),
+    destinationAdmin: new DestinationAdmin(parts),
+    reportAdmin: new ReportAdmin(parts),
+    roomAdmin: new RoomAdmin({ ...parts, serverName }),
+    userAdmin: new UserAdmin({ ...parts, serverName }),
     serverNotices: new ServerNotices({ ...parts, serverUser, roomName: notices.room_name }),
     runnable: [serverUser],
   }

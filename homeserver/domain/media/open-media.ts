@@ -10,6 +10,7 @@ import type { Database } from '../../storage/database.ts'
 import { DiskStore } from './disk-store.ts'
 import { ImageCopies } from './image-copies.ts'
 import type { MediaStore } from './media-store.ts'
+import { MediaAdmin } from './media-admin.ts'
 import { Media, type RemoteMedia } from './media.ts'
 import { PageDescriber } from './previews/page-describer.ts'
 import { UrlPreviews } from './previews/url-previews.ts'
@@ -33,6 +34,7 @@ export interface OpenMediaParts {
 
 export interface MediaServices {
   readonly media: Media
+  readonly mediaAdmin: MediaAdmin
   readonly mediaReader: MediaReader
   readonly thumbnails: Thumbnails
   /** Undefined where they are switched off. */
@@ -59,6 +61,7 @@ export async function openMedia({
   const describer = new PageDescriber({ fetch, images, clock, deny: media.previews_deny })
   return {
     media: new Media({ serverName, maxBytes, database, spool, clock, remote: remote ?? copies }),
+    mediaAdmin: new MediaAdmin({ database, store }),
     mediaReader,
     thumbnails: new Thumbnails({ database, reader: mediaReader, spool, clock, metrics }),
     urlPreviews: media.previews === 'on' ? new UrlPreviews({ database, clock, metrics, describer }) : undefined,

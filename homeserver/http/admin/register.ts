@@ -1,13 +1,11 @@
 /** Registration by a shared secret, as Synapse's tool `register_new_matrix_user` does it. */
 import { z } from 'zod'
 import { forbidden } from '../../core/errors.ts'
-import { addressCheck, privateRanges } from '../../platform/address.ts'
 import { sessionAnswer } from '../client/session.ts'
 import { endpoint } from '../endpoint.ts'
+import { isPublic } from '../local-network.ts'
 
 const path = '/_synapse/admin/v1/register'
-
-const isPublic = addressCheck({ deny: privateRanges, allow: [] })
 
 const registerNonce = endpoint({
   method: 'GET',

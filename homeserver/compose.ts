@@ -37,6 +37,7 @@ import { Visibility } from './domain/rooms/visibility.ts'
 import { LocalRoomWriter } from './domain/rooms/writer.ts'
 import { DelayedOutcomes } from './domain/rtc/delayed-outcomes.ts'
 import { openDelayedEvents } from './domain/rtc/open-delayed-events.ts'
+import { openCalls } from './domain/rtc/open-calls.ts'
 import { openSearch } from './domain/search/open-search.ts'
 import { OldSync } from './domain/sync/old-sync.ts'
 import { openSync } from './domain/sync/open-sync.ts'
@@ -229,6 +230,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     roomHooks,
   })
   const answers = openAnswers({ ...foundation, ...directory, ...federation, events, members, visibility })
+  const { calls, runnable: callsRunnable } = await openCalls({ ...foundation, ...federation, members, openIdTokens })
   const { runnable: adminRunnable, ...admin } = openAdmin({
     ...foundation,
     ...accounts,
@@ -275,6 +277,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...joining,
       ...receiving,
       ...answers,
+      calls,
     },
     authenticator,
     serverAuthenticator,
@@ -292,6 +295,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...mediaRunnable,
       ...searchRunnable,
       ...appserviceRunnable,
+      ...callsRunnable,
       ...delayedRunnable,
     ],
   }

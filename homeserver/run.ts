@@ -5,6 +5,7 @@ import { ConfigError } from './config/load.ts'
 import { sampleYaml } from './config/sample.ts'
 import type { Config } from './config/schema.ts'
 import { createFile, furnish, lockDataDir, makeDataDir, readSigningKeys, StartRefused, survey } from './installation.ts'
+import { findLivekit } from './domain/rtc/find-livekit.ts'
 import { configureLogging, logger } from './platform/log.ts'
 import { version } from './platform/version.ts'
 import { explainListenProblem, listenProblem } from './port.ts'
@@ -55,7 +56,8 @@ async function start({ files: named, env, cacheIn }: RunOptions): Promise<Runnin
   if (missing.sharedSecret) config = readConfigFiles(files, env).config
   const signingKeys = await readSigningKeys(config)
 
-  const server = await Server.start(config, { signingKeys })
+  const livekit = await findLivekit(config.data_dir, env)
+  const server = await Server.start(config, { signingKeys, livekit })
   const wroteConfig = files.length === 0 ? DEFAULT_FILE : undefined
   if (wroteConfig !== undefined) {
     await createFile(wroteConfig, sampleYaml({ chosen: { server_name: config.server_name } }))

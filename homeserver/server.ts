@@ -15,6 +15,7 @@ import { listen, type Listening, type ListenOptions } from './http/listener.ts'
 import { metricsHandler } from './http/metrics.ts'
 import { RateLimiter } from './http/rate-limit.ts'
 import { createApp } from './http/router.ts'
+import { sfuTunnel } from './http/sfu-tunnel.ts'
 import type { Services } from './http/services.ts'
 import { type Bus, MemoryBus } from './platform/bus.ts'
 import { type Clock, systemClock } from './platform/clock.ts'
@@ -39,6 +40,8 @@ export interface ServerParts {
   readonly clock?: Clock
   readonly bus?: Bus
   readonly dns?: Dns
+  /** The program `livekit-server`, where calls may go through one of our own. */
+  readonly livekit?: string | undefined
 }
 
 /** What every service may be built from. */
@@ -51,6 +54,7 @@ export interface Foundation {
   readonly bus: Bus
   readonly streams: Streams
   readonly dns: Dns
+  readonly livekit: string | undefined
   /** For everything that goes out over HTTP. */
   readonly fetch: Fetcher
   readonly signer: Signer
@@ -87,7 +91,7 @@ export class Server implements AsyncDisposable {
   /** Migrates, starts every service, listens. On failure everything opened so far is closed again. */
   static async start(
     config: Config,
-    { signingKeys, clock = systemClock, bus = new MemoryBus(), dns = createDns({ clock }) }: ServerParts,
+    { signingKeys, clock = systemClock, bus = new MemoryBus(), dns = createDns({ clock }), livekit }: ServerParts,
   ): Promise<Server> {
     await using opening = new AsyncDisposableStack()
     const metrics = new Metrics()
@@ -101,7 +105,20 @@ export class Server implements AsyncDisposable {
     const fetch = await openOutgoing(config, { dns, clock })
     opening.defer(() => fetch.close())
     const signer = { serverName: config.server_name, key: signingKeys[0] }
-    const foundation = { config, clock, metrics, background, database, bus, streams, dns, fetch, signer, signingKeys }
+    const foundation = {
+      config,
+      clock,
+      metrics,
+      background,
+      database,
+      bus,
+      streams,
+      dns,
+      livekit,
+      fetch,
+      signer,
+      signingKeys,
+    }
     const { services, authenticator, serverAuthenticator, runnable } = await compose(foundation)
     const supervisor = new Supervisor({ clock })
     opening.defer(() => supervisor.stop())
@@ -109,20 +126,26 @@ export class Server implements AsyncDisposable {
 
     const stopping = new AbortController()
     const limiter = new RateLimiter({ clock, limits: limitsOf(config.limits.preset) })
+    const proxies = trustedProxies(config.listen.trusted_proxies)
     const app = createApp({
-      endpoints: endpointsOf(config),
+      endpoints: endpointsOf(config, { hasCalls: services.calls !== undefined }),
       services,
       authenticator,
       serverAuthenticator,
       limiter,
       metrics,
-      trustedProxies: trustedProxies(config.listen.trusted_proxies),
+      trustedProxies: proxies,
       stopping: stopping.signal,
     })
     const handle = app.callback()
+    const upgrade = sfuTunnel({
+      target: services.calls?.tunnelTo,
+      trustedProxies: proxies,
+      stopping: stopping.signal,
+    })
     const listeners: Listening[] = []
     for (const options of await listenersOf(config)) {
-      const listening = await listen((request, response) => void handle(request, response), options)
+      const listening = await listen((request, response) => void handle(request, response), { ...options, upgrade })
       opening.defer(() => listening.close(GRACE_MS))
       listeners.push(listening)
     }

@@ -45,6 +45,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'make a new key for signing; the old one goes on counting for what it has signed',
     load: async () => (await import('./rotate-keys.ts')).rotateKeys,
   },
+  'calls-install': {
+    summary: 'build LiveKit, through which calls of groups go, and put it where the server finds it',
+    load: async () => (await import('./calls-install.ts')).callsInstall,
+  },
   diagnose: {
     summary: 'look at the way to another server, and say what mends it',
     load: async () => (await import('./diagnose.ts')).diagnose,

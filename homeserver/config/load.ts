@@ -188,7 +188,7 @@ export function show(value: unknown): string {
 
 /** What is right by itself but not together. */
 function* contradictions(config: Parsed): Generator<[key: string, problem: string]> {
-  const { registration, tls, media, federation, server_name } = config
+  const { registration, tls, media, calls, federation, server_name } = config
   if (registration.mode === 'open' && !registration.i_accept_abuse_risk) {
     yield ['registration.mode', 'open needs registration.i_accept_abuse_risk: true']
   }
@@ -205,6 +205,11 @@ function* contradictions(config: Parsed): Generator<[key: string, problem: strin
   if (media.store === 's3') {
     for (const key of ['endpoint', 'bucket', 'access_key_id', 'secret_access_key'] as const) {
       if (!media.s3[key]) yield ['media.store', `s3 needs media.s3.${key}`]
+    }
+  }
+  if (calls.sfu === 'external') {
+    for (const key of ['livekit_url', 'api_key', 'api_secret'] as const) {
+      if (!calls[key]) yield ['calls.sfu', `external needs calls.${key}`]
     }
   }
   if (federation.mode === 'open' && hostOf(server_name) === 'localhost') {

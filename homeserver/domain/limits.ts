@@ -102,3 +102,8 @@ export const maxThreadSubscriptions = 20_000
 /** Events of one user that wait to be sent, and those that are through and still told of. */
 export const maxDelayedEvents = 100
 export const maxFinalisedDelayedEvents = 1_000
+
+/** Names of one user at the SFU: each device has one in each call; the oldest give way. */
+export const maxCallIdentities = 200
+/** Characters of a slot and of a member id of a call. */
+export const maxCallIdLength = 255

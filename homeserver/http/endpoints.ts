@@ -58,6 +58,7 @@ import { relationsEndpoints } from './client/relations.ts'
 import { reportEndpoints } from './client/report.ts'
 import { roomKeysEndpoints } from './client/room-keys.ts'
 import { roomSummaryEndpoints } from './client/room-summary.ts'
+import { rtcEndpoints } from './client/rtc.ts'
 import { searchEndpoints } from './client/search.ts'
 import { sendEndpoints } from './client/send.ts'
 import { sendToDeviceEndpoints } from './client/send-to-device.ts'
@@ -79,6 +80,7 @@ import { voipEndpoints } from './client/voip.ts'
 import { wellKnownEndpoints } from './client/well-known.ts'
 import { offersOAuth } from '../domain/oauth/open-oauth.ts'
 import type { Endpoint } from './endpoint.ts'
+import { callServiceEndpoints } from './rtc.ts'
 import { oauthEndpoints } from './oauth/endpoints.ts'
 import { pages } from './pages/pages.ts'
 import { federatedHistoryEndpoints } from './server/history.ts'
@@ -90,6 +92,7 @@ import { serverInviteEndpoints } from './server/invite.ts'
 import { makeMembershipEndpoints } from './server/make-membership.ts'
 import { sendMembershipEndpoints } from './server/send-membership.ts'
 import { thirdPartyInviteEndpoints } from './server/third-party-invite.ts'
+import { serverRtcEndpoints } from './server/rtc.ts'
 import { federatedStateEndpoints } from './server/state.ts'
 import { userDevicesEndpoints } from './server/user-devices.ts'
 import { userKeysEndpoints } from './server/user-keys.ts'
@@ -196,14 +199,28 @@ const federationEndpoints: readonly Endpoint[] = [
   ...federatedMediaEndpoints,
 ]
 
-export const endpoints: readonly Endpoint[] = [...ownEndpoints, ...oauthEndpoints, ...federationEndpoints]
+const callEndpoints: readonly Endpoint[] = [...rtcEndpoints, ...callServiceEndpoints]
 
-/** With `federation.mode: off` other servers find nothing here, without OAuth apps find only the login by password. */
-export function endpointsOf(config: Config): readonly Endpoint[] {
+export const endpoints: readonly Endpoint[] = [
+  ...ownEndpoints,
+  ...oauthEndpoints,
+  ...callEndpoints,
+  ...federationEndpoints,
+  ...serverRtcEndpoints,
+]
+
+/**
+ * With `federation.mode: off` other servers find nothing here, without OAuth apps find only the login by password. Where
+ * there are no calls, apps must not think that there are.
+ */
+export function endpointsOf(config: Config, { hasCalls }: { hasCalls: boolean }): readonly Endpoint[] {
+  const federates = config.federation.mode !== 'off'
   const offered = [
     ...ownEndpoints,
     ...(offersOAuth(config) ? oauthEndpoints : []),
-    ...(config.federation.mode === 'off' ? [] : federationEndpoints),
+    ...(hasCalls ? callEndpoints : []),
+    ...(federates ? federationEndpoints : []),
+    ...(federates && hasCalls ? serverRtcEndpoints : []),
   ]
   return offered.map(audited)
 }

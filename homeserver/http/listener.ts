@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 
 export interface ListenOptions {
   readonly host: string
@@ -9,6 +10,8 @@ export interface ListenOptions {
   readonly port: number
   /** PEM; without it the listener speaks plain HTTP. */
   readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
+  /** Takes connections that want to speak something else, and ends them; without it they are ordinary requests. */
+  readonly upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
 export interface Listening {
@@ -22,8 +25,9 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
 /** Against slow and silent clients (T47): headers within 15 s. Who reads a body sets its limit: a long upload may take an hour. */
 const timeouts = { headersTimeout: 15_000, requestTimeout: 3_600_000, keepAliveTimeout: 65_000 }
 
-export async function listen(handler: Handler, { host, port, tls }: ListenOptions): Promise<Listening> {
+export async function listen(handler: Handler, { host, port, tls, upgrade }: ListenOptions): Promise<Listening> {
   const server = tls ? createTlsServer({ ...timeouts, ...tls }, handler) : createServer(timeouts, handler)
+  if (upgrade) server.on('upgrade', upgrade)
   const sockets = socketsOf(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

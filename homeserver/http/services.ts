@@ -29,6 +29,7 @@ import type { Transactions } from '../domain/rooms/transactions.ts'
 import type { Visibility } from '../domain/rooms/visibility.ts'
 import type { RoomWriter } from '../domain/rooms/writer.ts'
 import type { DelayedEventServices } from '../domain/rtc/open-delayed-events.ts'
+import type { CallServices } from '../domain/rtc/open-calls.ts'
 import type { SearchServices } from '../domain/search/open-search.ts'
 import type { OldSync } from '../domain/sync/old-sync.ts'
 import type { SyncServices } from '../domain/sync/open-sync.ts'
@@ -55,6 +56,7 @@ export interface Services
     AnswerServices,
     SyncServices,
     SearchServices,
+    CallServices,
     SsoServices,
     DelayedEventServices,
     AppserviceServices {

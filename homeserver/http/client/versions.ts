@@ -9,7 +9,14 @@ export const versions = endpoint({
   path: '/_matrix/client/versions',
   auth: 'none',
   limit: 'none',
-  handle: (_, { config }) => (offersOAuth(config) ? answerWithOAuth : answer),
+  handle: (_, { config, calls }) => ({
+    versions: listed,
+    unstable_features: {
+      ...unstableFeatures,
+      ...(offersOAuth(config) ? oauthFeatures : {}),
+      ...(calls ? callFeatures : {}),
+    },
+  }),
 })
 
 /** Flags of proposals that clients look for. Most of what they name is part of the listed versions. */
@@ -27,13 +34,10 @@ const unstableFeatures = {
   'org.matrix.simplified_msc3575': true,
 }
 
-const answer = {
-  versions: Array.from({ length: minorVersions }, (_, index) => `v1.${index + 1}`),
-  unstable_features: unstableFeatures,
-}
+const listed = Array.from({ length: minorVersions }, (_, index) => `v1.${index + 1}`)
 
 /** Devices log in by QR code, in both dialects. */
-const answerWithOAuth = {
-  ...answer,
-  unstable_features: { ...unstableFeatures, 'org.matrix.msc4108': true, 'io.element.msc4388': true },
-}
+const oauthFeatures = { 'org.matrix.msc4108': true, 'io.element.msc4388': true }
+
+/** Calls of groups go through an SFU, and this server gives tokens for it. */
+const callFeatures = { 'org.matrix.msc4143': true, 'io.element.msc4195': true }

@@ -1,59 +1,29 @@
 /** Rooms that a real Synapse and a server of ours share: what one of them offers is used by the other, both ways. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { Client } from '../support/client.ts'
-import { type Home, missingPrograms, type MixedWorld, startMixed } from '../support/mixed.ts'
-import { Watcher } from '../support/watcher.ts'
+import { missingPrograms } from '../support/mixed.ts'
+import { directions, enter, inRoom, TwoSides, whyNot } from './two-sides.ts'
 
 const describeMixed = missingPrograms.length === 0 ? describe : describe.skip
 
-let world: MixedWorld | undefined
-let people = 0
-
-/** The server where a room is made, and the one whose user comes to it. */
-function sides(direction: Direction): { readonly host: Home; readonly guest: Home } {
-  const [ours] = world?.ours ?? []
-  if (!world || !ours) throw new Error('no servers')
-  const both = [world.synapse, ours] as const
-  const [host, guest] = direction === 'Synapse hosts us' ? both : both.toReversed()
-  if (!host || !guest) throw new Error('unreachable')
-  return { host, guest }
-}
-
-async function person(home: Home): Promise<Watcher> {
-  const watcher = new Watcher(await home.register(`person${++people}`))
-  await watcher.sync(0)
-  return watcher
-}
-
-const inRoom = (roomId: string, path: string): string => `/rooms/${encodeURIComponent(roomId)}/${path}`
-
-async function join(client: Client, room: string, via: Home, action = 'join'): Promise<string> {
-  const server = encodeURIComponent(via.name)
-  const path = `/${action}/${encodeURIComponent(room)}?via=${server}&server_name=${server}`
-  return (await client.post(path))['room_id'] as string
-}
-
-const directions = ['Synapse hosts us', 'we host Synapse'] as const
-type Direction = (typeof directions)[number]
-
-describeMixed(`rooms shared with Synapse${missingPrograms.map((name) => ` (no ${name})`).join('')}`, () => {
+describeMixed(`rooms shared with Synapse${whyNot}`, () => {
+  let sides: TwoSides
   beforeAll(async () => {
-    world = await startMixed(1)
+    sides = await TwoSides.start()
   })
   afterAll(async () => {
-    await world?.[Symbol.asyncDispose]()
+    await sides[Symbol.asyncDispose]()
   })
 
   describe.each(directions)('%s', (direction) => {
     test.each(['10', '11', '12'])(
       'a room of version %s is joined, spoken in, redacted in, and left',
       async (version) => {
-        const { host, guest } = sides(direction)
-        const [alice, bob] = [await person(host), await person(guest)]
+        const { host, guest } = sides.of(direction)
+        const [alice, bob] = [await sides.person(host), await sides.person(guest)]
         const options = { preset: 'public_chat', room_version: version, name: 'Shared' }
         const roomId = await alice.client.createRoom(options)
         await alice.client.send(roomId, 'before')
-        await join(bob.client, roomId, host)
+        await enter(bob.client, roomId, host)
         await alice.seesMember(roomId, bob.client.userId, 'join')
         expect(await bob.client.get(inRoom(roomId, 'state/m.room.name'))).toEqual({ name: 'Shared' })
         const hello = await alice.client.send(roomId, 'hello')
@@ -77,8 +47,8 @@ describeMixed(`rooms shared with Synapse${missingPrograms.map((name) => ` (no ${
     )
 
     test('an invitation is accepted, another refused, a third taken back; who was let in is put out', async () => {
-      const { host, guest } = sides(direction)
-      const [alice, bob] = [await person(host), await person(guest)]
+      const { host, guest } = sides.of(direction)
+      const [alice, bob] = [await sides.person(host), await sides.person(guest)]
       const invite = async (): Promise<string> => {
         const roomId = await alice.client.createRoom({ preset: 'private_chat', name: 'Private' })
         await alice.client.post(inRoom(roomId, 'invite'), { user_id: bob.client.userId })
@@ -89,7 +59,7 @@ describeMixed(`rooms shared with Synapse${missingPrograms.map((name) => ` (no ${
         return roomId
       }
       const [accepted, refused, rescinded] = [await invite(), await invite(), await invite()]
-      await join(bob.client, accepted, host)
+      await enter(bob.client, accepted, host)
       await alice.seesMember(accepted, bob.client.userId, 'join')
       await bob.client.post(inRoom(refused, 'leave'))
       await alice.seesMember(refused, bob.client.userId, 'leave')
@@ -97,13 +67,13 @@ describeMixed(`rooms shared with Synapse${missingPrograms.map((name) => ` (no ${
       await bob.until(({ invited, left }) => left.has(rescinded) || !invited.has(rescinded))
       await alice.client.post(inRoom(accepted, 'ban'), { user_id: bob.client.userId, reason: 'noise' })
       await bob.until(({ left }) => left.has(accepted))
-      await expect(join(bob.client, accepted, host)).rejects.toThrow(/403/)
+      await expect(enter(bob.client, accepted, host)).rejects.toThrow(/403/)
     })
 
     test('a room is found by its alias and in the directory', async () => {
-      const { host, guest } = sides(direction)
-      const [alice, bob] = [await person(host), await person(guest)]
-      const name = `room${people}`
+      const { host, guest } = sides.of(direction)
+      const [alice, bob] = [await sides.person(host), await sides.person(guest)]
+      const name = sides.newName('room')
       const roomId = await alice.client.createRoom({
         preset: 'public_chat',
         visibility: 'public',
@@ -114,27 +84,27 @@ describeMixed(`rooms shared with Synapse${missingPrograms.map((name) => ` (no ${
       expect(await bob.client.get(`/directory/room/${encodeURIComponent(alias)}`)).toMatchObject({ room_id: roomId })
       const { chunk } = await bob.client.get(`/publicRooms?server=${encodeURIComponent(host.name)}`)
       expect(chunk).toContainEqual(expect.objectContaining({ room_id: roomId, canonical_alias: alias, name: 'Found' }))
-      expect(await join(bob.client, alias, host)).toBe(roomId)
+      expect(await enter(bob.client, alias, host)).toBe(roomId)
       await alice.seesMember(roomId, bob.client.userId, 'join')
     })
 
     test('a room is knocked at, and opens', async () => {
-      const { host, guest } = sides(direction)
-      const [alice, bob] = [await person(host), await person(guest)]
+      const { host, guest } = sides.of(direction)
+      const [alice, bob] = [await sides.person(host), await sides.person(guest)]
       const roomId = await alice.client.createRoom({
         initial_state: [{ type: 'm.room.join_rules', state_key: '', content: { join_rule: 'knock' } }],
       })
-      await join(bob.client, roomId, host, 'knock')
+      await enter(bob.client, roomId, host, 'knock')
       await alice.seesMember(roomId, bob.client.userId, 'knock')
       await alice.client.post(inRoom(roomId, 'invite'), { user_id: bob.client.userId })
       await bob.until(({ invited }) => invited.has(roomId))
-      await join(bob.client, roomId, host)
+      await enter(bob.client, roomId, host)
       await alice.seesMember(roomId, bob.client.userId, 'join')
     })
 
     test('members of a space enter its restricted room, and see it in the hierarchy; others do not', async () => {
-      const { host, guest } = sides(direction)
-      const [alice, bob, carol] = [await person(host), await person(guest), await person(guest)]
+      const { host, guest } = sides.of(direction)
+      const [alice, bob, carol] = [await sides.person(host), await sides.person(guest), await sides.person(guest)]
       const space = await alice.client.createRoom({ preset: 'public_chat', creation_content: { type: 'm.space' } })
       const roomId = await alice.client.createRoom({
         name: 'Within',
@@ -147,42 +117,42 @@ describeMixed(`rooms shared with Synapse${missingPrograms.map((name) => ` (no ${
         ],
       })
       await alice.client.setState(space, 'm.space.child', { via: [host.name] }, roomId)
-      await expect(join(carol.client, roomId, host)).rejects.toThrow(/403/)
-      await join(bob.client, space, host)
+      await expect(enter(carol.client, roomId, host)).rejects.toThrow(/403/)
+      await enter(bob.client, space, host)
       await alice.seesMember(space, bob.client.userId, 'join')
       const hierarchy = `/_matrix/client/v1/rooms/${encodeURIComponent(space)}/hierarchy`
       const { rooms } = await bob.client.get(hierarchy)
       expect(rooms).toContainEqual(expect.objectContaining({ room_id: roomId, name: 'Within' }))
-      await join(bob.client, roomId, host)
+      await enter(bob.client, roomId, host)
       await alice.seesMember(roomId, bob.client.userId, 'join')
       const said = await bob.client.send(roomId, 'inside')
       await alice.sees(said)
     })
 
     test('a room is upgraded, and its people move on', async () => {
-      const { host, guest } = sides(direction)
-      const [alice, bob] = [await person(host), await person(guest)]
+      const { host, guest } = sides.of(direction)
+      const [alice, bob] = [await sides.person(host), await sides.person(guest)]
       const old = await alice.client.createRoom({ preset: 'public_chat', room_version: '10' })
-      await join(bob.client, old, host)
+      await enter(bob.client, old, host)
       const { replacement_room: next } = await alice.client.post(inRoom(old, 'upgrade'), { new_version: '12' })
       const tombstone = await bob.until(({ events }) =>
         [...events.values()].find(({ type, room_id: at }) => type === 'm.room.tombstone' && at === old),
       )
       expect(tombstone['content'].replacement_room).toBe(next)
-      await join(bob.client, next, host)
+      await enter(bob.client, next, host)
       await alice.seesMember(next, bob.client.userId, 'join')
       expect(await bob.client.get(inRoom(next, 'state/m.room.create'))).toMatchObject({ room_version: '12' })
       await bob.sees(await alice.client.send(next, 'here we are'))
     })
 
     test('a moment in a room is found on the other server', async () => {
-      const { host, guest } = sides(direction)
-      const [alice, bob] = [await person(host), await person(guest)]
+      const { host, guest } = sides.of(direction)
+      const [alice, bob] = [await sides.person(host), await sides.person(guest)]
       const roomId = await alice.client.createRoom({ preset: 'public_chat' })
       const early = await alice.client.send(roomId, 'early')
       const { origin_server_ts: moment } = await alice.client.get(inRoom(roomId, `event/${early}`))
       for (let n = 0; n < 30; n++) await alice.client.send(roomId, `later ${n}`)
-      await join(bob.client, roomId, host)
+      await enter(bob.client, roomId, host)
       const path = `/_matrix/client/v1/rooms/${encodeURIComponent(roomId)}/timestamp_to_event`
       expect(await bob.client.get(`${path}?dir=f&ts=${moment}`)).toMatchObject({ event_id: early })
       expect(await bob.client.get(inRoom(roomId, `context/${early}`))).toMatchObject({ event: { event_id: early } })

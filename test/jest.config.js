@@ -8,6 +8,7 @@ export default {
   modulePathIgnorePatterns: ['<rootDir>/data/'],
   maxWorkers: 2,
   globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   // Machines are small and shared; bounds on time belong to benchmarks.
   testTimeout: 60_000,
 }

@@ -1,4 +1,5 @@
 /** A thin Matrix client: `fetch` with a token. Tests that need a real one are in test/e2e. */
+import { checkAnswer } from './answers.ts'
 
 export interface Response<Body = Record<string, unknown>> {
   readonly status: number
@@ -39,7 +40,9 @@ export class Client {
     })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.startsWith('application/json') === true
-    return { status: response.status, headers: response.headers, body: isJson ? (JSON.parse(text) as Json) : { text } }
+    const json = isJson ? (JSON.parse(text) as Json) : undefined
+    checkAnswer({ method, target, status: response.status, body: json })
+    return { status: response.status, headers: response.headers, body: json ?? { text } }
   }
 
   /** The body of an answer with status 200; anything else throws. */

@@ -3,12 +3,23 @@
  *
  * Most runs touch a few files and need no Postgres. So the cluster starts when a test first asks for it, which tests do
  * by a request to the address left in the environment (see `databases.ts`).
+ *
+ * A directory gathers which answers the tests have seen (see `answers.ts`).
  */
+import { mkdtempSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gatheredIn } from './answers.ts'
 import { findPostgres, startPostgres } from './postgres.ts'
 
-export default async function offerPostgres(): Promise<void> {
+export default async function prepare(): Promise<void> {
+  process.env[gatheredIn] = mkdtempSync(join(tmpdir(), 'domovoi-answered-'))
+  await offerPostgres()
+}
+
+async function offerPostgres(): Promise<void> {
   const { env } = process
   if (env['TEST_PG'] || env['TEST_PG_OFFER']) return
   const bin = findPostgres()

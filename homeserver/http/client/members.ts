@@ -37,10 +37,7 @@ const joinedMembers = endpoint({
     const joined = await memberList.joined(who, roomIdOf(params))
     return {
       joined: Object.fromEntries(
-        [...joined].map(([userId, { display_name, avatar_url }]) => [
-          userId,
-          { ...(avatar_url === null ? {} : { avatar_url }), ...(display_name === null ? {} : { display_name }) },
-        ]),
+        [...joined].map(([userId, { display_name, avatar_url }]) => [userId, { avatar_url, display_name }]),
       ),
     }
   },

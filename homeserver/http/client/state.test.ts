@@ -103,7 +103,7 @@ forEachDatabase(({ dialect }) => {
       errcode: 'M_INVALID_PARAM',
     })
     expect(await alice.get(at(roomId, 'joined_members'))).toEqual({
-      joined: { [alice.userId]: { display_name: 'alice' } },
+      joined: { [alice.userId]: { display_name: 'alice', avatar_url: null } },
     })
   })
 

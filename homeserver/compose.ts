@@ -97,9 +97,11 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     runnable: pushRunnable,
     ...push
   } = openPush({ ...foundation, events, members, ignored: accountData.ignoredUsers, hooks })
+  const roomHooks: RoomHooks = { remoteRooms: [], historySources: [], timeSources: [], policyServers: [] }
   const writer = await LocalRoomWriter.open({
     ...foundation,
     events,
+    policyServers: roomHooks.policyServers,
     push: evaluation,
     companions: [outbox, new DelayedOutcomes({ clock })],
   })
@@ -117,7 +119,6 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     writer,
   })
   const visibility = new Visibility({ database, bus, events, members, ignored: accountData.ignoredUsers })
-  const roomHooks: RoomHooks = { remoteRooms: [], historySources: [], timeSources: [] }
   const rooms = openRooms({
     ...foundation,
     events,

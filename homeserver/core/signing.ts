@@ -99,7 +99,11 @@ export function verifyText(text: string, signature: string, publicKey: KeyObject
 type Signatures = NonNullable<Pdu['signatures']>
 
 /** `signatures` with one more. */
-export function addSignature(signatures: Json | undefined, { serverName, key }: Signer, signature: string): Signatures {
+export function addSignature(
+  signatures: Json | undefined,
+  { serverName, key }: { readonly serverName: ServerName; readonly key: Pick<SigningKey, 'keyId'> },
+  signature: string,
+): Signatures {
   const existing = isJsonObject(signatures) ? signatures : {}
   const ofServer = Object.hasOwn(existing, serverName) ? existing[serverName] : undefined
   const extended = { ...(isJsonObject(ofServer) ? ofServer : {}), [key.keyId]: signature }

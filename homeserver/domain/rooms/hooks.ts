@@ -1,6 +1,7 @@
 /** What rooms ask of those who come after them: `compose.ts` fulfils it. */
-import type { JsonObject } from '../../core/event.ts'
+import type { JsonObject, Pdu } from '../../core/event.ts'
 import type { EventId, RoomAlias, RoomId, ServerName, UserId } from '../../core/ids.ts'
+import type { RoomVersion } from '../../core/room-version.ts'
 import type { Requester } from '../accounts/requester.ts'
 import type { EventDraft } from './build.ts'
 import type { EventInTime, TimeQuestion } from './timestamp.ts'
@@ -63,8 +64,26 @@ export interface TimeSource {
   nearest(roomId: RoomId, time: TimeQuestion): Promise<EventInTime | undefined>
 }
 
+/** An event as a policy server is shown it. */
+export interface PolicedEvent {
+  readonly roomId: RoomId
+  readonly pdu: Pdu
+  /** Its canonical JSON. */
+  readonly json: string
+}
+
+/** Whoever asks the policy servers of rooms whether events are wanted. */
+export interface PolicyServers {
+  /**
+   * The event with the signature that the room's policy asks for, the content of its `m.room.policy`. Throws a
+   * `MatrixError` where the policy server gives none.
+   */
+  recommended<Event extends PolicedEvent>(event: Event, version: RoomVersion, policy: JsonObject): Promise<Event>
+}
+
 /** Filled by those who come after rooms. */
 export interface RoomHooks {
+  readonly policyServers: PolicyServers[]
   readonly timeSources: TimeSource[]
   readonly historySources: HistorySource[]
   /** None where nobody talks with other servers. */

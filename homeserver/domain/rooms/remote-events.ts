@@ -1,5 +1,6 @@
 /** Takes events of other servers into their rooms: the remote half of the room writer. */
-import { authStateOf } from '../../core/auth/verdict.ts'
+import { authStateOf, deny, type Verdict } from '../../core/auth/verdict.ts'
+import { MatrixError } from '../../core/errors.ts'
 import { referenceIds } from '../../core/event.ts'
 import type { EventId, RoomId } from '../../core/ids.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
@@ -18,6 +19,7 @@ import type { Heads } from './heads.ts'
 import { judge, type Judgement } from './judge.ts'
 import { authIds, type KnownEvent } from './known-events.ts'
 import { storeOutliers } from './outliers.ts'
+import type { Recommendations } from './recommendations.ts'
 import { relationOf } from './relation.ts'
 import type {
   OutOfBandMembership,
@@ -41,6 +43,7 @@ export interface RemoteEventParts {
   readonly groups: StateGroups
   readonly heads: Heads
   readonly committer: Committer
+  readonly recommendations: Recommendations
   readonly nextNid: () => number
   /** The lowest place of an event in the stream. */
   readonly lowestStreamId: number
@@ -79,6 +82,11 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
 
   async receive(roomId: RoomId, event: RemoteEvent, told?: ToldState): Promise<Receipt> {
     return await this.#inTurn(roomId, () => this.#receive(roomId, event, told))
+  }
+
+  /** Runs `work` while no event of another server comes into the room. */
+  async alone<T>(roomId: RoomId, work: () => Promise<T>): Promise<T> {
+    return await this.#turns.run(roomId, work)
   }
 
   async storeOutliers(
@@ -147,21 +155,24 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
         )
     const redacted = await redactedBefore(this.#reader, event, head.version)
     const judged = await judge({ ...this.#parts, reader: this.#reader }, { ...room, own }, redacted.event, groupBefore)
-    return await this.#place(roomId, redacted, judged, missing)
+    if (!judged.verdict.allowed) return await this.#place(roomId, redacted, judged, missing)
+    const { event: recommended, objection } = await this.#recommended(head, redacted.event)
+    return await this.#place(roomId, { ...redacted, event: recommended }, { ...judged, objection }, missing)
   }
 
   /** Sends of our own users may come in between whenever this waits, so it looks again until it was alone. */
   async #place(
     roomId: RoomId,
     { event, redactedBy }: { readonly event: RemoteEvent; readonly redactedBy: EventId | undefined },
-    judged: Judgement,
+    judged: Judgement & { readonly objection?: Verdict | undefined },
     missing: readonly EventId[],
   ): Promise<Turn<Receipt>> {
     for (let tries = 1; ; tries++) {
       const head = await this.#parts.heads.load(roomId)
       using _pause = tries > PATIENCE ? head.pause() : undefined
       const seen = head.extremities
-      const softly = judged.verdict.allowed ? await checkSoftly(this.#reader, head, event, judged) : judged.verdict
+      const allowed = judged.verdict.allowed ? await checkSoftly(this.#reader, head, event, judged) : judged.verdict
+      const softly = allowed.allowed ? (judged.objection ?? allowed) : allowed
       const move = softly.allowed
         ? await moveHead({ reader: this.#reader, forks: this.#forks }, head, event, judged)
         : { extremities: seen, stateGroup: head.stateGroup, changes: [] }
@@ -179,6 +190,19 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
       const built = buildArrival(this.#parts.events, head.version, event, judged, arrival, redaction?.now)
       const committed = this.#commit(head, built, move)
       return { answer: softly.allowed ? { status } : { status, reason: softly.reason }, committed }
+    }
+  }
+
+  /** The event with what the room's policy server signed, or why it did not. */
+  async #recommended(
+    head: RoomHead,
+    event: RemoteEvent,
+  ): Promise<{ readonly event: RemoteEvent; readonly objection?: Verdict }> {
+    try {
+      return { event: await this.#parts.recommendations.of(head, event) }
+    } catch (error) {
+      if (!(error instanceof MatrixError)) throw error
+      return { event, objection: deny('policy', error.message) }
     }
   }
 

@@ -12,6 +12,7 @@ import type { RoomWriter } from '../../rooms/writer.ts'
 import { Backfill } from '../backfill.ts'
 import type { FederationClient } from '../client.ts'
 import { Rescissions } from '../joining/rescissions.ts'
+import { FederatedPolicyServers } from '../policy-servers.ts'
 import { RemoteTimes } from '../remote-times.ts'
 import type { RoomServers } from '../room-servers.ts'
 import type { ServerAcls } from '../server-acl.ts'
@@ -54,8 +55,10 @@ export function openReceiving(
   const missing = new MissingParts({ ...parts, rooms, remote })
   if (parts.config.federation.mode === 'open') {
     parts.roomHooks.historySources.push(new Backfill({ ...parts, rooms, remote, missing }))
-    const mayAsk = (server: ServerName): boolean => server !== parts.config.server_name
+    const serverName = parts.config.server_name
+    const mayAsk = (server: ServerName): boolean => server !== serverName
     parts.roomHooks.timeSources.push(new RemoteTimes({ ...parts, client: federationClient, mayAsk }))
+    parts.roomHooks.policyServers.push(new FederatedPolicyServers({ ...parts, client: federationClient, serverName }))
   }
   const roomInbox = new RoomInbox({ ...parts, verifier, rooms, missing })
   const received = metrics.counter('federation_pdus_received_total', 'Events that other servers sent', ['result'])

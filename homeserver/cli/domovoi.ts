@@ -49,6 +49,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'build LiveKit, through which calls of groups go, and put it where the server finds it',
     load: async () => (await import('./calls-install.ts')).callsInstall,
   },
+  'call-simulate': {
+    summary: 'make a real call through the server, and say what is wrong where it fails',
+    load: async () => (await import('./call-simulate.ts')).callSimulate,
+  },
   diagnose: {
     summary: 'look at the way to another server, and say what mends it',
     load: async () => (await import('./diagnose.ts')).diagnose,

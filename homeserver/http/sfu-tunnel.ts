@@ -55,7 +55,8 @@ export function sfuTunnel({ target, trustedProxies, stopping }: TunnelParts): Up
       socket.pipe(sfu)
       sfu.pipe(socket)
     })
-    sfu.on('error', (error) => log.warn({ error }, 'no way to the SFU'))
+    // an end that breaks off is nothing to tell of
+    sfu.on('error', (error) => sfu.bytesRead === 0 && log.warn({ error }, 'no way to the SFU'))
     sfu.on('timeout', end)
     sfu.on('close', end)
     socket.on('close', end)

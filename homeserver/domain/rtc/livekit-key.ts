@@ -7,11 +7,11 @@ import type { ApiKey } from './jwt.ts'
 
 export async function ownLivekitKey(dataDir: string): Promise<ApiKey> {
   const file = `${dataDir}/secrets/livekit_secret`
-  try {
+  const kept = await readFile(file, 'utf8').catch(() => undefined)
+  const secret = kept?.trim() ?? randomBytes(32).toString('base64url')
+  if (kept === undefined) {
     await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-    await writeFile(file, randomBytes(32).toString('base64url'), { flag: 'wx', mode: 0o600 })
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    await writeFile(file, secret, { flag: 'wx', mode: 0o600 })
   }
-  return { id: 'domovoi', secret: new Secret((await readFile(file, 'utf8')).trim()) }
+  return { id: 'domovoi', secret: new Secret(secret) }
 }

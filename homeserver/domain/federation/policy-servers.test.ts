@@ -10,15 +10,16 @@ const keyId = 'ed25519:policy_server'
 const keyOfRoom: SigningKey = signingKeyFromSeed('policy_server', Buffer.alloc(32, 5))
 const otherKey: SigningKey = signingKeyFromSeed('policy_server', Buffer.alloc(32, 6))
 
+const specified = { type: 'm.room.policy', keys: { public_keys: { ed25519: keyOfRoom.publicKey } } }
+
 describeTls('over TLS', () => {
   forEachDatabase(({ dialect }) => {
     /** Alice in a room with a policy server, which dislikes spam. */
-    async function policed() {
+    async function policed({ type, keys }: { type: string; keys: JsonObject } = specified) {
       const { federation, ours, evil } = await startBeside({ database: dialect })
       const alice = await ours.server.register('alice')
       const room = evil.room()
-      const content = { via: evil.name, public_keys: { ed25519: keyOfRoom.publicKey } }
-      const policy = { type: 'm.room.policy', sender: room.creator, stateKey: '', content }
+      const policy = { type, sender: room.creator, stateKey: '', content: { ...keys, via: evil.name } }
       room.add(policy)
       await evil.letIn(room, alice)
       let key = keyOfRoom
@@ -78,6 +79,16 @@ describeTls('over TLS', () => {
       await pour(room.add({ ...policy, content: {} }).pdu, room.say('spam again').pdu)
       expect(await seen()).toEqual(['good', 'signed before', 'spam again'])
       expect(asked()).toBe(2)
+    })
+
+    test('a room may say it as it was said before it was specified', async () => {
+      const { federation, alice, room, signatures, asked } = await policed({
+        type: 'org.matrix.msc4284.policy',
+        keys: { public_key: keyOfRoom.publicKey },
+      })
+      await using _ = federation
+      expect(await signatures(await alice.send(room.roomId, 'one'))).toEqual({ [keyId]: expect.any(String) })
+      expect(asked()).toBe(1)
     })
 
     test('a server that has nobody in the room cannot be made its policy server', async () => {

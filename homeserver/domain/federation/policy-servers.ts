@@ -2,14 +2,15 @@
 import type { KeyObject } from 'node:crypto'
 import { encodeCanonical, isJsonObject } from '../../core/canonical-json.ts'
 import { forbidden, MatrixError } from '../../core/errors.ts'
-import type { JsonObject } from '../../core/event.ts'
-import { isServerName, type ServerName } from '../../core/ids.ts'
+import type { JsonObject, Pdu } from '../../core/event.ts'
+import { isServerName, serverNameOf, type ServerName } from '../../core/ids.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
 import { addSignature, findSignature, publicKeyFrom, type Verifier, verifyEvent } from '../../core/signing.ts'
 import { logger } from '../../platform/log.ts'
 import { Lru } from '../../platform/lru.ts'
-import type { PolicedEvent, PolicyServers } from '../rooms/hooks.ts'
+import { type PolicedEvent, type PolicyServers, policyTypes } from '../rooms/hooks.ts'
 import type { FederationClient } from './client.ts'
+import { FederationError } from './federation-error.ts'
 import type { RoomServers } from './room-servers.ts'
 
 export interface PolicyServerParts {
@@ -23,7 +24,7 @@ const log = logger('federation')
 /** The same for all rooms. */
 const keyId = 'ed25519:policy_server'
 /** Whoever sends waits for it, and the room with him. */
-const TIMEOUT_MS = 10_000
+const TIMEOUT_MS = 30_000
 const MAX_KEYS = 1_000
 
 export class FederatedPolicyServers implements PolicyServers {
@@ -34,11 +35,7 @@ export class FederatedPolicyServers implements PolicyServers {
     this.#parts = parts
   }
 
-  async recommended<Event extends PolicedEvent>(
-    event: Event,
-    version: RoomVersion,
-    policy: JsonObject,
-  ): Promise<Event> {
+  async recommended<Event extends PolicedEvent>(event: Event, version: RoomVersion, policy: Pdu): Promise<Event> {
     const verifier = this.#verifierIn(policy)
     // A room can force nobody to be its policy server: one that does has a user there.
     if (!verifier || isPolicy(event) || !(await this.#parts.roomServers.isIn(event.roomId, verifier.serverName))) {
@@ -50,16 +47,14 @@ export class FederatedPolicyServers implements PolicyServers {
   async #signed<Event extends PolicedEvent>(event: Event, version: RoomVersion, verifier: Verifier): Promise<Event> {
     const { serverName } = verifier
     try {
-      const call = { bodyText: event.json, timeoutMs: TIMEOUT_MS }
-      const answer = await this.#parts.client.post(serverName, '/_matrix/policy/v1/sign', call)
+      const answer = await this.#ask(serverName, event)
       const signature = findSignature({ signatures: answer }, serverName, keyId)
       if (signature === undefined) throw forbidden(`The policy server ${serverName} has not signed the event`)
       const pdu = {
         ...event.pdu,
         signatures: addSignature(event.pdu.signatures, { serverName, key: { keyId } }, signature),
       }
-      if (!verifyEvent(pdu, version, verifier))
-        throw forbidden(`${serverName} signed with a key that is not the room's`)
+      if (!verifyEvent(pdu, version, verifier)) throw forbidden(`${serverName} has not signed with the room's key`)
       return { ...event, pdu, json: encodeCanonical(pdu, version) }
     } catch (error) {
       if (!(error instanceof MatrixError)) throw error
@@ -68,12 +63,25 @@ export class FederatedPolicyServers implements PolicyServers {
     }
   }
 
+  async #ask(server: ServerName, { pdu, json }: PolicedEvent): Promise<JsonObject> {
+    const { client, serverName } = this.#parts
+    // Our users wait for each try; what others have sent does not wait for a server that is known to be down.
+    const evenIfDown = serverNameOf(pdu.sender) === serverName
+    const call = { bodyText: json, timeoutMs: TIMEOUT_MS, evenIfDown }
+    try {
+      return await client.post(server, '/_matrix/policy/v1/sign', call)
+    } catch (error) {
+      if (!(error instanceof FederationError) || error.remote?.errcode !== 'M_UNRECOGNIZED') throw error
+      return await client.post(server, '/_matrix/policy/unstable/org.matrix.msc4284/sign', call)
+    }
+  }
+
   /** Undefined where the room has no policy server, or names what is none. */
-  #verifierIn({ via, public_keys: keys }: JsonObject): Verifier | undefined {
-    const text = isJsonObject(keys) ? keys['ed25519'] : undefined
-    // Of ourselves, who are none, nothing is asked.
-    if (typeof text !== 'string' || typeof via !== 'string' || !isServerName(via) || via === this.#parts.serverName)
-      return undefined
+  #verifierIn({ type, content: { via, public_keys: keys, public_key: unstable } }: Pdu): Verifier | undefined {
+    const stable = isJsonObject(keys) ? keys['ed25519'] : undefined
+    const text = type === 'm.room.policy' ? stable : (unstable ?? stable)
+    if (typeof text !== 'string' || typeof via !== 'string' || !isServerName(via)) return undefined
+    if (via === this.#parts.serverName) return undefined // we are none
     const publicKey = this.#keys.get(text) ?? publicKeyFrom(text)
     if (!publicKey) return undefined
     this.#keys.set(text, publicKey)
@@ -83,5 +91,5 @@ export class FederatedPolicyServers implements PolicyServers {
 
 /** The event that names the policy server has to pass without it. */
 function isPolicy({ pdu }: PolicedEvent): boolean {
-  return pdu.type === 'm.room.policy' && pdu.state_key === ''
+  return policyTypes.some((type) => type === pdu.type) && pdu.state_key === ''
 }

@@ -64,6 +64,9 @@ export interface TimeSource {
   nearest(roomId: RoomId, time: TimeQuestion): Promise<EventInTime | undefined>
 }
 
+/** The types of the event that names a room's policy server: as specified, and before that (MSC4284). */
+export const policyTypes = ['m.room.policy', 'org.matrix.msc4284.policy'] as const
+
 /** An event as a policy server is shown it. */
 export interface PolicedEvent {
   readonly roomId: RoomId
@@ -74,11 +77,8 @@ export interface PolicedEvent {
 
 /** Whoever asks the policy servers of rooms whether events are wanted. */
 export interface PolicyServers {
-  /**
-   * The event with the signature that the room's policy asks for, the content of its `m.room.policy`. Throws a
-   * `MatrixError` where the policy server gives none.
-   */
-  recommended<Event extends PolicedEvent>(event: Event, version: RoomVersion, policy: JsonObject): Promise<Event>
+  /** The event with the signature that `policy` asks for, the room's. Throws a `MatrixError` where there is none to be had. */
+  recommended<Event extends PolicedEvent>(event: Event, version: RoomVersion, policy: Pdu): Promise<Event>
 }
 
 /** Filled by those who come after rooms. */

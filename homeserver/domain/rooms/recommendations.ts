@@ -2,9 +2,9 @@
 import { stateKeyOf } from '../../core/event.ts'
 import type { EventCache } from './event-cache.ts'
 import type { RoomHead } from './head.ts'
-import type { PolicedEvent, PolicyServers } from './hooks.ts'
+import { type PolicedEvent, type PolicyServers, policyTypes } from './hooks.ts'
 
-const policyKey = stateKeyOf('m.room.policy', '')
+const policyKeys = policyTypes.map((type) => stateKeyOf(type, ''))
 
 export class Recommendations {
   readonly #events: EventCache
@@ -18,15 +18,15 @@ export class Recommendations {
 
   /** Whether events of the room may need one. */
   mayConcern({ state }: RoomHead): boolean {
-    return this.#policyServers.length > 0 && state.has(policyKey)
+    return this.#policyServers.length > 0 && policyKeys.some((key) => state.has(key))
   }
 
   /** The event with the signature that it needs, if any. Throws a `MatrixError` where the policy server gives none. */
   async of<Event extends PolicedEvent>(head: RoomHead, event: Event): Promise<Event> {
-    const entry = head.state.get(policyKey)
     const [policyServers] = this.#policyServers
+    const [entry] = policyKeys.flatMap((key) => head.state.get(key) ?? [])
     if (!entry || !policyServers) return event
     const policy = head.uncommitted.get(entry.eventId) ?? (await this.#events.find(entry.eventId))
-    return policy ? await policyServers.recommended(event, head.version, policy.pdu.content) : event
+    return policy ? await policyServers.recommended(event, head.version, policy.pdu) : event
   }
 }

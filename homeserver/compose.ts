@@ -31,6 +31,7 @@ import type { RoomHooks } from './domain/rooms/hooks.ts'
 import { Members } from './domain/rooms/members.ts'
 import { openHistory } from './domain/rooms/open-history.ts'
 import { openRooms } from './domain/rooms/open-rooms.ts'
+import { StickyEvents } from './domain/rooms/sticky-events.ts'
 import { ThreadSubscriptions } from './domain/rooms/thread-subscriptions.ts'
 import { Transactions } from './domain/rooms/transactions.ts'
 import { Visibility } from './domain/rooms/visibility.ts'
@@ -98,12 +99,13 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ...push
   } = openPush({ ...foundation, events, members, ignored: accountData.ignoredUsers, hooks })
   const roomHooks: RoomHooks = { remoteRooms: [], historySources: [], timeSources: [], policyServers: [] }
+  const stickyEvents = new StickyEvents({ ...foundation, events, members })
   const writer = await LocalRoomWriter.open({
     ...foundation,
     events,
     policyServers: roomHooks.policyServers,
     push: evaluation,
-    companions: [outbox, new DelayedOutcomes({ clock })],
+    companions: [outbox, stickyEvents, new DelayedOutcomes({ clock })],
   })
   const aliasMakers: AliasMaker[] = []
   const directoryHooks: DirectoryHooks = { remoteDirectories: [] }
@@ -158,6 +160,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ignored: accountData.ignoredUsers,
     clientEvents: history.clientEvents,
     threadSubscriptions,
+    stickyEvents,
   })
   const oldSync = new OldSync({ ...foundation, ...sync, history: history.history })
   hooks.devices.push(sync.slidingSync.connections)
@@ -298,6 +301,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...appserviceRunnable,
       ...callsRunnable,
       ...delayedRunnable,
+      stickyEvents,
     ],
   }
 }

@@ -18,6 +18,7 @@ const letters = {
   typing: 't',
   thread_subscriptions: 's',
   profiles: 'f',
+  sticky_events: 'k',
 } as const
 
 export type StreamName = keyof typeof letters
@@ -49,6 +50,7 @@ export const startToken: SyncToken = {
   typing: 0,
   thread_subscriptions: 0,
   profiles: 0,
+  sticky_events: 0,
 }
 
 const prefix = 's1_'

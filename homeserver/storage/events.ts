@@ -1,5 +1,5 @@
 /** Events as they are stored: the canonical JSON once, and beside it what statements look for. */
-import { parseJson } from '../core/canonical-json.ts'
+import { isJsonObject, parseJson } from '../core/canonical-json.ts'
 import type { IdentifiedPdu, Pdu } from '../core/event.ts'
 import type { EventId, RoomId, UserId } from '../core/ids.ts'
 import { type Conn, insertMany, rowsIn, type Tx } from './database.ts'
@@ -70,6 +70,7 @@ export function eventColumns(alias: string): string {
 export class StoredEvent implements IdentifiedPdu {
   readonly row: EventRow
   #pdu: Pdu | undefined
+  #stickyMs: number | undefined
 
   constructor(row: EventRow, pdu?: Pdu) {
     this.row = row
@@ -95,10 +96,26 @@ export class StoredEvent implements IdentifiedPdu {
     return this.row.json.substr(this.row.content_at, this.row.content_length)
   }
 
+  /** For how long after it was sent it is told to everybody in the room, at most an hour; 0 for nearly all events. */
+  get stickyMs(): number {
+    this.#stickyMs ??= this.row.json.includes('sticky":{') ? stickyDuration(this.pdu) : 0
+    return this.#stickyMs
+  }
+
   /** Roughly what it takes in memory, in bytes. */
   get weight(): number {
     return this.row.json.length * 2 + 800
   }
+}
+
+/** How long an event can be sticky. */
+export const maxStickyMs = 60 * 60_000
+
+/** Under its name in the proposal, or the one it is to get. Whatever else stands there means nothing. */
+function stickyDuration(pdu: Pdu): number {
+  const sticky = pdu['msc4354_sticky'] ?? pdu['sticky']
+  const duration = isJsonObject(sticky) ? sticky['duration_ms'] : undefined
+  return Number.isSafeInteger(duration) ? Math.min(Math.max(0, Number(duration)), maxStickyMs) : 0
 }
 
 export async function insertEvents(tx: Tx, rows: readonly EventRow[]): Promise<void> {

@@ -21,6 +21,7 @@ export const streamTables = {
   typing: undefined,
   thread_subscriptions: 'thread_subscriptions',
   profiles: 'profile_changes',
+  sticky_events: 'sticky_events',
 } as const satisfies Record<StreamName, string | undefined>
 
 /** One position for each stream. */
@@ -92,6 +93,7 @@ export class Streams {
       typing: heads.typing.position,
       thread_subscriptions: heads.thread_subscriptions.position,
       profiles: heads.profiles.position,
+      sticky_events: heads.sticky_events.position,
     }
   }
 

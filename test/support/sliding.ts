@@ -12,6 +12,7 @@ const userId = z.string().regex(/^@.+:/)
 const content = z.looseObject({})
 const event = z.strictObject({
   content,
+  msc4354_sticky: z.strictObject({ duration_ms: count }).optional(),
   event_id: z.string().regex(/^\$/),
   origin_server_ts: z.int(),
   redacts: z.string().optional(),
@@ -88,6 +89,12 @@ const extensions = z.strictObject({
       subscribed: byThread(subscription).optional(),
       unsubscribed: byThread(subscription.omit({ automatic: true })).optional(),
       prev_batch: z.string().optional(),
+    })
+    .optional(),
+  'org.matrix.msc4354.sticky_events': z
+    .strictObject({
+      next_batch: z.string(),
+      rooms: z.record(roomId, z.strictObject({ events: z.array(event).min(1) })),
     })
     .optional(),
   'org.matrix.msc4262.profiles': z

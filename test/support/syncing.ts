@@ -51,6 +51,7 @@ export function syncing(heart: Heart, bus: Bus = heart.bus): Syncing {
     },
     pushRules: { rulesOf: () => Promise.resolve({ ruleset: {} }) },
     threadSubscriptions: { list: () => Promise.resolve([]) },
+    stickyEvents: { list: () => Promise.resolve([]) },
   })
   return {
     services,

@@ -8,6 +8,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Database, Tx } from '../../storage/database.ts'
 import { eventStatus, type StoredEvent } from '../../storage/events.ts'
 import { addOutgoing, lastOutgoingId, type OutgoingEdu, type OutgoingEvent } from '../../storage/outbox.ts'
+import { listOwnStickyEvents } from '../../storage/sticky-events.ts'
 import type { Companion } from '../rooms/commit.ts'
 import type { Members } from '../rooms/members.ts'
 import { OutboxRoom, removedServer } from './outbox-rooms.ts'
@@ -81,9 +82,12 @@ export class Outbox implements Companion {
       const before = room.servers
       if (OutboxRoom.isMove(event)) await room.move(event)
       const id = ++this.#lastId
+      // The latest of a room is enough for a server that was away, but what is sticky it must hear of.
+      const key = event.stickyMs > 0 ? null : roomId
       for (const destination of this.#destinationsOf(event, before, room.servers)) {
-        rows.push({ destination, id, eventNid: event.row.nid, key: roomId })
+        rows.push({ destination, id, eventNid: event.row.nid, key })
       }
+      if (room.servers !== before) rows.push(...(await this.#stickyFor(tx, roomId, before, room.servers)))
     }
     await this.#add(tx, rows)
   }
@@ -139,6 +143,23 @@ export class Outbox implements Companion {
     return destinations
   }
 
+  /** What of ours lasts in a room, for the servers that have come into it. */
+  async #stickyFor(
+    tx: Tx,
+    roomId: RoomId,
+    before: ReadonlySet<ServerName>,
+    after: ReadonlySet<ServerName>,
+  ): Promise<OutgoingEvent[]> {
+    const { serverName, clock } = this.#parts
+    const newcomers = [...after].filter((server) => !before.has(server) && this.#mayTell(server))
+    if (newcomers.length === 0 || !before.has(serverName)) return []
+    const nids = await listOwnStickyEvents(tx, roomId, clock.now(), MAX_STICKY)
+    return nids.flatMap((eventNid) => {
+      const id = ++this.#lastId
+      return newcomers.map((destination) => ({ destination, id, eventNid, key: null }))
+    })
+  }
+
   #mayTell(server: ServerName): boolean {
     return server !== this.#parts.serverName && this.#parts.mayTalkTo(server)
   }
@@ -152,6 +173,8 @@ export class Outbox implements Companion {
   }
 }
 
+/** Sticky events of a room that a server hears of when it comes in, the latest. */
+const MAX_STICKY = 1_000
 const nobody: ReadonlySet<ServerName> = new Set()
 
 function textOf({ type, content }: Edu): string {

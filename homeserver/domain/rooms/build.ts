@@ -36,6 +36,8 @@ export interface EventDraft {
   readonly timestamp?: number
   /** The event a redaction is about. */
   readonly redacts?: EventId
+  /** For how many milliseconds it is told to everybody in the room. */
+  readonly stickyMs?: number | undefined
   /** Who asked for it under which transaction id. */
   readonly transaction?: { readonly device: string; readonly id: string }
 }
@@ -162,6 +164,7 @@ function assemble(
   return {
     ...selectable(draft),
     ...redacts,
+    ...(draft.stickyMs ? { msc4354_sticky: { duration_ms: draft.stickyMs } } : {}),
     ...(isCreate && version.roomIdIsCreateHash ? {} : { room_id: roomId }),
     ...(version.eventIds === 'server' ? { event_id: serverEventId(signer) } : {}),
     content: contentOf(draft, version),

@@ -140,7 +140,8 @@ function clientBase(event: StoredEvent): string {
   const base =
     `{"content":${contentOf(event)},"event_id":${JSON.stringify(row.event_id)},` +
     `"origin_server_ts":${row.origin_server_ts},${redactsOf(event)}"sender":${JSON.stringify(row.sender)},` +
-    `${stateKey}"type":${JSON.stringify(row.type)}`
+    `${stateKey}"type":${JSON.stringify(row.type)}` +
+    (event.stickyMs > 0 ? `,"msc4354_sticky":{"duration_ms":${event.stickyMs}}` : '')
   bases.set(event, base)
   return base
 }
@@ -176,8 +177,11 @@ function targetOf({ pdu }: StoredEvent): string | undefined {
   return typeof target === 'string' ? target : undefined
 }
 
-function unsignedMembers({ row }: StoredEvent, form: ClientForm, around: Surroundings): string {
-  let text = `"age":${form.now - row.origin_server_ts}`
+function unsignedMembers(event: StoredEvent, form: ClientForm, around: Surroundings): string {
+  const { row } = event
+  const age = form.now - row.origin_server_ts
+  let text = `"age":${age}`
+  if (event.stickyMs > age) text += `,"msc4354_sticky_duration_ttl_ms":${event.stickyMs - Math.max(0, age)}`
   if (row.txn_id !== null && form.session?.userId === row.sender) {
     if (row.txn_device === delayedDevice) text += `,"org.matrix.msc4140.delay_id":${JSON.stringify(row.txn_id)}`
     else if (row.txn_device === form.session.device) text += `,"transaction_id":${JSON.stringify(row.txn_id)}`

@@ -3,6 +3,7 @@ import { forbidden, notFound } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
 import { type EventId, isEventId, type RoomId } from '../../core/ids.ts'
 import type { Database } from '../../storage/database.ts'
+import { maxStickyMs } from '../../storage/events.ts'
 import type { Requester } from '../accounts/requester.ts'
 import type { EventDraft } from './build.ts'
 import { sessionOf } from './client-event.ts'
@@ -26,6 +27,8 @@ export interface Message {
   readonly type: string
   readonly content: JsonObject
   readonly transactionId: string
+  /** For how many milliseconds it is told to everybody in the room. */
+  readonly stickyDuration?: number | undefined
   /** The event to redact. */
   readonly redacts?: EventId
 }
@@ -54,6 +57,7 @@ export class EventSender {
         sender: who.userId,
         content,
         transaction: { device, id },
+        ...(message.stickyDuration ? { stickyMs: Math.min(message.stickyDuration, maxStickyMs) } : {}),
         ...(redacts === undefined ? {} : { redacts }),
         ...(who.timestamp === undefined ? {} : { timestamp: who.timestamp }),
       }

@@ -7,7 +7,7 @@ import type { JsonObject } from '../../core/event.ts'
 import { type EventId, isUserId, type RoomId, type ServerName, type UserId } from '../../core/ids.ts'
 import { allowsServer } from '../../core/server-acl.ts'
 import type { Database } from '../../storage/database.ts'
-import type { StoredEvent } from '../../storage/events.ts'
+import { maxStickyMs, type StoredEvent } from '../../storage/events.ts'
 import { currentStateEvents, findStateEvent, stateEventsAt } from '../../storage/rooms.ts'
 import type { Requester } from '../accounts/requester.ts'
 import type { EventDraft } from './build.ts'
@@ -34,6 +34,8 @@ export interface StateChangeRequest {
   readonly type: string
   readonly stateKey: string
   readonly content: JsonObject
+  /** For how many milliseconds it is told to everybody in the room, also where they do not ask for the state. */
+  readonly stickyDuration?: number | undefined
   /** Under which the session asked, if it is to be told. */
   readonly transactionId?: string
 }
@@ -85,14 +87,15 @@ export class RoomState {
 
   /** Sets it, unless the same user has set just this before: then that event is given. */
   async set(who: Requester, change: StateChangeRequest): Promise<EventId> {
-    const { roomId, type, stateKey, content, transactionId: id } = change
+    const { roomId, type, stateKey, content, stickyDuration, transactionId: id } = change
     if (type === 'm.room.create') throw badJson('A room has only the create event that it began with')
     if (type === 'm.room.member') {
       if (!isUserId(stateKey)) throw badJson('The state key of a member event is a user id')
       return await this.#parts.memberships.set(who, roomId, stateKey, content)
     }
     const before = await findStateEvent(this.#parts.database, roomId, type, stateKey)
-    if (before?.row.sender === who.userId && before.contentText === encodeCanonical(content)) return before.eventId
+    if (!stickyDuration && before?.row.sender === who.userId && before.contentText === encodeCanonical(content))
+      return before.eventId
     await this.#checks.get(type)?.(change, before, who)
     if (stateKey.startsWith('@') && ownerOf(stateKey) === undefined) await this.#refuseUnowned(roomId)
     const draft: EventDraft = {
@@ -100,6 +103,7 @@ export class RoomState {
       sender: who.userId,
       content,
       stateKey,
+      ...(stickyDuration ? { stickyMs: Math.min(stickyDuration, maxStickyMs) } : {}),
       ...(id === undefined ? {} : { transaction: { device: sessionOf(who).device ?? who.sessionId, id } }),
       ...(who.timestamp === undefined ? {} : { timestamp: who.timestamp }),
     }

@@ -31,6 +31,7 @@ export class DelayedSender {
     const { database, clock, eventSender, roomState } = this.#parts
     const who = await this.#requester(row.user_id)
     const common = {
+      ...(row.sticky_ms === null ? {} : { stickyDuration: row.sticky_ms }),
       roomId: row.room_id,
       type: row.type,
       content: parseJson(row.content) as JsonObject, // it was an object when it was left here

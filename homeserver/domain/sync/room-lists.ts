@@ -64,7 +64,7 @@ export class RoomLister {
   candidates({ who, since, fullState }: Pick<Span, 'who' | 'since' | 'fullState'>, rooms: ByRoom): Candidates {
     if (!since || fullState) return { rows: [...rooms.values()], unsure: false }
     const chosen = new Set<MembershipRow>()
-    for (const stream of ['events', 'receipts', 'typing'] as const) {
+    for (const stream of ['events', 'receipts', 'typing', 'sticky_events'] as const) {
       const changed = this.#notifier.roomsChanged(stream, since[stream])
       if (!changed) return { rows: [...rooms.values()], unsure: true }
       for (const roomId of changed) {

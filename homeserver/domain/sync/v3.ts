@@ -16,6 +16,7 @@ import type { Typing } from '../ephemeral/typing.ts'
 import type { ClientEvents } from '../rooms/client-event.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
 import type { Members } from '../rooms/members.ts'
+import type { StickyEvents } from '../rooms/sticky-events.ts'
 import type { ThreadSubscriptions } from '../rooms/thread-subscriptions.ts'
 import type { IgnoredUsers, Visibility } from '../rooms/visibility.ts'
 import { LazyMembers } from './lazy-members.ts'
@@ -34,6 +35,7 @@ import { LeftSection } from './sections/left.ts'
 import { PresenceSection } from './sections/presence.ts'
 import { RoomEvents } from './sections/room-events.ts'
 import { RoomStates } from './sections/state.ts'
+import { StickySection } from './sections/sticky.ts'
 import { Summaries } from './sections/summary.ts'
 import { Timelines } from './sections/timeline.ts'
 import { type UnreadCounts, UnreadSection } from './sections/unread.ts'
@@ -56,6 +58,7 @@ export interface SyncParts extends DevicesParts {
   readonly unreadCounts: UnreadCounts
   readonly pushRules: PushRuleReader
   readonly threadSubscriptions: Pick<ThreadSubscriptions, 'list'>
+  readonly stickyEvents: Pick<StickyEvents, 'list'>
 }
 
 export interface SyncRequest extends Omit<Span, 'upto'> {
@@ -92,6 +95,7 @@ export class Sync {
   readonly #accountData: AccountDataSection
   readonly #devices: DevicesSection
   readonly #presence: PresenceSection
+  readonly #sticky: StickySection
 
   constructor(parts: SyncParts) {
     this.#parts = parts
@@ -110,6 +114,7 @@ export class Sync {
     })
     this.#devices = new DevicesSection(parts)
     this.#presence = new PresenceSection(parts)
+    this.#sticky = new StickySection(parts)
   }
 
   /** The answer: at once if there is news, else when there is some or the time is up. */
@@ -171,9 +176,11 @@ export class Sync {
     const hasNews = { presence: concerns('presence'), device_lists: concerns('device_lists') }
     const accountData = await this.#accountData.changes(span)
     const lists = await this.#lister.list(span, candidates, memberships, accountData.rooms.keys())
+    const sticky = await this.#sticky.read(span, lists)
+    const news = { accountData: accountData.rooms, sticky: sticky.rooms }
     const isLong = lists.fresh.length > MAX_ROOMS_WHOLE
     const [join, invite, knock, leave, messages, met, keys] = await Promise.all([
-      isLong ? [] : this.#joined.all(span, lists, accountData.rooms),
+      isLong ? [] : this.#joined.all(span, lists, news),
       this.#invited.texts(span, lists.invited, 'invite'),
       this.#invited.texts(span, lists.knocked, 'knock'),
       Promise.all(lists.left.map((room) => this.#left.text(span, room))),
@@ -191,9 +198,9 @@ export class Sync {
     if (messages.texts.length > 0) text += `,"to_device":${eventList(messages.texts)}`
     if (deviceLists !== undefined) text += `,"device_lists":${deviceLists}`
     const rooms = roomsText({ invite, knock, leave, join })
-    const next = formatSyncToken({ ...upto, to_device: messages.upto })
+    const next = formatSyncToken({ ...upto, to_device: messages.upto, sticky_events: sticky.upto })
     const head = `{"next_batch":"${next}"${text}${keys}`
-    if (isLong) return { hasNews: true, text: pieces(head, rooms, this.#joined.some(span, lists, accountData.rooms)) }
+    if (isLong) return { hasNews: true, text: pieces(head, rooms, this.#joined.some(span, lists, news)) }
     return {
       hasNews: text !== '' || rooms !== '',
       text: rooms === '' ? `${head}}` : `${head},"rooms":{${rooms}}}`,

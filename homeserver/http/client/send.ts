@@ -20,7 +20,7 @@ const send = endpoint({
     if (delay !== undefined) {
       return await scheduleByQuery(who, { ...message, content: body, delay, stickyDuration }, services)
     }
-    const eventId = await services.eventSender.send(who, { ...message, content: requireContent(body) })
+    const eventId = await services.eventSender.send(who, { ...message, content: requireContent(body), stickyDuration })
     services.presence.active(who.userId, who.deviceId)
     return { event_id: eventId }
   },

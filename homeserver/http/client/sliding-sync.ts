@@ -70,13 +70,17 @@ const place = z
   .regex(/^\d{1,15}$/, 'is no position')
   .transform(Number)
 
+const paged = limited.extend({ since: place.nullish().transform((given) => given ?? undefined) })
+
 const extensions = z.object({
-  to_device: limited.extend({ since: place.nullish().transform((given) => given ?? undefined) }).optional(),
+  to_device: paged.optional(),
   e2ee: extension.optional(),
   account_data: roomExtension.optional(),
   receipts: roomExtension.optional(),
   typing: roomExtension.optional(),
   'io.element.msc4308.thread_subscriptions': limited.optional(),
+  'org.matrix.msc4354.sticky_events': paged.optional(),
+  sticky_events: paged.optional(),
   'org.matrix.msc4262.profiles': roomExtension.extend({ fields: texts }).optional(),
 })
 
@@ -134,9 +138,15 @@ function extensionsOf(asked: z.output<typeof extensions>): AskedExtensions {
   const {
     'io.element.msc4308.thread_subscriptions': threadSubscriptions,
     'org.matrix.msc4262.profiles': profiles,
+    'org.matrix.msc4354.sticky_events': stickyEvents,
     ...others
   } = asked
-  return { ...others, thread_subscriptions: threadSubscriptions, profiles }
+  return {
+    ...others,
+    thread_subscriptions: threadSubscriptions,
+    sticky_events: stickyEvents ?? others.sticky_events,
+    profiles,
+  }
 }
 
 export const slidingSyncEndpoints = [slidingSync]

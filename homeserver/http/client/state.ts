@@ -86,7 +86,7 @@ async function set(
 ): Promise<object> {
   const change = { roomId: roomIdOf(path), type: path.eventType, stateKey: path.stateKey ?? '', content }
   if (delay !== undefined) return await scheduleByQuery(who, { ...change, delay, stickyDuration }, services)
-  return { event_id: await services.roomState.set(who, change) }
+  return { event_id: await services.roomState.set(who, { ...change, stickyDuration }) }
 }
 
 export const stateEndpoints = [listState, getState, getEmptyKey, setState, setEmptyKey]

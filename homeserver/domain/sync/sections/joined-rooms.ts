@@ -6,6 +6,8 @@ import type { AccountDataSection } from './account-data.ts'
 import type { EphemeralSection } from './ephemeral.ts'
 import type { JoinedSection, RoomExtras } from './joined.ts'
 
+type RoomNews = Pick<RoomExtras, 'accountData' | 'sticky'>
+
 /** Rooms that are read at once. */
 const ROOMS_AT_ONCE = 100
 
@@ -21,10 +23,10 @@ export class JoinedRooms {
   }
 
   /** Members of `rooms.join`, all of them. */
-  async all(span: Span, lists: RoomLists, accountData: RoomExtras['accountData']): Promise<readonly string[]> {
+  async all(span: Span, lists: RoomLists, extras: RoomNews): Promise<readonly string[]> {
     if (lists.known.length === 0 && lists.fresh.length === 0) return []
     const texts: string[] = []
-    for await (const some of this.some(span, lists, accountData)) texts.push(...some)
+    for await (const some of this.some(span, lists, extras)) texts.push(...some)
     return texts
   }
 
@@ -32,7 +34,7 @@ export class JoinedRooms {
   async *some(
     span: Span,
     { known, fresh }: RoomLists,
-    accountData: RoomExtras['accountData'],
+    { accountData, sticky }: RoomNews,
   ): AsyncGenerator<readonly string[]> {
     for (let from = 0; from < known.length; from += ROOMS_AT_ONCE) {
       const chunk = known.slice(from, from + ROOMS_AT_ONCE)
@@ -41,7 +43,7 @@ export class JoinedRooms {
         known: chunk.map(({ roomId }) => roomId),
         withReceipts: chunk.filter(({ hasReceipts }) => hasReceipts).map(({ roomId }) => roomId),
       })
-      const extras = { ephemeral, accountData }
+      const extras = { ephemeral, accountData, sticky }
       const told = await Promise.all(chunk.map((room) => this.#joined.known(span, room, extras)))
       yield told.filter((text) => text !== undefined)
     }
@@ -51,7 +53,7 @@ export class JoinedRooms {
         this.#ephemeral.texts(span, { fresh: chunk, known: [], withReceipts: [] }),
         this.#wholeAccountData(span, chunk, accountData),
       ])
-      yield await this.#joined.fresh(span, chunk, { ephemeral, accountData: whole })
+      yield await this.#joined.fresh(span, chunk, { ephemeral, accountData: whole, sticky })
     }
   }
 

@@ -1,5 +1,6 @@
 /** The rooms the user is joined to. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync */
 import type { RoomId, UserId } from '../../../core/ids.ts'
+import type { StoredEvent } from '../../../storage/events.ts'
 import type { Visibility } from '../../rooms/visibility.ts'
 import type { KnownRoom } from '../room-lists.ts'
 import type { RoomTails } from '../room-tails.ts'
@@ -21,8 +22,9 @@ export interface JoinedParts {
   readonly visibility: Visibility
 }
 
-/** What else there is to say about rooms: texts of events. */
+/** What else there is to say about rooms: texts of events, and events that may be in the timeline as well. */
 export interface RoomExtras {
+  readonly sticky: ReadonlyMap<RoomId, readonly StoredEvent[]>
   readonly accountData: ReadonlyMap<RoomId, readonly string[]>
   readonly ephemeral: ReadonlyMap<RoomId, readonly string[]>
 }
@@ -57,11 +59,13 @@ export class JoinedSection {
     const [accountData, ephemeral] = [extras.accountData.get(roomId), extras.ephemeral.get(roomId)]
     const hasNews =
       span.fullState || timeline.events.length > 0 || timeline.limited || (state?.length ?? 0) > 0 || summary
-    if (!hasNews && !accountData && !ephemeral && !room.hasRead) return undefined
+    const sticky = untold(extras.sticky.get(roomId), timeline)
+    if (!hasNews && !accountData && !ephemeral && !room.hasRead && sticky.length === 0) return undefined
     const memberships = room.stayed ? always : await readable.membershipsAt(span.who.userId, timeline.events)
-    const [timelineTexts, stateTexts, unreadText] = await Promise.all([
+    const [timelineTexts, stateTexts, stickyTexts, unreadText] = await Promise.all([
       readable.texts(span, timeline.events, memberships),
       readable.texts(span, state ?? []),
+      readable.texts(span, sticky),
       unread.text(span, roomId),
     ])
     const text = roomText({
@@ -70,6 +74,7 @@ export class JoinedSection {
       stateAfter: span.stateAfter,
       accountData,
       ephemeral,
+      sticky: stickyTexts,
       summary: summary?.get(roomId)?.text,
       unread: unreadText,
     })
@@ -97,7 +102,8 @@ export class JoinedSection {
     const rooms = await Promise.all(roomIds.map(timelineOf))
     const state = await states.whole(span, rooms, heroesIn(summaries))
     const memberships = await readable.ownMemberships(who.userId, rooms)
-    const [timelineTexts, stateTexts] = await Promise.all([
+    const sticky = rooms.map(({ roomId, timeline }) => untold(extras.sticky.get(roomId), timeline))
+    const [timelineTexts, stateTexts, stickyTexts] = await Promise.all([
       readable.texts(
         span,
         rooms.flatMap(({ timeline }) => timeline.events),
@@ -107,9 +113,10 @@ export class JoinedSection {
         span,
         rooms.flatMap(({ roomId }) => state.get(roomId) ?? []),
       ),
+      readable.texts(span, sticky.flat()),
     ])
-    let [timelineAt, stateAt] = [0, 0]
-    return rooms.map(({ roomId, timeline }) => {
+    let [timelineAt, stateAt, stickyAt] = [0, 0, 0]
+    return rooms.map(({ roomId, timeline }, index) => {
       const [own, before] = [timeline.events.length, state.get(roomId)?.length ?? 0]
       const text = roomText({
         timeline: timelineText(timeline, timelineTexts.slice(timelineAt, (timelineAt += own))),
@@ -117,6 +124,7 @@ export class JoinedSection {
         stateAfter: span.stateAfter,
         accountData: extras.accountData.get(roomId) ?? [],
         ephemeral: extras.ephemeral.get(roomId) ?? [],
+        sticky: stickyTexts.slice(stickyAt, (stickyAt += sticky[index]?.length ?? 0)),
         summary: summaries.get(roomId)?.text,
         unread: unreadTexts.get(roomId),
       })
@@ -133,6 +141,13 @@ export class JoinedSection {
       [...summaries].map(([roomId, summary]) => [roomId, { text: summaryText(summary), heroes: summary.heroes ?? [] }]),
     )
   }
+}
+
+/** What the timeline of the same answer does not tell. */
+function untold(sticky: readonly StoredEvent[] = [], { events }: Timeline): readonly StoredEvent[] {
+  if (sticky.length === 0) return sticky
+  const told = new Set(events.map(({ eventId }) => eventId))
+  return sticky.filter(({ eventId }) => !told.has(eventId))
 }
 
 function heroesIn(

@@ -48,6 +48,8 @@ export interface AskedExtensions {
   readonly receipts?: AskedRoomExtension | undefined
   readonly typing?: AskedRoomExtension | undefined
   readonly thread_subscriptions?: (AskedExtension & { readonly limit: number }) | undefined
+  readonly sticky_events?:
+    (AskedExtension & { readonly since?: number | undefined; readonly limit: number }) | undefined
   readonly profiles?: (AskedRoomExtension & { readonly fields?: readonly string[] | undefined }) | undefined
 }
 

@@ -17,6 +17,7 @@ import { AccountDataExtension } from './extensions/account-data.ts'
 import { E2eeExtension } from './extensions/e2ee.ts'
 import { byRoom, type Extension } from './extensions/extension.ts'
 import { ReceiptsExtension } from './extensions/receipts.ts'
+import { StickyEventsExtension } from './extensions/sticky-events.ts'
 import { ThreadSubscriptionsExtension } from './extensions/thread-subscriptions.ts'
 import { ToDeviceExtension } from './extensions/to-device.ts'
 import { TypingExtension } from './extensions/typing.ts'
@@ -69,6 +70,7 @@ export class SlidingSync {
       new ReceiptsExtension(parts),
       new TypingExtension(parts),
       new ThreadSubscriptionsExtension(parts),
+      new StickyEventsExtension(parts),
     ]
   }
 

@@ -1,0 +1,99 @@
+/**
+ * Sticky events are told for some time to everybody in the room, also where they are not in the timeline that somebody gets.
+ * https://github.com/matrix-org/matrix-spec-proposals/pull/4354
+ */
+import type { RoomId } from '../../core/ids.ts'
+import type { Clock } from '../../platform/clock.ts'
+import type { Service } from '../../platform/lifecycle.ts'
+import type { Database, Tx } from '../../storage/database.ts'
+import { type StoredEvent, maxStickyMs } from '../../storage/events.ts'
+import {
+  addStickyEvents,
+  listStickyEvents,
+  removeExpiredSticky,
+  type StickyRange,
+} from '../../storage/sticky-events.ts'
+import type { Streams } from '../../storage/streams.ts'
+import type { Companion } from './commit.ts'
+import type { EventCache } from './event-cache.ts'
+import type { Members } from './members.ts'
+
+export interface StickyParts {
+  readonly database: Database
+  readonly streams: Streams
+  readonly clock: Clock
+  readonly events: EventCache
+  readonly members: Pick<Members, 'isLocal'>
+}
+
+export interface StickyPlace {
+  readonly streamId: number
+  readonly event: StoredEvent
+}
+
+const SWEEP_MS = 60 * 60_000
+
+export class StickyEvents implements Companion, Service {
+  readonly name = 'sticky events'
+  readonly #parts: StickyParts
+  #sweeping: Promise<void> = Promise.resolve()
+
+  constructor(parts: StickyParts) {
+    this.#parts = parts
+  }
+
+  /** A clock that is ahead makes nothing last longer, and an event that came late has not as long any more. */
+  async write(tx: Tx, events: readonly StoredEvent[]): Promise<void> {
+    const { clock, streams, members } = this.#parts
+    const now = clock.now()
+    const sticky = events.filter((event) => expiryOf(event, now) > now)
+    if (sticky.length === 0) return
+    const rooms = [...new Set(sticky.map(({ roomId }) => roomId))]
+    const first = streams.reserve(tx, 'sticky_events', sticky.length, { rooms })
+    await addStickyEvents(
+      tx,
+      sticky.map((event, index) => ({
+        stream_id: first + index,
+        event_nid: event.row.nid,
+        event_id: event.eventId,
+        room_id: event.roomId,
+        is_local: Number(members.isLocal(event.row.sender)),
+        expires_ts: expiryOf(event, now),
+      })),
+    )
+  }
+
+  /** Those of the range that last, the oldest first. What was redacted does not any more. */
+  async list(roomIds: readonly RoomId[], range: Omit<StickyRange, 'now'>): Promise<StickyPlace[]> {
+    const { database, clock, events } = this.#parts
+    if (roomIds.length === 0 || range.after >= range.upto) return []
+    const rows = await listStickyEvents(database, roomIds, { ...range, now: clock.now() })
+    if (rows.length === 0) return []
+    const known = await events.list(rows.map(({ event_id }) => event_id))
+    return rows.flatMap(({ stream_id: streamId, event_id: eventId }) => {
+      const event = known.get(eventId)
+      return event ? [{ streamId, event }] : []
+    })
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    this.#sweeping = this.#parts.clock.every(SWEEP_MS, this.name, () => this.#sweep(), signal)
+  }
+
+  async stop(): Promise<void> {
+    await this.#sweeping
+  }
+
+  async #sweep(): Promise<void> {
+    const { database, clock, streams } = this.#parts
+    await database.transaction('forget sticky events', async (tx) => {
+      await streams.remember(tx, 'sticky_events')
+      await removeExpiredSticky(tx, clock.now())
+    })
+  }
+}
+
+/** When it is told no more, in milliseconds since the epoch; 0 for an event that is not sticky. */
+function expiryOf({ stickyMs, row }: StoredEvent, receivedTs: number): number {
+  return stickyMs === 0 ? 0 : Math.min(row.origin_server_ts, receivedTs) + Math.min(stickyMs, maxStickyMs)
+}

@@ -14,6 +14,7 @@ import { RequestAuthenticator } from './authenticate-request.ts'
 import { FederationClient } from './client.ts'
 import { Destinations } from './destinations.ts'
 import { createKeySource } from './key-source.ts'
+import { Entrances } from './entrances.ts'
 import { KeyRing } from './keys.ts'
 import { Notary } from './notary.ts'
 import { OwnKeys } from './own-keys.ts'
@@ -53,6 +54,7 @@ export interface FederationServices {
   readonly serverAcls: ServerAcls
   readonly roomServers: RoomServers
   readonly outbox: Outbox
+  readonly entrances: Entrances
   readonly federationSender: FederationSender
 }
 
@@ -100,6 +102,7 @@ export async function openFederation(
     serverAcls,
     roomServers,
     outbox,
+    entrances: new Entrances(parts),
     federationSender,
     serverAuthenticator,
     runnable: config.federation.mode === 'open' ? [federationSender] : [],

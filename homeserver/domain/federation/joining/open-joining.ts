@@ -9,6 +9,7 @@ import type { RoomHooks } from '../../rooms/hooks.ts'
 import type { Members } from '../../rooms/members.ts'
 import type { RoomWriter } from '../../rooms/writer.ts'
 import type { FederationClient } from '../client.ts'
+import type { Entrances } from '../entrances.ts'
 import type { KeyRing } from '../keys.ts'
 import type { Outbox } from '../outbox.ts'
 import { EventVerifier } from '../receive/verify-event.ts'
@@ -37,6 +38,7 @@ export interface OpenJoiningParts {
   readonly keyRing: KeyRing
   readonly roomServers: RoomServers
   readonly serverAcls: ServerAcls
+  readonly entrances: Entrances
   readonly outbox: Outbox
 }
 

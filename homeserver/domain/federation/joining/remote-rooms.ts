@@ -14,6 +14,7 @@ import type { RemoteChange, RemoteRooms } from '../../rooms/hooks.ts'
 import type { Members } from '../../rooms/members.ts'
 import type { RemoteEvent, RemoteEventWriter } from '../../rooms/remote-event.ts'
 import { type FederationClient, federationPath } from '../client.ts'
+import type { Entrances } from '../entrances.ts'
 import { unusable } from '../federation-error.ts'
 import type { Outbox } from '../outbox.ts'
 import type { EventVerifier, Keys } from '../receive/verify-event.ts'
@@ -37,6 +38,7 @@ export interface RemoteRoomsParts {
   readonly roomServers: RoomServers
   readonly writer: RemoteEventWriter
   readonly outgoing: OutgoingInvites
+  readonly entrances: Entrances
   readonly outbox: Pick<Outbox, 'heard'>
 }
 
@@ -55,6 +57,10 @@ export class FederatedRooms implements RemoteRooms {
   }
 
   async join(change: RemoteChange): Promise<EventId> {
+    return await this.#parts.entrances.through(change.roomId, () => this.#join(change))
+  }
+
+  async #join(change: RemoteChange): Promise<EventId> {
     return await firstThatCan(await this.#candidates(change), async (server) => {
       const passage = await this.#sign(server, 'join', change)
       const told = await this.#sendJoin(server, passage)

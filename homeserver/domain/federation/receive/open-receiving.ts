@@ -11,6 +11,7 @@ import type { Members } from '../../rooms/members.ts'
 import type { RoomWriter } from '../../rooms/writer.ts'
 import { Backfill } from '../backfill.ts'
 import type { FederationClient } from '../client.ts'
+import type { Entrances } from '../entrances.ts'
 import { Rescissions } from '../joining/rescissions.ts'
 import { FederatedPolicyServers } from '../policy-servers.ts'
 import { RemoteTimes } from '../remote-times.ts'
@@ -37,6 +38,7 @@ export interface OpenReceivingParts {
   readonly edus: EduReceiver
   readonly config: Config
   readonly roomServers: RoomServers
+  readonly entrances: Entrances
   readonly roomHooks: RoomHooks
 }
 

@@ -14,6 +14,7 @@ import type { Counter } from '../../../platform/metrics.ts'
 import { NoSlotError, Slots } from '../../../platform/slots.ts'
 import type { Database } from '../../../storage/database.ts'
 import { addReceivedTransaction, findAnswer, stagePdus, type StagedPdu } from '../../../storage/staged-pdus.ts'
+import type { Entrances } from '../entrances.ts'
 import type { Rescissions } from '../joining/rescissions.ts'
 import type { EduReceiver } from './edu-receiver.ts'
 import type { RoomInbox } from './room-inbox.ts'
@@ -40,6 +41,7 @@ export interface TransactionParts {
   readonly inbox: RoomInbox
   readonly edus: EduReceiver
   readonly rescissions: Rescissions
+  readonly entrances: Entrances
   /** By `result`: staged or refused. */
   readonly received: Counter<'result'>
 }
@@ -125,6 +127,7 @@ export class TransactionReceiver {
   async #roomOf(json: Json): Promise<{ version?: RoomVersion | undefined; roomId?: RoomId }> {
     const roomId = isJsonObject(json) ? json['room_id'] : undefined
     if (!isRoomId(roomId)) return {}
+    await this.#parts.entrances.settled(roomId)
     return { roomId, version: await this.#parts.rooms.versionOf(roomId) }
   }
 

@@ -1,4 +1,5 @@
 /** From settings to a running server, and to its end. */
+import { scheduleBackups } from './backup/schedule.ts'
 import { logBanner, printBanner, type StartReport } from './banner.ts'
 import { configFiles, DEFAULT_FILE, readConfigFiles } from './config/files.ts'
 import { ConfigError } from './config/load.ts'
@@ -6,6 +7,7 @@ import { sampleYaml } from './config/sample.ts'
 import type { Config } from './config/schema.ts'
 import { createFile, furnish, lockDataDir, makeDataDir, readSigningKeys, StartRefused, survey } from './installation.ts'
 import { findLivekit } from './domain/rtc/find-livekit.ts'
+import { systemClock as clock } from './platform/clock.ts'
 import { configureLogging, logger } from './platform/log.ts'
 import { version } from './platform/version.ts'
 import { explainListenProblem, listenProblem } from './port.ts'
@@ -33,9 +35,12 @@ export async function run(options: RunOptions): Promise<void> {
   exitOnFault()
   try {
     const running = await start(options)
-    stopOnSignals(running)
+    const stopping = new AbortController()
+    stopOnSignals(running, stopping)
     reloadOnSignal(running, options)
     tell(running)
+    const { config, configFiles: files } = running.report
+    await scheduleBackups({ config, configFiles: files, clock, signal: stopping.signal })
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`)
     process.exitCode = error instanceof ConfigError ? 78 : 1
@@ -94,11 +99,12 @@ async function checkPorts({ listen: { host, port }, tls, metrics }: Config): Pro
 }
 
 /** The first signal stops in order; the loop is then empty and the process ends. A second one does not wait. */
-function stopOnSignals({ server, lock }: Running): void {
+function stopOnSignals({ server, lock }: Running, stopping: AbortController): void {
   const log = logger('start')
   const stop = (signal: NodeJS.Signals): void => {
     process.once(signal, () => process.exit(130))
     log.info({ signal }, 'stopping')
+    stopping.abort(new Error('The server stops'))
     setTimeout(() => {
       log.error({ ms: STOP_MS }, 'did not stop in time')
       process.kill(process.pid, 'SIGKILL') // nothing acknowledged is lost by it

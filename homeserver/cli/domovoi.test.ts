@@ -35,7 +35,7 @@ test('help tells the commands and the exit codes', async () => {
   expect(overview.stdout).toMatch(
     /register-user .*\n(.*\n)*.*Exit codes: 0 done, 1 failed, 64 wrong arguments, 78 wrong/,
   )
-  expect(named.stdout).toMatch(/^Usage: npm run cli -- migrate \[--dry-run\]\n/)
+  expect(named.stdout).toMatch(/^Usage: npm run cli -- migrate \[--dry-run\]/)
 })
 
 test('mistakes in the arguments are told with the usage: 64', async () => {

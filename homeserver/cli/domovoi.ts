@@ -37,6 +37,14 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'list or add application services (bridges and bots), or ask one whether it is there',
     load: async () => (await import('./appservice.ts')).appservice,
   },
+  backup: {
+    summary: 'make a backup, prove one, list them',
+    load: async () => (await import('./backup.ts')).backup,
+  },
+  restore: {
+    summary: 'put a backup into an empty place',
+    load: async () => (await import('./restore.ts')).restore,
+  },
   migrate: {
     summary: 'bring the database to the schema of this release; --dry-run only tells',
     load: async () => (await import('./migrate.ts')).migrateCommand,

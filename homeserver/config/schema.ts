@@ -347,6 +347,13 @@ export const schema = z.strictObject({
     level: choice(['debug', 'info', 'warn', 'error'], 'info', 'The least important messages to show.'),
     format: choice(['auto', 'human', 'json'], 'auto', 'auto: human on a terminal, one JSON object a line elsewhere.'),
   }),
+  backup: section('Copies of everything, made by `npm run cli -- backup` and by the server itself.', {
+    every: lifetime('never', 'How often the server makes one, such as 24h.'),
+    keep: whole(1, 1000, 7, 'So many are kept, the oldest go.'),
+    path: text('Directory for them: better on another disk.', { otherwise: '<data_dir>/backups' }),
+    passphrase: secret('Encrypts them. Keep it somewhere else too: nobody can open them without it.'),
+    passphrase_file: secretFile('the passphrase for backups'),
+  }),
   appservices: list(
     z.string(),
     [],

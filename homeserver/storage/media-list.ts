@@ -138,3 +138,15 @@ export async function listMediaUsage(
   const count = await conn.row<{ total: number }>(`select count(*) as total from ${usage} ${where}`, bindings)
   return { users, total: count?.total ?? 0 }
 }
+
+/** The names in the store of what was uploaded here, in their order. */
+export async function listStoredMedia(
+  conn: Conn,
+  { after, limit }: { after: string; limit: number },
+): Promise<string[]> {
+  const rows = await conn.rows<{ storage_key: string }>(
+    'select storage_key from media where user_id is not null and storage_key > ? order by storage_key limit ?',
+    [after, limit],
+  )
+  return rows.map((row) => row.storage_key)
+}

@@ -1,7 +1,7 @@
 /** Brings the schema to the version this code wants: forward only, in order, each migration in a transaction of its own. */
 import { readdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { Database, Dialect, Tx } from './database.ts'
+import type { Conn, Database, Dialect, Tx } from './database.ts'
 
 /** What a file in migrations/ exports. `up` gives its statements in order; both dialects run them in the same test. */
 export interface Migration {
@@ -21,10 +21,10 @@ export class NewerSchemaError extends Error {
 
 const folder = new URL('../../migrations/', import.meta.url)
 
-/** Applies what is missing. With `dryRun` it only tells what it would apply. Throws `NewerSchemaError` and changes nothing if the schema is ahead. */
+/** Applies what is missing. With `dryRun` it only tells what it would apply, with `upTo` it stops at that schema. Throws `NewerSchemaError` and changes nothing if the schema is ahead. */
 export async function migrate(
   database: Database,
-  { dryRun = false }: { dryRun?: boolean } = {},
+  { dryRun = false, upTo }: { dryRun?: boolean; upTo?: number } = {},
 ): Promise<MigrationReport> {
   const names = await migrationNames()
   const from = await schemaVersion(database)
@@ -33,7 +33,7 @@ export async function migrate(
       `The database has schema ${from}, this release knows only ${names.length}: use the newer release, or restore a backup`,
     )
   }
-  const missing = names.slice(from)
+  const missing = names.slice(from, upTo)
   if (!dryRun) for (const [index, name] of missing.entries()) await apply(database, name, from + index + 1)
   return { from, to: names.length, applied: missing }
 }
@@ -57,6 +57,12 @@ export async function schemaVersion(database: Database): Promise<number> {
   return row?.version ?? 0
 }
 
+/** The migrations that made this database, in their order. */
+export async function appliedMigrations(conn: Conn): Promise<string[]> {
+  const rows = await conn.rows<{ name: string }>('select name from schema_migrations order by version')
+  return rows.map(({ name }) => name)
+}
+
 async function apply(database: Database, name: string, version: number): Promise<void> {
   const migration = await load(name)
   await database.transaction(`migration ${name}`, async (tx: Tx) => {
@@ -70,7 +76,8 @@ async function load(name: string): Promise<Migration> {
   return (await import(new URL(name, folder).href)) as Migration
 }
 
-async function migrationNames(): Promise<string[]> {
+/** All there are, in their order. */
+export async function migrationNames(): Promise<string[]> {
   const files = await readdir(fileURLToPath(folder))
   return files.filter((file) => /^\d{4}_[a-z0-9_]+\.ts$/.test(file)).toSorted()
 }

@@ -24,6 +24,11 @@ export const streamTables = {
   sticky_events: 'sticky_events',
 } as const satisfies Record<StreamName, string | undefined>
 
+/** Where the events ended in the backup that the database was put back from: a row of `stream_positions`. */
+export const RESTORED_EVENTS = 'restored_events'
+/** So far the streams are moved then: no server comes so far between two backups. */
+export const RESTORE_JUMP = 1_000_000
+
 /** One position for each stream. */
 export type Positions = Readonly<Record<StreamName, number>>
 /** Whom a change concerns: those that may have to wake up. */
@@ -51,12 +56,15 @@ export class Streams {
   readonly #bus: Bus
   readonly #writer: string
   readonly #heads: Record<StreamName, Head>
+  /** Where the events ended in the backup, if the database was put back from one. */
+  readonly #restored: number | undefined
   #waiters: { readonly wanted: Partial<Positions>; readonly resolve: () => void }[] = []
 
-  private constructor(bus: Bus, writer: string, heads: Record<StreamName, Head>) {
+  private constructor(bus: Bus, writer: string, heads: Record<StreamName, Head>, restored: number | undefined) {
     this.#bus = bus
     this.#writer = writer
     this.#heads = heads
+    this.#restored = restored
     bus.subscribe((bell) => this.#heard(bell))
   }
 
@@ -73,7 +81,12 @@ export class Streams {
         return [name, { allocated: last, position: last, pending: [] }] as const
       }),
     )
-    return new Streams(bus, writer, Object.fromEntries(entries) as unknown as Record<StreamName, Head>)
+    const restored = await database.row<{ position: number }>(
+      'select position from stream_positions where stream = ?',
+      [RESTORED_EVENTS],
+    )
+    const heads = Object.fromEntries(entries) as unknown as Record<StreamName, Head>
+    return new Streams(bus, writer, heads, restored?.position)
   }
 
   position(stream: StreamName): number {
@@ -95,6 +108,12 @@ export class Streams {
       profiles: heads.profiles.position,
       sticky_events: heads.sticky_events.position,
     }
+  }
+
+  /** Whether a place in the events is one of those that were given out after the backup, and are lost with it. */
+  isLost(place: number): boolean {
+    const restored = this.#restored
+    return restored !== undefined && place > restored && place <= restored + RESTORE_JUMP
   }
 
   /**

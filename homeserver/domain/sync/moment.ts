@@ -15,12 +15,16 @@ interface MomentParts {
   readonly streams: Streams
 }
 
-/** Waits a little for streams that the client has seen further than this process. */
+/**
+ * Waits a little for streams that the client has seen further than this process. Undefined for a client that has seen what
+ * was lost when a backup was put back: it begins anew.
+ */
 export async function reached(
   { streams, clock }: MomentParts,
   since: Positions,
   signal: AbortSignal,
-): Promise<Positions> {
+): Promise<Positions | undefined> {
+  if (streams.isLost(since.events)) return undefined
   // Typing is in memory alone: after a restart it begins anew.
   const typing = since.typing > streams.position('typing') ? 0 : since.typing
   const wanted = { ...since, typing }

@@ -97,7 +97,15 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     evaluation,
     runnable: pushRunnable,
     ...push
-  } = openPush({ ...foundation, events, members, ignored: accountData.ignoredUsers, hooks })
+  } = openPush({
+    ...foundation,
+    mailer: accounts.mailer,
+    serverName: config.server_name,
+    events,
+    members,
+    ignored: accountData.ignoredUsers,
+    hooks,
+  })
   const roomHooks: RoomHooks = { remoteRooms: [], historySources: [], timeSources: [], policyServers: [] }
   const stickyEvents = new StickyEvents({ ...foundation, events, members })
   const writer = await LocalRoomWriter.open({

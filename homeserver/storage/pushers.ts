@@ -22,7 +22,11 @@ export interface PusherSettings extends PusherKey {
   readonly setTs: number
 }
 
-export type PusherData = JsonObject & { readonly url: string }
+/** With the `url` of a push gateway, unless it tells by e-mail. */
+export type PusherData = JsonObject & { readonly url?: string }
+
+/** The app of pushers that tell by e-mail, to the address that is their pushkey. No other has it. */
+export const emailAppId = 'm.email'
 
 export interface PusherProgress {
   readonly id: number

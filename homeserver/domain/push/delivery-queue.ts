@@ -8,6 +8,7 @@ import { logger } from '../../platform/log.ts'
 import type { StoredEvent } from '../../storage/events.ts'
 import type { Pusher, PusherProgress } from '../../storage/pushers.ts'
 import type { GatewayAnswer } from './gateway.ts'
+import type { PushQueue } from './push-queue.ts'
 
 /** An event that notifies the user. */
 export interface Notice {
@@ -51,7 +52,7 @@ const LAST_RETRY_MS = 3_600_000
 
 const log = logger('push')
 
-export class DeliveryQueue {
+export class DeliveryQueue implements PushQueue {
   readonly #world: QueueWorld
   readonly #abort = new AbortController()
   #pusher: Pusher

@@ -2,10 +2,10 @@
 import type { UserId } from '../../core/ids.ts'
 import { logger } from '../../platform/log.ts'
 import type { Database } from '../../storage/database.ts'
-import { listPushers } from '../../storage/pushers.ts'
-import { DeliveryQueue, type QueueWorld } from './delivery-queue.ts'
+import { listPushers, type Pusher } from '../../storage/pushers.ts'
+import type { PushQueue } from './push-queue.ts'
 
-type Queues = readonly DeliveryQueue[]
+type Queues = readonly PushQueue[]
 
 /** Users whose queues stay in memory although nothing waits in them. */
 const MAX_IDLE = 5_000
@@ -15,15 +15,16 @@ const log = logger('push')
 
 export class UserQueues {
   readonly #database: Database
-  readonly #world: QueueWorld
+  readonly #open: (pusher: Pusher) => PushQueue
   /** Everybody with an enabled pusher. */
   readonly #users = new Set<UserId>()
   /** Of those who were told something lately. */
   readonly #queues = new Map<UserId, Promise<Queues>>()
 
-  constructor({ database, world }: { database: Database; world: QueueWorld }) {
+  /** `open` makes the queue of a pusher. */
+  constructor({ database, open }: { database: Database; open: (pusher: Pusher) => PushQueue }) {
     this.#database = database
-    this.#world = world
+    this.#open = open
   }
 
   get isEmpty(): boolean {
@@ -91,7 +92,7 @@ export class UserQueues {
     return pushers.map((pusher) => {
       const known = old.find(({ id }) => id === pusher.id)
       known?.renew(pusher)
-      return known ?? new DeliveryQueue(pusher, this.#world)
+      return known ?? this.#open(pusher)
     })
   }
 

@@ -28,14 +28,16 @@ import type { ReceiptNews } from '../ephemeral/receipts.ts'
 import type { Members } from '../rooms/members.ts'
 import { newsOf } from '../rooms/news.ts'
 import type { Badges } from './badges.ts'
-import type { QueueWorld } from './delivery-queue.ts'
+import { DeliveryQueue, type QueueWorld } from './delivery-queue.ts'
 import { UserQueues } from './delivery-users.ts'
 import type { Gateways } from './gateway.ts'
+import type { MailDigests } from './mail-digests.ts'
+import { MailQueue } from './mail-queue.ts'
 import { noticeOf, type Notices } from './notices.ts'
 import { badgeNotification, countsBadges, eventNotification } from './notification.ts'
 import type { Outcomes } from './outcomes.ts'
 import { decodeNotified, isIn, notifiesNobody } from './push-column.ts'
-import type { Pushers } from './pushers.ts'
+import { kindOf, type Pushers } from './pushers.ts'
 
 export interface DeliveryParts {
   readonly database: Database
@@ -48,6 +50,7 @@ export interface DeliveryParts {
   readonly outcomes: Outcomes
   readonly badges: Badges
   readonly gateways: Gateways
+  readonly digests: MailDigests
   readonly random?: () => number
 }
 
@@ -78,7 +81,7 @@ export class PushDelivery implements Service {
 
   constructor(parts: DeliveryParts) {
     this.#parts = parts
-    const { database, clock, notices, badges, pushers, random = randomFraction } = parts
+    const { database, clock, notices, badges, pushers, digests, random = randomFraction } = parts
     const progress = new GroupCommit<PusherProgress, undefined>({
       database,
       name: 'push progress',
@@ -98,7 +101,12 @@ export class PushDelivery implements Service {
       keep: (step) => progress.add(step),
       discard: (pusher) => pushers.discard(pusher),
     }
-    this.#queues = new UserQueues({ database, world })
+    const mailWorld = { ...world, mail: digests.send }
+    this.#queues = new UserQueues({
+      database,
+      open: (pusher) =>
+        kindOf(pusher) === 'email' ? new MailQueue(pusher, mailWorld) : new DeliveryQueue(pusher, world),
+    })
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -247,7 +255,7 @@ export class PushDelivery implements Service {
     signal: AbortSignal,
   ): ReturnType<QueueWorld['tell']> {
     const { gateways, notices, outcomes } = this.#parts
-    const to = { url: pusher.data.url, pushkey: pusher.pushkey }
+    const to = { url: pusher.data.url ?? '', pushkey: pusher.pushkey } // only e-mail has none
     if (!event) return await gateways.notify(to, badgeNotification(pusher, unread), signal)
     const [outcome, around] = await Promise.all([outcomes.of(event, pusher.userId), notices.around(event)])
     return await gateways.notify(to, eventNotification(pusher, event, { outcome, unread, around }), signal)

@@ -7,12 +7,14 @@ import type { Metrics } from '../../platform/metrics.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Streams } from '../../storage/streams.ts'
 import type { AccountHooks } from '../accounts/hooks.ts'
+import type { Mailer } from '../accounts/threepids/mailer.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
 import type { Members } from '../rooms/members.ts'
 import { Badges } from './badges.ts'
 import { PushDelivery } from './delivery.ts'
 import { Evaluation, type IgnoredUsers } from './evaluation.ts'
 import { Gateways } from './gateway.ts'
+import { MailDigests } from './mail-digests.ts'
 import { Notices } from './notices.ts'
 import { Notifications } from './notifications.ts'
 import { Outcomes } from './outcomes.ts'
@@ -38,6 +40,8 @@ export interface PushParts {
   readonly events: EventCache
   readonly members: Members
   readonly ignored: IgnoredUsers
+  readonly mailer: Mailer
+  readonly serverName: string
   /** Pushers end with sessions and accounts. */
   readonly hooks: AccountHooks
 }
@@ -53,13 +57,15 @@ export function openPush({
   const unreadCounts = new UnreadCounts(parts)
   const followers = new ThreadFollowers(parts)
   const outcomes = new Outcomes({ ...parts, rules: pushRules, followers })
+  const notices = new Notices(parts)
   const delivery = new PushDelivery({
     ...parts,
     pushers,
-    notices: new Notices(parts),
+    notices,
     outcomes,
     badges: new Badges({ ...parts, unreadCounts }),
     gateways: new Gateways(parts),
+    digests: new MailDigests({ ...parts, notices }),
   })
   return {
     pushRules,

@@ -1,5 +1,5 @@
 /** Where users want to be told of what happens. https://spec.matrix.org/v1.19/client-server-api/#push-notifications */
-import { invalidParam, tooLarge } from '../../core/errors.ts'
+import { invalidParam, refuse, tooLarge } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
 import type { DeviceId, UserId } from '../../core/ids.ts'
 import type { Bus } from '../../platform/bus.ts'
@@ -7,6 +7,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Database, Tx } from '../../storage/database.ts'
 import {
   countPushers,
+  emailAppId,
   findPusher,
   listPushers,
   type Pusher,
@@ -21,13 +22,18 @@ import {
   setPusher,
 } from '../../storage/pushers.ts'
 import type { Streams } from '../../storage/streams.ts'
+import { findThreePid } from '../../storage/threepids.ts'
 import type { Departure, DeviceBelongings } from '../accounts/hooks.ts'
 import type { Requester } from '../accounts/requester.ts'
+import { emailAddress } from '../accounts/threepids/addresses.ts'
+import type { Mailer } from '../accounts/threepids/mailer.ts'
 import { maxAppIdLength, maxPusherDataBytes, maxPushers, maxPusherTextLength, maxPushkeyBytes } from '../limits.ts'
 
 export type { Pusher }
+export type PusherKind = 'http' | 'email'
 
 export interface NewPusher extends Omit<PusherSettings, 'userId' | 'deviceId' | 'data' | 'enabled' | 'setTs'> {
+  readonly kind: PusherKind
   readonly data: JsonObject
   /** Only said by who switches a pusher on or off, maybe that of another session. */
   readonly enabled?: boolean | undefined
@@ -43,6 +49,11 @@ export interface PushersParts {
   readonly bus: Bus
   readonly streams: Streams
   readonly clock: Clock
+  readonly mailer: Pick<Mailer, 'isOn'>
+}
+
+export function kindOf({ appId }: Pick<Pusher, 'appId'>): PusherKind {
+  return appId === emailAppId ? 'email' : 'http'
 }
 
 export class Pushers implements DeviceBelongings, Departure {
@@ -56,10 +67,15 @@ export class Pushers implements DeviceBelongings, Departure {
     return await listPushers(this.#parts.database, userId)
   }
 
-  /** Throws `M_INVALID_PARAM` for what cannot be a pusher, and `M_TOO_LARGE` for one too many. */
-  async set(who: Requester, pusher: NewPusher): Promise<void> {
-    checkSizes(pusher)
-    const data = checkedData(pusher.data)
+  /**
+   * Throws `M_INVALID_PARAM` for what cannot be a pusher, `M_TOO_LARGE` for one too many, and `M_THREEPID_NOT_FOUND` for an
+   * e-mail address that the user has not proved to be his.
+   */
+  async set(who: Requester, { kind, ...given }: NewPusher): Promise<void> {
+    checkSizes(given)
+    if (kind !== kindOf(given)) throw invalidParam(`The app_id ${emailAppId} and the kind email go together`)
+    const pusher = kind === 'email' ? await this.#byEmail(who, given) : given
+    const data = kind === 'email' ? pusher.data : checkedData(pusher.data)
     const { database, streams, clock } = this.#parts
     const key = { userId: who.userId, appId: pusher.appId, pushkey: pusher.pushkey }
     await database.transaction('set pusher', async (tx) => {
@@ -68,7 +84,9 @@ export class Pushers implements DeviceBelongings, Departure {
       const others = pusher.append ? [] : await removePushersOfOthers(tx, key)
       // https://github.com/matrix-org/matrix-spec-proposals/pull/3881: a pusher switched from elsewhere stays where it
       // is. An app that sets its own says nothing of the kind.
-      const deviceId = present && pusher.enabled !== undefined ? present.deviceId : who.deviceId
+      const isKept = present && pusher.enabled !== undefined
+      // An address is not of a session.
+      const deviceId = kind === 'email' ? undefined : isKept ? present.deviceId : who.deviceId
       const settings = { ...pusher, ...key, data, deviceId, enabled: pusher.enabled ?? true, setTs: clock.now() }
       await setPusher(tx, settings, streams.position('events'))
       this.#ring(tx, [who.userId, ...others])
@@ -111,12 +129,29 @@ export class Pushers implements DeviceBelongings, Departure {
     })
   }
 
+  /** With the address as it is written in the account. */
+  async #byEmail({ userId }: Requester, pusher: Omit<NewPusher, 'kind'>): Promise<Omit<NewPusher, 'kind'>> {
+    if (!this.#parts.mailer.isOn) throw invalidParam('This server sends no e-mail')
+    const { medium, address } = emailAddress(pusher.pushkey)
+    const known = await findThreePid(this.#parts.database, { medium, address })
+    if (known?.userId !== userId) throw refuse(400, 'M_THREEPID_NOT_FOUND', 'This e-mail address is not yours')
+    return { ...pusher, pushkey: address }
+  }
+
   #ring(tx: Tx, users: readonly UserId[]): void {
     tx.onCommit(() => this.#parts.bus.publish({ stream: BELL, writer: 'push', position: 0, keys: { users } }))
   }
 }
 
-function checkSizes({ appId, pushkey, data, appDisplayName, deviceDisplayName, profileTag, lang }: NewPusher): void {
+function checkSizes({
+  appId,
+  pushkey,
+  data,
+  appDisplayName,
+  deviceDisplayName,
+  profileTag,
+  lang,
+}: Omit<NewPusher, 'kind'>): void {
   if (appId === '' || appId.length > maxAppIdLength) throw invalidParam('app_id must have 1 to 64 characters')
   if (pushkey === '' || Buffer.byteLength(pushkey) > maxPushkeyBytes) {
     throw invalidParam('pushkey must have 1 to 512 bytes')

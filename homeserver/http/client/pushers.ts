@@ -1,7 +1,7 @@
 /** https://spec.matrix.org/v1.19/client-server-api/#push-notifications */
 import { z } from 'zod'
 import { invalidParam, missingParam } from '../../core/errors.ts'
-import type { Pusher } from '../../domain/push/pushers.ts'
+import { kindOf, type Pusher } from '../../domain/push/pushers.ts'
 import { endpoint } from '../endpoint.ts'
 import { jsonObject } from './json-object.ts'
 
@@ -44,14 +44,14 @@ const set = endpoint({
       await pushers.remove({ userId: who.userId, appId, pushkey })
       return {}
     }
-    if (kind === 'email') throw invalidParam('This server does not notify by e-mail')
-    if (kind !== 'http') throw invalidParam('The kind of a pusher is http or null')
+    if (kind !== 'http' && kind !== 'email') throw invalidParam('The kind of a pusher is http, email or null')
     const { app_display_name: appDisplayName, device_display_name: deviceDisplayName, lang, data } = body
     if (appDisplayName === undefined || deviceDisplayName === undefined || lang === undefined || data === undefined) {
       const needed = ['app_display_name', 'device_display_name', 'lang', 'data'] as const
       throw missingParam(`Missing parameters: ${needed.filter((name) => body[name] === undefined).join(', ')}`)
     }
     await pushers.set(who, {
+      kind,
       appId,
       pushkey,
       appDisplayName,
@@ -70,7 +70,7 @@ function shown(pusher: Pusher): object {
   const { deviceId, enabled } = pusher
   return {
     pushkey: pusher.pushkey,
-    kind: 'http',
+    kind: kindOf(pusher),
     app_id: pusher.appId,
     app_display_name: pusher.appDisplayName,
     device_display_name: pusher.deviceDisplayName,

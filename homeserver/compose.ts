@@ -45,6 +45,9 @@ import { openSync } from './domain/sync/open-sync.ts'
 import type { Authenticator, ServerAuthenticator } from './http/auth.ts'
 import type { SsoProvider } from './domain/sso/providers.ts'
 import { openSso } from './domain/sso/open-sso.ts'
+import { openSync } from './domain/sync/open-sync.ts'
+import { openTelegramLogin } from './domain/telegram-login/open-telegram-login.ts'
+import type { Authenticator, ServerAuthenticator } from './http/auth.ts'
 import type { Services } from './http/services.ts'
 import type { Service } from './platform/lifecycle.ts'
 import type { Foundation } from './server.ts'
@@ -84,6 +87,16 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const members = new Members({ database, bus, serverName: config.server_name })
   const providers: SsoProvider[] = []
   const { runnable: ssoRunnable, ...sso } = openSso({ ...foundation, ...accounts, hooks, providers })
+  const { runnable: telegramRunnable, ...telegramLogin } = await openTelegramLogin({
+    ...foundation,
+    ...accounts,
+    ...oauth,
+    ...sso,
+    devices: devices.devices,
+    providers,
+  })
+  const events = new EventCache({ database, bus })
+  const members = new Members({ database, bus, serverName: config.server_name })
   const roomServers = new RoomServers({ members, bus })
   const outbox = await Outbox.open({
     ...foundation,
@@ -266,6 +279,8 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...admin,
       ...devices,
       ...oauth,
+      ...sso,
+      ...telegramLogin,
       events,
       members,
       transactions,
@@ -302,6 +317,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...adminRunnable,
       ...oauthRunnable,
       ...ssoRunnable,
+      ...telegramRunnable,
       ...ephemeralRunnable,
       ...pushRunnable,
       ...mediaRunnable,

@@ -174,6 +174,21 @@ export const schema = z.strictObject({
       'default: argon2id with 19 MiB. fast: for test suites only, stolen hashes are easily broken.',
     ),
   }),
+  telegram: section('Telegram. A bridge with a bot has to be at work for it.', {
+    login: section('Logging in by a code that the bot shows.', {
+      mode: choice(
+        ['match', 'link', 'open', 'off'],
+        'match',
+        'link: by the button on the login page. match: also by a picture that it shows. open: any code on any page, after a ' +
+          'question in Telegram.',
+      ),
+      registration: choice(
+        ['server', 'open', 'invite', 'closed'],
+        'server',
+        'Who gets an account at the first login. server: as registration.mode says.',
+      ),
+    }),
+  }),
   mail: section('The SMTP server that sends e-mail: to confirm addresses and to reset passwords.', {
     host: text('Its host name.', { example: 'smtp.example.org', otherwise: 'no e-mail is sent' }),
     port: whole(1, 65_535, 587, 'TCP port.'),

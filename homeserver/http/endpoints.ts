@@ -67,6 +67,7 @@ import { slidingSyncEndpoints } from './client/sliding-sync.ts'
 import { threadSubscriptionEndpoints } from './client/thread-subscription.ts'
 import { syncEndpoints } from './client/sync.ts'
 import { tagEndpoints } from './client/tags.ts'
+import { telegramEndpoints } from './client/telegram.ts'
 import { thirdPartyEndpoints } from './client/third-party.ts'
 import { threePidEndpoints } from './client/threepids.ts'
 import { threadsEndpoints } from './client/threads.ts'
@@ -105,6 +106,8 @@ const ownEndpoints: readonly Endpoint[] = [
   versions,
   ...registerEndpoints,
   ...loginEndpoints,
+  ...ssoEndpoints,
+  ...telegramEndpoints,
   ...logoutEndpoints,
   ...accountEndpoints,
   ...authFallbackEndpoints,

@@ -31,6 +31,8 @@ import type { RoomWriter } from '../domain/rooms/writer.ts'
 import type { DelayedEventServices } from '../domain/rtc/open-delayed-events.ts'
 import type { CallServices } from '../domain/rtc/open-calls.ts'
 import type { SearchServices } from '../domain/search/open-search.ts'
+import type { SsoServices } from '../domain/sso/open-sso.ts'
+import type { TelegramLoginServices } from '../domain/telegram-login/open-telegram-login.ts'
 import type { OldSync } from '../domain/sync/old-sync.ts'
 import type { SyncServices } from '../domain/sync/open-sync.ts'
 import type { SsoServices } from '../domain/sso/open-sso.ts'
@@ -58,6 +60,7 @@ export interface Services
     SearchServices,
     CallServices,
     SsoServices,
+    TelegramLoginServices,
     DelayedEventServices,
     AppserviceServices {
   readonly config: Config

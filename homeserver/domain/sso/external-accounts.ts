@@ -23,6 +23,12 @@ export interface ExternalPerson extends ExternalKey {
   readonly avatarUrl?: string | undefined
 }
 
+/** What others may want to hear, in the transaction in which it happens. */
+export type ExternalNews = ExternalKey & { readonly userId: UserId } & (
+    { readonly type: 'logged_in'; readonly isNew: boolean } | { readonly type: 'linked' | 'unlinked' }
+  )
+type Listener = (tx: Tx, news: ExternalNews) => Promise<void>
+
 const SIGN_UP_MS = 15 * 60_000
 const MAX_NAME = 100
 
@@ -31,12 +37,21 @@ export class ExternalAccounts implements Departure, ExternalLogins {
   readonly #clock: Clock
   readonly #registration: Registration
   readonly #profiles: Profiles
+  #listeners: readonly Listener[] = []
 
   constructor(parts: { database: Database; clock: Clock; registration: Registration; profiles: Profiles }) {
     this.#database = parts.database
     this.#clock = parts.clock
     this.#registration = parts.registration
     this.#profiles = parts.profiles
+  }
+
+  subscribe(listener: Listener): void {
+    this.#listeners = [...this.#listeners, listener]
+  }
+
+  async #tell(tx: Tx, news: ExternalNews): Promise<void> {
+    for (const listener of this.#listeners) await listener(tx, news)
   }
 
   async find(key: ExternalKey): Promise<ExternalId | undefined> {
@@ -57,7 +72,10 @@ export class ExternalAccounts implements Departure, ExternalLogins {
     const account = known && (await findAccount(this.#database, known.userId))
     if (!account) return undefined
     const userId = usable(account)
-    await this.#database.transaction('note login', (tx) => store.noteExternalLogin(tx, person, this.#clock.now()))
+    await this.#database.transaction('note login', async (tx) => {
+      await store.noteExternalLogin(tx, person, this.#clock.now())
+      await this.#tell(tx, { ...keyOf(person), userId, type: 'logged_in', isNew: false })
+    })
     return userId
   }
 
@@ -101,7 +119,8 @@ export class ExternalAccounts implements Departure, ExternalLogins {
         if (!(await store.removeSignUp(tx, hashToken(cookie)))) throw forbidden('There is an account already')
         const now = this.#clock.now()
         const shown = { shownName: displayname, shownAvatar: avatarUrl }
-        await this.#add(tx, { ...signUp, userId, linkedTs: now, lastLoginTs: now, ...shown })
+        await this.#add(tx, { ...keyOf(signUp), userId, linkedTs: now, lastLoginTs: now, ...shown })
+        await this.#tell(tx, { ...keyOf(signUp), userId, type: 'logged_in', isNew: true })
       },
     })
     return userId
@@ -111,7 +130,10 @@ export class ExternalAccounts implements Departure, ExternalLogins {
   async link(userId: UserId, { provider, subject }: ExternalKey): Promise<void> {
     const link = { provider, subject, userId, linkedTs: this.#clock.now() }
     const nothing = { lastLoginTs: undefined, shownName: undefined, shownAvatar: undefined }
-    await this.#database.transaction('link account', (tx) => this.#add(tx, { ...link, ...nothing }))
+    await this.#database.transaction('link account', async (tx) => {
+      await this.#add(tx, { ...link, ...nothing })
+      await this.#tell(tx, { provider, subject, userId, type: 'linked' })
+    })
   }
 
   async #add(tx: Tx, added: ExternalId): Promise<void> {
@@ -123,8 +145,10 @@ export class ExternalAccounts implements Departure, ExternalLogins {
     return await this.#database.transaction('unlink account', async (tx) => {
       const links = await store.listExternalIds(tx, userId)
       const hasPassword = (await findAccount(tx, userId))?.passwordHash !== undefined
-      const isLast = links.length === 1 && links[0]?.provider === provider
-      if (isLast && !hasPassword) throw forbidden('This is the only way to log in: set a password first')
+      const link = links.find((one) => one.provider === provider)
+      if (!link) return false
+      if (links.length === 1 && !hasPassword) throw forbidden('This is the only way to log in: set a password first')
+      await this.#tell(tx, { ...keyOf(link), userId, type: 'unlinked' })
       return await store.removeExternalId(tx, userId, provider)
     })
   }
@@ -171,6 +195,8 @@ export class ExternalAccounts implements Departure, ExternalLogins {
     )
   }
 }
+
+const keyOf = ({ provider, subject }: ExternalKey): ExternalKey => ({ provider, subject })
 
 /** Without signs that cannot be seen or that turn the line around: a name is shown beside those of others. */
 export function cleanName(name: string | undefined): string | undefined {

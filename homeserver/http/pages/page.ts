@@ -22,6 +22,7 @@ export interface Visit {
   /** Path and query, for coming back. */
   readonly here: string
   readonly ip: string
+  readonly userAgent: string
   /** The hidden field that every form of the page has (T68). */
   readonly token: Html
   page(page: Omit<Page, 'messages'>): Reply
@@ -79,6 +80,7 @@ async function visitOf({ request, ip, path }: Asked, services: Services): Promis
     query: new URLSearchParams(search),
     here: search === '' ? path : `${path}?${search}`,
     ip,
+    userAgent: request.headers['user-agent'] ?? '',
     token: html`<input type="hidden" name="token" value="${formToken(cookie)}" />`,
     page: (shown) => pageReply({ messages, ...shown, headers: { ...headers, ...shown.headers } }),
   }
@@ -123,7 +125,7 @@ export function toLogin({ here }: Visit, query: Readonly<Record<string, string>>
   return seeOther(`/login?${new URLSearchParams({ ...query, continue: here }).toString()}`)
 }
 
-const ways = ['/account', '/link', '/oauth/authorize', '/auth/sso', '/auth/confirm']
+const ways = ['/account', '/link', '/oauth/authorize', '/auth/sso', '/auth/confirm', '/auth/telegram']
 
 /** Where to go after the login: to a page of our own and nowhere else, whatever the address says (T66). */
 export function continueOf(query: URLSearchParams): string {

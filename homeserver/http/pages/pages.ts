@@ -5,6 +5,7 @@ import { confirmPages } from './confirm.ts'
 import { loginPages } from './login.ts'
 import { newAccountPages } from './new-account.ts'
 import { registerPages } from './register.ts'
+import { telegramPages } from './telegram.ts'
 import { ssoPages } from './sso.ts'
 
 export const pages = [
@@ -14,5 +15,6 @@ export const pages = [
   ...confirmLoginPages,
   ...newAccountPages,
   ...ssoPages,
+  ...telegramPages,
   ...accountPages,
 ]

@@ -18,14 +18,37 @@ export interface FieldOptions {
   readonly hint?: string | undefined
   readonly isOptional?: boolean
   readonly maxLength?: number
+  readonly inputMode?: 'numeric'
+  /** Shown large, sign by sign. */
+  readonly isCode?: boolean
   /** Without the help that makes names into words. */
   readonly isPlain?: boolean
 }
 
 export function field({ label, hint, ...input }: FieldOptions): Html {
-  const { name, type = 'text', value, autocomplete = 'off', isOptional, maxLength = 512, isPlain } = input
+  const {
+    name,
+    type = 'text',
+    value,
+    autocomplete = 'off',
+    isOptional,
+    maxLength = 512,
+    isPlain,
+    inputMode,
+    isCode,
+  } = input
   const plain = isPlain === true ? { autocapitalize: 'none', autocorrect: 'off', spellcheck: 'false' } : {}
-  const shape = { type, name, value, autocomplete, maxlength: maxLength, required: isOptional !== true, ...plain }
+  const shape = {
+    type,
+    name,
+    value,
+    autocomplete,
+    maxlength: maxLength,
+    required: isOptional !== true,
+    inputmode: inputMode,
+    class: isCode === true && 'code',
+    ...plain,
+  }
   return html`<label>
     <span>${label}</span>
     <input ${attributes(shape)} />

@@ -42,6 +42,7 @@ button.danger { background: transparent; border-color: var(--bad); color: var(--
 .actions.column { flex-direction: column; align-items: stretch }
 .or { display: flex; align-items: center; gap: .75rem; margin: 1.25rem 0; color: var(--soft) }
 .or::before, .or::after { content: ''; flex: 1; border-top: 1px solid var(--line) }
+.picture { margin: 0 0 1rem; font-size: 3.5rem; line-height: 1.2; text-align: center }
 form.alone { margin-top: 1rem }
 .soft { color: var(--soft) }
 .error, .note { padding: .75rem 1rem; border-radius: .6rem; background: var(--good-back) }

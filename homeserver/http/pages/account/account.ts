@@ -9,6 +9,7 @@ import { type AccountView, accountView } from './actions.ts'
 import { dataView } from './data.ts'
 import { deactivateView } from './deactivate.ts'
 import { deviceView, devicesView, endView } from './devices.ts'
+import { loginsView } from './logins.ts'
 import { passwordView } from './password.ts'
 import { profileView } from './profile.ts'
 import { resetView } from './reset.ts'
@@ -23,6 +24,7 @@ const views: Readonly<Record<AccountView, View>> = {
   data: dataView,
   deactivate: deactivateView,
   reset: resetView,
+  logins: loginsView,
 }
 
 const account = page({
@@ -60,6 +62,7 @@ const entries: readonly (readonly [view: AccountView, action: string, text: (mes
   ['profile', 'org.matrix.profile', ({ profile }) => profile],
   ['devices', 'org.matrix.devices_list', ({ sessions }) => sessions],
   ['password', 'password', ({ password }) => password],
+  ['logins', 'logins', ({ waysIn }) => waysIn],
   ['data', 'data', ({ yourData }) => yourData],
 ]
 

@@ -41,8 +41,6 @@ import { openDelayedEvents } from './domain/rtc/open-delayed-events.ts'
 import { openCalls } from './domain/rtc/open-calls.ts'
 import { openSearch } from './domain/search/open-search.ts'
 import { OldSync } from './domain/sync/old-sync.ts'
-import { openSync } from './domain/sync/open-sync.ts'
-import type { Authenticator, ServerAuthenticator } from './http/auth.ts'
 import type { SsoProvider } from './domain/sso/providers.ts'
 import { openSso } from './domain/sso/open-sso.ts'
 import { openSync } from './domain/sync/open-sync.ts'
@@ -83,8 +81,6 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     hooks: { ...hooks, ...deviceHooks },
   })
   const { runnable: oauthRunnable, ...oauth } = openOAuth({ ...foundation, ...accounts })
-  const events = new EventCache({ database, bus })
-  const members = new Members({ database, bus, serverName: config.server_name })
   const providers: SsoProvider[] = []
   const { runnable: ssoRunnable, ...sso } = openSso({ ...foundation, ...accounts, hooks, providers })
   const { runnable: telegramRunnable, ...telegramLogin } = await openTelegramLogin({
@@ -255,7 +251,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     roomHooks,
   })
   const answers = openAnswers({ ...foundation, ...directory, ...federation, events, members, visibility })
-  const { calls, runnable: callsRunnable } = await openCalls({ ...foundation, ...federation, members, openIdTokens })
+  const { calls, runnable: callsRunnable } = await openCalls({ ...foundation, ...federation, ...delayed, members, openIdTokens })
   const { runnable: adminRunnable, ...admin } = openAdmin({
     ...foundation,
     ...accounts,
@@ -293,7 +289,6 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...directory,
       threadSubscriptions,
       ...sync,
-      ...sso,
       oldSync,
       ...search,
       ...delayed,

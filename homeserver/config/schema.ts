@@ -156,10 +156,6 @@ export const schema = z.strictObject({
       'OAuth 2.0 for apps, by the pages of this server; older apps log in as ever. auto: where public_url is https, ' +
         'because apps take nothing less.',
     ),
-    access_token_lifetime: duration('1h', 'Life of an access token for apps that can refresh it.'),
-    refresh_token_lifetime: lifetime('never', 'After how long without use a session of such an app ends.'),
-    session_lifetime: lifetime('never', 'After how long a session ends, however it is used.'),
-    lockout_failures: whole(1, 1000, 5, 'So many wrong passwords lock the account for the network they came from.'),
     sso_trusted: list(
       z.string({ error: 'an origin or a scheme' }).regex(/^(https?:\/\/[^/\s]+|[a-z][a-z\d+.-]*:)$/, {
         error: 'origins such as https://app.element.io or schemes such as io.element.desktop:',
@@ -167,6 +163,10 @@ export const schema = z.strictObject({
       [],
       'Apps to which people go back from the login page without being asked: origins or schemes.',
     ),
+    access_token_lifetime: duration('1h', 'Life of an access token for apps that can refresh it.'),
+    refresh_token_lifetime: lifetime('never', 'After how long without use a session of such an app ends.'),
+    session_lifetime: lifetime('never', 'After how long a session ends, however it is used.'),
+    lockout_failures: whole(1, 1000, 5, 'So many wrong passwords lock the account for the network they came from.'),
     lockout_time: duration('15m', 'How long that lock lasts.'),
     password_hash: choice(
       ['default', 'fast'],

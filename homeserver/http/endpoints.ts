@@ -62,6 +62,7 @@ import { rtcEndpoints } from './client/rtc.ts'
 import { searchEndpoints } from './client/search.ts'
 import { sendEndpoints } from './client/send.ts'
 import { sendToDeviceEndpoints } from './client/send-to-device.ts'
+import { ssoEndpoints } from './client/sso.ts'
 import { stateEndpoints } from './client/state.ts'
 import { slidingSyncEndpoints } from './client/sliding-sync.ts'
 import { threadSubscriptionEndpoints } from './client/thread-subscription.ts'
@@ -72,7 +73,6 @@ import { thirdPartyEndpoints } from './client/third-party.ts'
 import { threePidEndpoints } from './client/threepids.ts'
 import { threadsEndpoints } from './client/threads.ts'
 import { timestampToEventEndpoints } from './client/timestamp-to-event.ts'
-import { ssoEndpoints } from './client/sso.ts'
 import { typingEndpoints } from './client/typing.ts'
 import { upgradeEndpoints } from './client/upgrade.ts'
 import { userDirectoryEndpoints } from './client/user-directory.ts'
@@ -124,7 +124,6 @@ const ownEndpoints: readonly Endpoint[] = [
   ...adminDestinationsEndpoints,
   ...adminRegistrationTokensEndpoints,
   ...auditLogEndpoints,
-  ...ssoEndpoints,
   ...serverVersionEndpoints,
   ...serverNoticesEndpoints,
   ...adminEndpoints,

@@ -35,7 +35,6 @@ import type { SsoServices } from '../domain/sso/open-sso.ts'
 import type { TelegramLoginServices } from '../domain/telegram-login/open-telegram-login.ts'
 import type { OldSync } from '../domain/sync/old-sync.ts'
 import type { SyncServices } from '../domain/sync/open-sync.ts'
-import type { SsoServices } from '../domain/sso/open-sso.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
 

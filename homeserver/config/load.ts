@@ -212,6 +212,7 @@ function* contradictions(config: Parsed): Generator<[key: string, problem: strin
       if (!calls[key]) yield ['calls.sfu', `external needs calls.${key}`]
     }
   }
+  if (calls.turn.uris.length > 0 && !calls.turn.secret) yield ['calls.turn.uris', 'need calls.turn.secret']
   if (federation.mode === 'open' && hostOf(server_name) === 'localhost') {
     yield ['federation.mode', 'open needs a server_name that other servers can find, not localhost']
   }

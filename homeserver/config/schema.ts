@@ -53,7 +53,7 @@ const httpUrl = address.optional()
 
 const turnUri = z
   .string({ error: 'addresses in quotes such as "turn:turn.example.org:3478?transport=udp"' })
-  .regex(/^(?:turns?|stuns?):[^\s/]+$/, { error: 'addresses that begin with turn:, turns: or stun:' })
+  .regex(/^turns?:[^\s/]+$/, { error: 'addresses that begin with turn: or turns:' })
 
 const roomAlias = z
   .string({ error: 'an alias in quotes such as "#welcome:example.org"' })

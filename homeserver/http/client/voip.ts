@@ -1,7 +1,8 @@
+import { turnCredentials } from '../../domain/rtc/turn.ts'
 import { endpoint } from '../endpoint.ts'
 
 /**
- * No setting names a TURN server; clients understand an empty answer so, and an error as one that will pass.
+ * Clients understand an empty answer as "there is none", and an error as one that will pass.
  * https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3voipturnserver
  */
 const turnServer = endpoint({
@@ -10,7 +11,10 @@ const turnServer = endpoint({
   since: ['r0', 'v3'],
   auth: 'user',
   limit: 'read',
-  handle: () => ({}),
+  handle: ({ who }, { config, clock }) => {
+    const { turn } = config.calls
+    return (who.isGuest && !turn.guests ? undefined : turnCredentials(turn, who.userId, clock.now())) ?? {}
+  },
 })
 
 export const voipEndpoints = [turnServer]

@@ -23,7 +23,7 @@ import type { Logger } from 'matrix-js-sdk/lib/logger.js'
 import type { TestServer } from '../support/server.ts'
 
 const nothing = (): void => undefined
-const silent: Logger = {
+export const silent: Logger = {
   trace: nothing,
   debug: nothing,
   info: nothing,

@@ -20,4 +20,14 @@ export const up = (): readonly string[] => [
    )`,
   'create index call_identities_user on call_identities (user_id, issued_ts)',
   'create index call_identities_issued on call_identities (issued_ts)',
+  // delayed events that the server keeps back for as long as somebody is in a call
+  `create table call_leaves (
+     sfu_room text not null,
+     identity text not null,
+     delay_id text not null unique,
+     delay_ms bigint not null,
+     -- 1 since the SFU has seen them
+     connected integer not null,
+     primary key (sfu_room, identity)
+   )`,
 ]

@@ -16,6 +16,8 @@ import type { ServerFilter } from '../federation/server-filter.ts'
 import type { Members } from '../rooms/members.ts'
 import { CallAccess } from './call-access.ts'
 import { CallTokens } from './call-tokens.ts'
+import type { DelayedEvents } from './delayed-events.ts'
+import { DelegatedLeaves } from './delegated-leaves.ts'
 import { Doorkeeper } from './doorkeeper.ts'
 import { ownLivekitKey } from './livekit-key.ts'
 import { ManagedLivekit } from './managed-livekit.ts'
@@ -33,6 +35,7 @@ export interface Calls {
   readonly tokens: CallTokens
   readonly remoteTokens: RemoteTokens
   readonly openId: OpenIdCheck
+  readonly leaves: DelegatedLeaves
   readonly webhooks: Webhooks
   /** Puts out of calls whom no webhook told of; done from time to time of itself. */
   look(): Promise<void>
@@ -56,6 +59,7 @@ interface OpenCallsParts {
   readonly livekit: string | undefined
   readonly members: Members
   readonly openIdTokens: OpenIdTokens
+  readonly delayedEvents: DelayedEvents
   readonly federationClient: FederationClient
   readonly serverAcls: ServerAcls
   readonly mayTalkTo: ServerFilter
@@ -74,8 +78,14 @@ export async function openCalls(
   const access = new CallAccess({ members, acls, mayTalkTo })
   const remotePublish = config.calls.remote_publish
   const tokens = new CallTokens({ ...parts, sfu, access, serverName, remotePublish })
-  const doorkeeper = new Doorkeeper({ ...parts, sfu, access })
-  const webhooks = new Webhooks({ ...parts, key: place.key, listeners: [(event) => doorkeeper.took(event)] })
+  const leaves = new DelegatedLeaves({ ...parts, sfu })
+  const watchers = [leaves.watched.bind(leaves)]
+  const doorkeeper = new Doorkeeper({ ...parts, sfu, access, watchers })
+  const webhooks = new Webhooks({
+    ...parts,
+    key: place.key,
+    listeners: [(event) => doorkeeper.took(event), (event) => leaves.took(event)],
+  })
   managed?.onWebhook((body, authorization) => webhooks.receive(body, authorization))
   const closing = { name: 'connections to the SFU', stop: () => Promise.resolve(fetch.close()) }
   return {
@@ -85,11 +95,12 @@ export async function openCalls(
       tokens,
       remoteTokens: new RemoteTokens({ client, tokens }),
       openId: new OpenIdCheck({ serverName, tokens: parts.openIdTokens, client }),
+      leaves,
       webhooks,
       look: () => doorkeeper.look(),
       tunnelTo: managed && (() => managed.internalUrl()),
     },
-    runnable: [closing, ...(managed ? [managed] : []), doorkeeper],
+    runnable: [closing, ...(managed ? [managed] : []), doorkeeper, leaves],
   }
 }
 

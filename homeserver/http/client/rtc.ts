@@ -1,8 +1,9 @@
 /** Where calls of groups go through, and tokens for that. https://github.com/matrix-org/matrix-spec-proposals/pull/4143, …/4195 */
 import { z } from 'zod'
-import { forbidden, MatrixError, unrecognized } from '../../core/errors.ts'
+import { forbidden, invalidParam, MatrixError, unrecognized } from '../../core/errors.ts'
 import type { Json } from '../../core/event.ts'
 import { isServerName } from '../../core/ids.ts'
+import { sfuRoomOf } from '../../domain/rtc/names.ts'
 import type { Calls } from '../../domain/rtc/open-calls.ts'
 import { endpoint } from '../endpoint.ts'
 import { asBadJson, callIds, hostedMember, hostedRequest } from '../call-requests.ts'
@@ -64,4 +65,28 @@ const getToken = endpoint({
   },
 })
 
-export const rtcEndpoints = [transports, getToken]
+/** Apps ask without a token whether this is there. */
+const delegateLeave = endpoint({
+  method: 'POST',
+  path: '/rtc/livekit/delegate_delayed_leave',
+  since: ['v1'],
+  also: ['/_matrix/client/unstable/io.element.msc4195/rtc/livekit/delegate_delayed_leave'],
+  auth: 'user',
+  limit: 'write',
+  body: hostedRequest.extend({ delay_id: z.string() }),
+  refuse: asBadJson,
+  handle: async ({ body, who }, services) => {
+    const { url, room_id, slot_id, delay_id: delayId } = body
+    const { leaves, tokens } = callsOf(services)
+    callIds({ url, room_id, slot_id, delay_id: delayId })
+    const { identity, userId } = hostedMember(who.userId, body, who.deviceId)
+    tokens.checkUrl(url)
+    const roomId = await tokens.check(userId, room_id)
+    const delegation = { sfuRoom: sfuRoomOf(roomId, slot_id), identity, userId, roomId, delayId }
+    if (!(await leaves.mayDelegate(delegation))) throw invalidParam('No such event waits to be sent')
+    await leaves.delegate(delegation)
+    return {}
+  },
+})
+
+export const rtcEndpoints = [transports, getToken, delegateLeave]

@@ -72,7 +72,7 @@ describe('base64', () => {
 describe('signatures', () => {
   const signature = signText('hello', key)
 
-  test('of a wrong length or alphabet are not valid', () => {
+  test('T28: of a wrong length or alphabet are not valid', () => {
     expect(verifyText('hello', signature, publicKey)).toBe(true)
     expect(verifyText('hello', `${signature}==`, publicKey)).toBe(true)
     for (const wrong of ['', signature.slice(1), `${signature}A`, `${signature}\n`, signature.replace(/^./, '-')]) {
@@ -80,7 +80,7 @@ describe('signatures', () => {
     }
   })
 
-  test('with a scalar beyond the group order are not valid', () => {
+  test('T28: with a scalar beyond the group order are not valid', () => {
     const order = 2n ** 252n + 27742317777372353535851937790883648493n
     const bytes = Buffer.from(signature, 'base64')
     const scalar = BigInt(`0x${Buffer.from(bytes.subarray(32)).reverse().toString('hex')}`) + order

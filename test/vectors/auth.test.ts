@@ -38,7 +38,7 @@ function identified(pdu: Pdu, eventId: EventId = '$unknown'): IdentifiedPdu {
 const cases = readCases<Case>('auth')
 
 describe.each(stableVersions)('authorisation in room version %s', (version) => {
-  test('agrees with the other implementations', () => {
+  test('T32: agrees with the other implementations', () => {
     const ours = cases.filter((each) => each.room_version === version)
     expect(ours.length).toBeGreaterThan(0)
     const wrong = ours.flatMap((each) => {

@@ -55,7 +55,7 @@ forEachDatabase(({ freshUrl }) => {
     expect(sent?.pdu.prev_events).toEqual(room.references(room.main.tips))
   })
 
-  test('what no rule allows is rejected, and never built upon', async () => {
+  test('T35: what no rule allows is rejected, and never built upon', async () => {
     await using heart = await Heart.open(await freshUrl())
     const { room, receive } = await entered(heart)
     const fork = room.fork()

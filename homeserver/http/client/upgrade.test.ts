@@ -122,6 +122,26 @@ forEachDatabase(({ dialect }) => {
     expect(rules).toEqual([])
   })
 
+  test('T42: a room that says it replaces another one gets nothing of it unless that one says so, too', async () => {
+    await using server = await startServer({ database: dialect })
+    const [alice, mallory] = [await server.register('alice'), await server.register('mallory')]
+    const old = await alice.createRoom({ preset: 'public_chat', room_alias_name: 'home' })
+    const tagsIn = (roomId: string) => `/user/${alice.userId}/rooms/${encodeURIComponent(roomId)}/tags`
+    await alice.put(`${tagsIn(old)}/m.favourite`, {})
+    const claims = { preset: 'public_chat', room_version: '11', creation_content: { predecessor: { room_id: old } } }
+    const [trap, heir] = [await mallory.createRoom(claims), await mallory.createRoom(claims)]
+    for (const id of [trap, heir]) await alice.post(at(id, 'join'))
+    await server.server.settle()
+    for (const id of [trap, heir]) expect(await alice.get(tagsIn(id))).toEqual({ tags: {} })
+    expect(await mallory.get('/directory/room/%23home%3Ahs.test')).toMatchObject({ room_id: old })
+
+    // Who is there already when the old room names the new one finds it then.
+    await alice.setState(old, 'm.room.tombstone', { body: 'moved', replacement_room: heir })
+    await server.server.settle()
+    expect(await alice.get(tagsIn(heir))).toEqual({ tags: { 'm.favourite': {} } })
+    expect(await alice.get(tagsIn(trap))).toEqual({ tags: {} })
+  })
+
   test('a room is replaced by members with the power to do so, in a version there is', async () => {
     await using server = await startServer({ database: dialect })
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]

@@ -4,7 +4,6 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { Config } from '../config/schema.ts'
@@ -52,9 +51,9 @@ export async function makeBackup({
       const partial = join(work, 'archive')
       const archive = new Archive({ config, configFiles, work, now: clock.now() })
       const manifest = await database.transaction('backup', async (tx) => {
-        const packed = Readable.from(archive.write(tx)).pipe(createGzip({ level: 3 }))
-        const bytes = passphrase === undefined ? packed : seal(packed as AsyncIterable<Buffer>, passphrase)
-        await pipeline(bytes, createWriteStream(partial, { mode: 0o600 }))
+        const sealed = (packed: AsyncIterable<Buffer>) => (passphrase === undefined ? packed : seal(packed, passphrase))
+        const file = createWriteStream(partial, { mode: 0o600 })
+        await pipeline(archive.write(tx), createGzip({ level: 3 }), sealed, file)
         return archive.manifest
       })
       await sync(partial)

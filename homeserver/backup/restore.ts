@@ -41,7 +41,7 @@ async function readEntries({ path, passphrase }: Source, use: Parameters<typeof 
   const sealed = await isSealedFile(path)
   if (sealed && passphrase === undefined) throw new BackupError('The backup is encrypted: give its passphrase')
   const packed = sealed ? unseal(bytes, passphrase ?? '') : bytes
-  await pipeline(Readable.from(packed), createGunzip(), async (unpacked: AsyncIterable<Buffer>) => {
+  await pipeline(packed, createGunzip(), async (unpacked: AsyncIterable<Buffer>) => {
     await readTar(unpacked, use)
   })
 }
@@ -89,6 +89,7 @@ export async function restore(source: Source, config: Config): Promise<Manifest>
       throw new BackupError('The database is in use: a backup goes into an empty one')
     await migrate(database, { upTo: manifest.migrations.length })
     await database.transaction('restore', async (tx) => {
+      await removeDefaults(tx, manifest)
       await readEntries(source, async (entry, content) => {
         const table = /^database\/(\w+)\.ndjson$/.exec(entry.name)?.[1]
         if (table === undefined) return await restoreFile(config, entry, content)
@@ -116,6 +117,13 @@ async function refuseUnfit(manifest: Manifest, config: Config): Promise<void> {
   }
   if (await stat(signingKeyFile(config)).catch(() => undefined)) {
     throw new BackupError(`There is a server in ${dataDir} already: a backup goes into an empty place`)
+  }
+}
+
+/** Rows that migrations have made are in the backup too, as they were then. */
+async function removeDefaults(tx: Tx, { tables }: Manifest): Promise<void> {
+  for (const { name } of (await listTables(tx)).toReversed()) {
+    if (Object.hasOwn(tables, name)) await tx.run(`delete from ${name}`)
   }
 }
 

@@ -62,7 +62,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./call-simulate.ts')).callSimulate,
   },
   diagnose: {
-    summary: 'look at the way to another server, and say what mends it',
+    summary: 'look at everything around this server, or at the way to another one, and say what mends it',
     load: async () => (await import('./diagnose.ts')).diagnose,
   },
   config: {

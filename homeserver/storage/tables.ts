@@ -64,9 +64,13 @@ function inOrder(tables: readonly Table[]): Table[] {
   return ordered
 }
 
-/** All rows in the order of the key, in batches. */
+/** All rows in the order of the key, in batches. A table without a key is read at once. */
 export async function* readTable(conn: Conn, { name, columns, key }: Table): AsyncGenerator<Row[], void> {
-  if (key.length === 0) throw new Error(`table ${name} has no key`)
+  if (key.length === 0) {
+    const order = columns.map((column) => `coalesce(cast(${column} as text), '')`).join(', ')
+    yield valuesOf(await conn.rows(`select ${columns.join(', ')} from ${name} order by ${order}`), columns)
+    return
+  }
   const places = key.map((column) => columns.indexOf(column))
   for (let after: Row | undefined, more = true; more;) {
     const from = after === undefined ? '' : `where (${key.join(', ')}) > (${key.map(() => '?').join(', ')})`
@@ -74,12 +78,15 @@ export async function* readTable(conn: Conn, { name, columns, key }: Table): Asy
       `select ${columns.join(', ')} from ${name} ${from} order by ${key.join(', ')} limit ${BATCH}`,
       after === undefined ? [] : places.map((place) => after?.[place] ?? null),
     )
-    const rows = found.map((row) => columns.map((column) => row[column] ?? null))
+    const rows = valuesOf(found, columns)
     if (rows.length > 0) yield rows
     after = rows.at(-1)
     more = rows.length === BATCH
   }
 }
+
+const valuesOf = (found: readonly Record<string, Value>[], columns: readonly string[]): Row[] =>
+  found.map((row) => columns.map((column) => row[column] ?? null))
 
 export async function writeRows(
   tx: Tx,

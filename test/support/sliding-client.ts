@@ -33,8 +33,14 @@ export class SlidingClient {
   }
 
   /** Asks, and takes the answer; one that gets lost on its way changes nothing. */
-  async sync(server: SlidingSync, { list, subscriptions = {} }: Asked, { lost = false } = {}): Promise<Json> {
-    const text = await server.sync({
+  async sync(server: SlidingSync, asked: Asked, { lost = false } = {}): Promise<Json> {
+    const text = await this.ask(server, asked)
+    return lost ? slidingAnswer.parse(JSON.parse(text)) : this.take(text)
+  }
+
+  /** The answer as it comes. */
+  async ask(server: SlidingSync, { list, subscriptions = {} }: Asked): Promise<string> {
+    return await server.sync({
       who: {
         userId: this.userId,
         deviceId: 'DEVICE',
@@ -54,8 +60,10 @@ export class SlidingClient {
       setPresence: 'offline',
       signal: new AbortController().signal,
     })
+  }
+
+  take(text: string): Json {
     const answer = slidingAnswer.parse(JSON.parse(text))
-    if (lost) return answer
     this.pos = answer.pos
     for (const [roomId, room] of Object.entries(answer.rooms as Json)) this.#take(roomId as RoomId, room as Json)
     return answer

@@ -82,7 +82,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   })
   const { runnable: oauthRunnable, ...oauth } = openOAuth({ ...foundation, ...accounts })
   const providers: SsoProvider[] = []
-  const { runnable: ssoRunnable, ...sso } = openSso({ ...foundation, ...accounts, hooks, providers })
+  const { runnable: ssoRunnable, ...sso } = await openSso({ ...foundation, ...accounts, hooks, providers })
   const { runnable: telegramRunnable, ...telegramLogin } = await openTelegramLogin({
     ...foundation,
     ...accounts,
@@ -251,7 +251,13 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     roomHooks,
   })
   const answers = openAnswers({ ...foundation, ...directory, ...federation, events, members, visibility })
-  const { calls, runnable: callsRunnable } = await openCalls({ ...foundation, ...federation, ...delayed, members, openIdTokens })
+  const { calls, runnable: callsRunnable } = await openCalls({
+    ...foundation,
+    ...federation,
+    ...delayed,
+    members,
+    openIdTokens,
+  })
   const { runnable: adminRunnable, ...admin } = openAdmin({
     ...foundation,
     ...accounts,

@@ -232,6 +232,36 @@ describeTls('over TLS', () => {
       expect(await stored(ours, again)).toBeUndefined()
     })
 
+    test('T38: what is kept back from clients is told to servers, and so is what is behind it', async () => {
+      const { federation, ours, evil, alice, room, pour } = await inRoom(dialect)
+      await using _ = federation
+      const mallory: UserId = '@mallory:evil.test'
+      await pour(room.member(mallory, 'join').pdu)
+      const fork = room.fork()
+      const ban = room.member(mallory, 'ban', { sender: room.creator })
+      const [behind, late] = [room.say('behind', { on: fork }), room.say('late', { sender: mallory, on: fork })]
+      room.main.tips = [ban.eventId, late.eventId]
+      const last = room.say('last')
+      await pour(ban.pdu, behind.pdu, late.pdu, last.pdu)
+      expect((await stored(ours, late))?.row.status).toBe(1)
+      expect(await bodies(alice, room.roomId)).toEqual(['behind', 'last'])
+
+      const ask = async (path: string, body?: JsonObject): Promise<unknown[]> => {
+        const answer = await evil.call(ours, body ? 'POST' : 'GET', `/_matrix/federation/v1/${path}`, body)
+        const events = (answer.body['pdus'] ?? answer.body['events']) as JsonObject[]
+        return events.flatMap(({ content }) => (content as JsonObject)['body'] ?? [])
+      }
+      const roomId = encodeURIComponent(room.roomId)
+      for (const { eventId } of [last, late]) {
+        const history = await ask(`backfill/${roomId}?limit=10&v=${encodeURIComponent(eventId)}`)
+        expect(history).toEqual(expect.arrayContaining(['late', 'behind']))
+      }
+      const earliest = [ban.eventId]
+      expect(
+        await ask(`get_missing_events/${roomId}`, { earliest_events: earliest, latest_events: [last.eventId] }),
+      ).toEqual(['behind', 'late'])
+    })
+
     test('T46: a transaction has at most 50 PDUs and 100 EDUs', async () => {
       const { federation, ours, evil, room } = await inRoom(dialect)
       await using _ = federation

@@ -114,10 +114,10 @@ export class HistoryAnswers {
     throw notFound(`There is no event ${time.dir === 'f' ? 'after' : 'before'} this time`)
   }
 
-  /** Those of the events that are of this room and have a place in its history. */
+  /** Those of the events that are of this room and have a place in its history, be it one that is shown to nobody here. */
   async #eventsIn({ roomId }: Visitor, eventIds: readonly EventId[]): Promise<StoredEvent[]> {
     const found = await this.#parts.events.list(eventIds)
-    return [...found.values()].filter((event) => event.roomId === roomId && event.row.stream_id !== null)
+    return [...found.values()].filter((event) => event.roomId === roomId && event.row.state_group !== null)
   }
 
   /** The events just before this one, read at once: in a history without forks there are no others. */

@@ -45,6 +45,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'put a backup into an empty place',
     load: async () => (await import('./restore.ts')).restore,
   },
+  'element-config': {
+    summary: 'print the configuration of Element Web for this server',
+    load: async () => (await import('./element-config.ts')).elementConfigCommand,
+  },
   migrate: {
     summary: 'bring the database to the schema of this release; --dry-run only tells',
     load: async () => (await import('./migrate.ts')).migrateCommand,

@@ -362,6 +362,9 @@ export const schema = z.strictObject({
     level: choice(['debug', 'info', 'warn', 'error'], 'info', 'The least important messages to show.'),
     format: choice(['auto', 'human', 'json'], 'auto', 'auto: human on a terminal, one JSON object a line elsewhere.'),
   }),
+  web: section('What people see in Element Web, by /element/config.json and `npm run cli -- element-config`.', {
+    brand: textOr('Domovoi', 'What it is called.'),
+  }),
   backup: section('Copies of everything, made by `npm run cli -- backup` and by the server itself.', {
     every: lifetime('never', 'How often the server makes one, such as 24h.'),
     keep: whole(1, 1000, 7, 'So many are kept, the oldest go.'),

@@ -26,6 +26,7 @@ import { dehydratedDeviceEndpoints } from './client/dehydrated-device.ts'
 import { delayedEventEndpoints } from './client/delayed-events.ts'
 import { devicesEndpoints } from './client/devices.ts'
 import { directoryEndpoints } from './client/directory.ts'
+import { elementConfigEndpoints } from './client/element-config.ts'
 import { eventEndpoints } from './client/event.ts'
 import { forgetEndpoints } from './client/forget.ts'
 import { inviteEndpoints } from './client/invite.ts'
@@ -115,6 +116,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...capabilitiesEndpoints,
   ...profileEndpoints,
   ...wellKnownEndpoints,
+  ...elementConfigEndpoints,
   ...adminRegisterEndpoints,
   ...adminUsersEndpoints,
   ...adminDevicesEndpoints,

@@ -110,10 +110,15 @@ test('T68: any page may ask, none with cookies, and pages for people go into no 
   )
   for (const { paths } of pages) {
     const path = (paths[0] ?? '').replace(':authType', 'm.login.dummy')
-    const answer = await fetch(`${server.url}${path}?session=x`, { headers: origin })
+    const answer = await fetch(`${server.url}${path}?session=x`, { headers: origin, redirect: 'manual' })
+    expect(answer.headers.get('set-cookie')).toBeNull()
+    // A page that leads on to one of our own shows nothing itself.
+    if (answer.status === 303) {
+      expect(answer.headers.get('location')).toMatch(/^https:\/\/hs\.test\/auth\//)
+      continue
+    }
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/html; charset=utf-8'])
     expect(answer.headers.get('content-security-policy')).toMatch(/frame-ancestors 'none'/)
-    expect(answer.headers.get('set-cookie')).toBeNull()
   }
   expect(pages.length).toBeGreaterThan(0)
 })

@@ -195,6 +195,9 @@ function* contradictions(config: Parsed): Generator<[key: string, problem: strin
   const policyIds = registration.terms.map(({ id }) => id)
   const twice = policyIds.find((id, index) => policyIds.indexOf(id) !== index)
   if (twice !== undefined) yield ['registration.terms', `two documents have the id ${twice}`]
+  const providerIds = ['telegram', ...config.auth.providers.map(({ id }) => id)]
+  const repeated = providerIds.find((id, index) => providerIds.indexOf(id) !== index)
+  if (repeated !== undefined) yield ['auth.providers', `two providers have the id ${repeated}`]
   if (tls.mode === 'files' && !(tls.cert && tls.key)) yield ['tls.mode', 'files needs tls.cert and tls.key']
   if (tls.mode === 'files' && tls.port === config.listen.port && tls.port !== 0) {
     yield ['tls.port', `is ${tls.port} like listen.port; they must differ`]

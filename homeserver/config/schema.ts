@@ -75,6 +75,26 @@ const policy = z
     error: 'a document with at least one language',
   })
 
+const openIdProvider = z.strictObject(
+  {
+    id: opaqueId.regex(/^[a-z\d._-]{1,40}$/, { error: 'a short name of letters a to z, digits and . _ -' }),
+    name: z.string({ error: 'a text' }).min(1, { error: 'a text that is not empty' }),
+    brand: z.string({ error: 'a text' }).optional(),
+    issuer: z
+      .string({ error: 'an address that starts with https://' })
+      .regex(/^https:\/\/[^\s?#]+$|^http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?(?:\/[^\s?#]*)?$/, {
+        error: 'an address that starts with https://',
+      }),
+    client_id: z.string({ error: 'a text' }).min(1, { error: 'a text that is not empty' }),
+    client_secret_file: z.string({ error: 'the path of a file' }).min(1, { error: 'the path of a file' }),
+    scopes: z.array(z.string(), { error: 'a list of texts' }).default(['openid', 'profile']),
+    registration: z
+      .enum(['server', 'open', 'invite', 'closed'], { error: 'one of server, open, invite, closed' })
+      .default('server'),
+  },
+  { error: 'an OpenID provider with id, name, issuer, client_id and client_secret_file' },
+)
+
 export const schema = z.strictObject({
   server_name: serverName.default('localhost').meta({
     description:
@@ -156,6 +176,15 @@ export const schema = z.strictObject({
       'OAuth 2.0 for apps, by the pages of this server; older apps log in as ever. auto: where public_url is https, ' +
         'because apps take nothing less.',
     ),
+    providers: z
+      .array(openIdProvider, { error: 'a list of OpenID providers' })
+      .default([])
+      .meta({
+        description:
+          'OpenID providers by which people log in, each with the redirect URI <public_url>/auth/oidc/<id>/callback: ' +
+          "{ id: work, name: Work, issuer: 'https://id.example.org', client_id: domovoi, client_secret_file: /run/secrets/oidc }. " +
+          'Further keys: brand, scopes, registration (server, open, invite or closed: who gets an account).',
+      }),
     sso_trusted: list(
       z.string({ error: 'an origin or a scheme' }).regex(/^(https?:\/\/[^/\s]+|[a-z][a-z\d+.-]*:)$/, {
         error: 'origins such as https://app.element.io or schemes such as io.element.desktop:',

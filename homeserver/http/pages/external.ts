@@ -1,4 +1,6 @@
 /** What the pages of all providers have in common: before somebody goes there, and after. */
+import { MatrixError } from '../../core/errors.ts'
+import type { UserId } from '../../core/ids.ts'
 import type { SsoProvider } from '../../domain/sso/providers.ts'
 import type { ExternalPerson } from '../../domain/sso/external-accounts.ts'
 import { newCookie } from '../../domain/oauth/browser-sessions.ts'
@@ -20,6 +22,17 @@ export function providerLinks({ messages, query }: Visit, { ssoProviders }: Serv
           >`,
       )}
     </p>`
+}
+
+/** The account of somebody who is logged in is linked with who they are there; back to the page where that is seen. */
+export async function linkTo(userId: UserId, { externalAccounts }: Services, person: ExternalPerson): Promise<Reply> {
+  try {
+    await externalAccounts.link(userId, person)
+    return seeOther('/account?action=logins&linked=1')
+  } catch (error) {
+    if (!(error instanceof MatrixError && error.errcode === 'M_FORBIDDEN')) throw error
+    return seeOther('/account?action=logins&taken=1')
+  }
 }
 
 /**

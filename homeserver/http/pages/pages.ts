@@ -2,13 +2,16 @@
 import { accountPages } from './account/account.ts'
 import { confirmLoginPages } from './confirm-login.ts'
 import { confirmPages } from './confirm.ts'
+import { landingPages } from './landing.ts'
 import { loginPages } from './login.ts'
+import { oidcPages } from './oidc.ts'
 import { newAccountPages } from './new-account.ts'
 import { registerPages } from './register.ts'
 import { telegramPages } from './telegram.ts'
 import { ssoPages } from './sso.ts'
 
 export const pages = [
+  ...landingPages,
   ...loginPages,
   ...registerPages,
   ...confirmPages,
@@ -16,5 +19,6 @@ export const pages = [
   ...newAccountPages,
   ...ssoPages,
   ...telegramPages,
+  ...oidcPages,
   ...accountPages,
 ]

@@ -1,10 +1,10 @@
 /** Logging in by Telegram, and linking an account with it: a bot shows six digits, and somebody types them here. */
 import type { Browser, OpenPage } from '../../domain/telegram-login/login-pages.ts'
 import { provider as providerId } from '../../domain/telegram-login/people.ts'
-import { MatrixError, notFound } from '../../core/errors.ts'
+import { notFound } from '../../core/errors.ts'
 import type { Reply } from '../endpoint.ts'
 import type { Services } from '../services.ts'
-import { welcome } from './external.ts'
+import { linkTo, welcome } from './external.ts'
 import { html } from './html.ts'
 import { refusalText } from './messages/messages.ts'
 import { continueOf, page, seeOther, toLogin, type Visit, withContinue } from './page.ts'
@@ -56,15 +56,7 @@ async function goOn(visit: Visit, services: Services, tgUser: string): Promise<R
   const person = await services.telegramPeople.personOf(tgUser)
   if (!isForLink(visit)) return await welcome(visit, services, person, { way: continueOf(visit.query), provider })
   const userId = visit.visitor?.userId
-  try {
-    if (userId !== undefined) await services.externalAccounts.link(userId, person)
-    return seeOther('/account?action=logins&linked=1')
-  } catch (error) {
-    if (error instanceof MatrixError && error.errcode === 'M_FORBIDDEN') {
-      return seeOther('/account?action=logins&taken=1')
-    }
-    throw error
-  }
+  return userId === undefined ? toLogin(visit) : await linkTo(userId, services, person)
 }
 
 async function show(

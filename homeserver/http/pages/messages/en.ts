@@ -23,6 +23,7 @@ export const en = {
   noAccountThere: (provider: string) => `No account with ${provider} yet`,
   linkFirst: (provider: string) =>
     `Nobody here is linked with this account of ${provider}, and new accounts are not made this way. If you have an account, log in and link it on your account page.`,
+  ssoFailed: 'Logging in there did not work, or took too long. Begin again.',
   confirmLoginTitle: 'Is it you?',
   appAsks: 'An app of yours wants to change something important in your account.',
   appEndsSession: 'An app of yours wants to end a session.',
@@ -67,6 +68,13 @@ export const en = {
   repeatPassword: 'New password, once more',
   passwordsDiffer: 'The two passwords are not the same.',
   passwordMissing: 'A password has at least 8 characters.',
+  welcomeTo: (server: string) => `Welcome to ${server}`,
+  welcomeText: (server: string) =>
+    `${server} is a Matrix server: people here talk with each other in private, by text, voice and video.`,
+  invitedTo: (server: string) => `You are invited to ${server}`,
+  yourAccount: 'Your account',
+  appsHint: (server: string) => `To talk, take Element or Element X and enter ${server} as your homeserver.`,
+  askAgain: 'Ask the person who has invited you for a new one.',
   inviteCode: 'Invitation code',
   inviteHint: 'From the person who has invited you.',
   badInvite: 'This invitation code does not exist, has been used or has expired.',

@@ -137,7 +137,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     members,
     writer,
   })
-  const visibility = new Visibility({ database, bus, events, members, ignored: accountData.ignoredUsers })
+  const visibility = new Visibility({ database, bus, clock, events, members, ignored: accountData.ignoredUsers })
   const rooms = openRooms({
     ...foundation,
     events,

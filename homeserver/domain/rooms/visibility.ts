@@ -6,6 +6,7 @@ import { forbidden } from '../../core/errors.ts'
 import { type Json, stateKeyOf } from '../../core/event.ts'
 import type { EventId, RoomId, UserId } from '../../core/ids.ts'
 import type { Bus } from '../../platform/bus.ts'
+import { type Clock, systemClock } from '../../platform/clock.ts'
 import { Lru } from '../../platform/lru.ts'
 import type { Database } from '../../storage/database.ts'
 import { eventStatus, type StoredEvent } from '../../storage/events.ts'
@@ -46,6 +47,7 @@ export class Visibility {
   readonly #events: EventCache
   readonly #members: Members
   readonly #ignored: IgnoredUsers | undefined
+  readonly #clock: Clock
   readonly #groups = new StateGroups()
   /** Rooms whose history was never hidden from any member, and those where it was. */
   readonly #open = new Lru<RoomId, boolean>(MAX_ROOMS)
@@ -57,11 +59,13 @@ export class Visibility {
     readonly events: EventCache
     readonly members: Members
     readonly ignored?: IgnoredUsers
+    readonly clock?: Clock
   }) {
     this.#database = parts.database
     this.#events = parts.events
     this.#members = parts.members
     this.#ignored = parts.ignored
+    this.#clock = parts.clock ?? systemClock
     parts.bus.subscribe((bell) => {
       if (bell.stream !== 'events') return
       const news = newsOf(bell)
@@ -96,7 +100,13 @@ export class Visibility {
     const isSafe = isOpen && wanted.every(({ row }) => (row.stream_id ?? 0) > 0)
     if (member?.membership === 'join' && isSafe) return wanted
     const allows = await this.#rules(userId, roomId, member, wanted)
-    return wanted.filter(allows)
+    const lasts = (event: StoredEvent): boolean => member?.membership === 'join' && this.#isSticky(event)
+    return wanted.filter((event) => allows(event) || lasts(event))
+  }
+
+  /** While an event sticks, all members may see it. https://github.com/matrix-org/matrix-spec-proposals/pull/4354 */
+  #isSticky({ stickyMs, row }: StoredEvent): boolean {
+    return stickyMs > 0 && row.origin_server_ts + stickyMs > this.#clock.now()
   }
 
   async isVisible(userId: UserId, event: StoredEvent): Promise<boolean> {

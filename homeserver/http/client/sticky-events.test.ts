@@ -62,20 +62,24 @@ forEachDatabase(({ dialect: database }) => {
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]
     const history = { type: 'm.room.history_visibility', state_key: '', content: { history_visibility: 'joined' } }
     const roomId = await alice.createRoom({ preset: 'public_chat', initial_state: [history] })
-    await stick(alice, roomId, 1)
+    const first = await stick(alice, roomId, 1)
+    const hidden = await alice.send(roomId, 'not for those who come later')
     const second = await stick(alice, roomId, 2)
     await stick(alice, roomId, 3)
     await alice.put(at(roomId, `redact/${second}/r`), {})
     const { next_batch: since } = await bob.sync()
     await bob.post(`/join/${encodeURIComponent(roomId)}`)
-    const joined = await bob.sync({ since: since as string })
+    const joined = await bob.sync({ since: since as string, filter: noTimeline })
     expect(stickyIn(joined, roomId)).toEqual([1, 3])
+    expect((await bob.get(at(roomId, `event/${first}`)))['content']).toEqual({ n: 1 })
+    expect((await bob.refusal('GET', at(roomId, `event/${hidden}`))).status).toBe(404)
     expect(stickyIn(await bob.sync({ since: joined['next_batch'] as string, timeout: 0 }), roomId)).toEqual([])
     // And again, when he comes back.
     await bob.post(at(roomId, 'leave'))
     const left = await bob.sync({ since: joined['next_batch'] as string })
     await bob.post(`/join/${encodeURIComponent(roomId)}`)
-    expect(stickyIn(await bob.sync({ since: left['next_batch'] as string }), roomId)).toEqual([1, 3])
+    const again = await bob.sync({ since: left['next_batch'] as string, filter: noTimeline })
+    expect(stickyIn(again, roomId)).toEqual([1, 3])
   })
 
   test('what is too much for one answer comes in the next', async () => {

@@ -37,6 +37,30 @@ export async function setProfile(tx: Tx, userId: UserId, profile: Profile): Prom
   )
 }
 
+export interface ProfileChange {
+  readonly userId: UserId
+  readonly field: string
+  readonly streamId: number
+}
+
+/** Remembers when a field was last set or taken away. */
+export async function setProfileChange(tx: Tx, { userId, field, streamId }: ProfileChange): Promise<void> {
+  await tx.run(
+    `insert into profile_changes (user_id, field, stream_id) values (?, ?, ?)
+       on conflict (user_id, field) do update set stream_id = excluded.stream_id`,
+    [userId, field, streamId],
+  )
+}
+
+/** The fields that changed in (after, upto]. Whether they are there now, the profiles tell. */
+export async function listProfileChanges(conn: Conn, after: number, upto: number): Promise<ProfileChange[]> {
+  const rows = await conn.rows<{ user_id: UserId; field: string; stream_id: number }>(
+    'select user_id, field, stream_id from profile_changes where stream_id > ? and stream_id <= ? order by stream_id',
+    [after, upto],
+  )
+  return rows.map(({ user_id: userId, field, stream_id: streamId }) => ({ userId, field, streamId }))
+}
+
 export async function removeProfile(tx: Tx, userId: UserId): Promise<void> {
   await tx.run('delete from profiles where user_id = ?', [userId])
 }

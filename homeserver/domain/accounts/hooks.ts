@@ -2,7 +2,7 @@
  * What accounts ask of those who come after them: `compose.ts` fills these lists. Each is asked in the order of its list.
  */
 import type { Json } from '../../core/event.ts'
-import type { DeviceId, UserId } from '../../core/ids.ts'
+import type { DeviceId, RoomId, UserId } from '../../core/ids.ts'
 import type { Tx } from '../../storage/database.ts'
 import type { Requester } from './requester.ts'
 
@@ -33,6 +33,8 @@ export interface Departure {
 export interface ProfilePropagation {
   /** In the background, one change of a user after the other. */
   changed(who: Requester, profile: ShownProfile): Promise<void>
+  /** The rooms whose members hear of changes. */
+  audience(userId: UserId): Promise<readonly RoomId[]>
 }
 
 export interface ShownProfile {

@@ -4,6 +4,7 @@ import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Background, Service } from '../../platform/lifecycle.ts'
 import type { Database } from '../../storage/database.ts'
+import type { Streams } from '../../storage/streams.ts'
 import { Accounts } from './accounts.ts'
 import { Appservices } from './appservices.ts'
 import { Authentication } from './authentication.ts'
@@ -55,12 +56,13 @@ interface AccountParts {
   readonly background: Background
   readonly database: Database
   readonly bus: Bus
+  readonly streams: Streams
   /** Filled later by those who come after; empty lists do. */
   readonly hooks: AccountHooks
 }
 
 /** Reads the registrations of application services. Throws if one of them cannot be used. */
-export async function openAccounts({ config, clock, background, database, bus, hooks }: AccountParts): Promise<
+export async function openAccounts({ config, clock, background, database, bus, streams, hooks }: AccountParts): Promise<
   AccountServices & {
     readonly authenticator: Authentication
     readonly runnable: readonly Service[]
@@ -77,7 +79,7 @@ export async function openAccounts({ config, clock, background, database, bus, h
   const sessions = new Sessions({ database, clock, news, hooks, lifetimes: config.auth })
   const accounts = new Accounts({ database, passwords, sessions, news })
   const deactivation = new Deactivation({ database, clock, background, sessions, news, hooks })
-  const profiles = new Profiles({ database, background, serverName, hooks })
+  const profiles = new Profiles({ database, background, streams, serverName, hooks })
   const registration = new Registration({ database, clock, serverName, passwords, sessions, appservices, hooks })
   const registrationTokens = new RegistrationTokens({ database, clock })
   const mailer = new Mailer(config)

@@ -7,8 +7,9 @@ import { KeyedLock } from '../../platform/keyed-lock.ts'
 import type { Background } from '../../platform/lifecycle.ts'
 import { findAccount } from '../../storage/accounts.ts'
 import type { Database } from '../../storage/database.ts'
-import { findProfile, listProfiles, type Profile, setProfile } from '../../storage/profiles.ts'
+import { findProfile, listProfiles, type Profile, setProfile, setProfileChange } from '../../storage/profiles.ts'
 import { maxAvatarUrl, maxDisplayName, maxProfileBytes, maxProfileKeyBytes } from '../limits.ts'
+import type { Streams } from '../../storage/streams.ts'
 import type { AccountHooks } from './hooks.ts'
 import type { Requester } from './requester.ts'
 
@@ -22,14 +23,22 @@ const KEY = /^[a-z][a-z\d._-]*$/
 export class Profiles {
   readonly #database: Database
   readonly #background: Background
+  readonly #streams: Streams
   readonly #serverName: ServerName
   readonly #hooks: AccountHooks
   /** The rooms of a user hear of one change after the other. */
   readonly #propagating = new KeyedLock({ name: 'profile of' })
 
-  constructor(parts: { database: Database; background: Background; serverName: ServerName; hooks: AccountHooks }) {
+  constructor(parts: {
+    database: Database
+    background: Background
+    streams: Streams
+    serverName: ServerName
+    hooks: AccountHooks
+  }) {
     this.#database = parts.database
     this.#background = parts.background
+    this.#streams = parts.streams
     this.#serverName = parts.serverName
     this.#hooks = parts.hooks
   }
@@ -56,6 +65,7 @@ export class Profiles {
    */
   async set(who: Requester, userId: UserId, key: string, value: Json | undefined): Promise<void> {
     checkField(key, value)
+    const rooms = (await Promise.all(this.#hooks.profiles.map((hook) => hook.audience(userId)))).flat()
     const isShown = await this.#database.transaction('set profile field', async (tx) => {
       const before = (await findProfile(tx, userId)) ?? empty
       const after = changed(before, key, value)
@@ -63,6 +73,8 @@ export class Profiles {
         throw refuse(400, 'M_PROFILE_TOO_LARGE', `A profile has at most ${maxProfileBytes} bytes`)
       }
       await setProfile(tx, userId, after)
+      const streamId = this.#streams.reserve(tx, 'profiles', 1, { users: [userId], rooms })
+      await setProfileChange(tx, { userId, field: key, streamId })
       return before.displayname !== after.displayname || before.avatarUrl !== after.avatarUrl
     })
     if (isShown) this.#propagate({ ...who, userId })
@@ -113,7 +125,8 @@ function changed(profile: Profile, key: string, value: Json | undefined): Profil
   return { ...profile, fields: value === undefined ? others : { ...others, [key]: value } }
 }
 
-function wireOf({ displayname, avatarUrl, fields }: Profile): ProfileFields {
+/** A profile by the keys of the wire. */
+export function wireOf({ displayname, avatarUrl, fields }: Profile): ProfileFields {
   return {
     ...(displayname === undefined ? {} : { displayname }),
     ...(avatarUrl === undefined ? {} : { avatar_url: avatarUrl }),

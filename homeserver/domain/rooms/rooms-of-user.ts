@@ -31,6 +31,10 @@ export class RoomsOfUser implements Departure, ProfilePropagation {
     )
   }
 
+  async audience(userId: UserId): Promise<readonly RoomId[]> {
+    return await this.#members.joinedRooms(userId)
+  }
+
   /** A name of one's own in some room gives way to the new profile, as on other servers. */
   async changed(who: Requester): Promise<void> {
     await inEach(await this.#members.joinedRooms(who.userId), async (roomId) => {

@@ -16,6 +16,7 @@ import { type Begun, Connections } from './connections.ts'
 import { AccountDataExtension } from './extensions/account-data.ts'
 import { E2eeExtension } from './extensions/e2ee.ts'
 import { byRoom, type Extension } from './extensions/extension.ts'
+import { ProfilesExtension } from './extensions/profiles.ts'
 import { ReceiptsExtension } from './extensions/receipts.ts'
 import { StickyEventsExtension } from './extensions/sticky-events.ts'
 import { ThreadSubscriptionsExtension } from './extensions/thread-subscriptions.ts'
@@ -71,6 +72,7 @@ export class SlidingSync {
       new TypingExtension(parts),
       new ThreadSubscriptionsExtension(parts),
       new StickyEventsExtension(parts),
+      new ProfilesExtension(parts),
     ]
   }
 

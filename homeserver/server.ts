@@ -28,6 +28,7 @@ import { collectProcessMetrics } from './platform/process-metrics.ts'
 import type { Database } from './storage/database.ts'
 import { migrate, type MigrationReport } from './storage/migrate.ts'
 import { Streams } from './storage/streams.ts'
+import { bridgeConfigOf, startTelegram, withTelegram } from './telegram.ts'
 
 const log = logger('server')
 
@@ -90,10 +91,11 @@ export class Server implements AsyncDisposable {
 
   /** Migrates, starts every service, listens. On failure everything opened so far is closed again. */
   static async start(
-    config: Config,
+    given: Config,
     { signingKeys, clock = systemClock, bus = new MemoryBus(), dns = createDns({ clock }), livekit }: ServerParts,
   ): Promise<Server> {
     await using opening = new AsyncDisposableStack()
+    const config = await withTelegram(given)
     const metrics = new Metrics()
     opening.defer(collectProcessMetrics(metrics))
     const database = await openDatabase(config)
@@ -153,6 +155,8 @@ export class Server implements AsyncDisposable {
       const listening = await listen(metricsHandler(metrics), config.metrics.listen)
       opening.defer(() => listening.close(0))
     }
+    const bridge = await bridgeConfigOf(config, `http://${loopbackOf(config.listen.host)}:${listeners[0]?.port}`)
+    if (bridge && config.telegram.run === 'embedded') opening.defer(startTelegram(bridge, { database, clock }))
     const resources = opening.move()
     log.debug({ ports: listeners.map(({ port }) => port) }, 'listening')
     return new Server({ config, schema, services, background, listeners, stopping, resources })
@@ -172,7 +176,8 @@ export class Server implements AsyncDisposable {
    * Takes up what may change while the server runs: the registrations of application services. Throws where it could not
    * have started with them, and then goes on with the old ones.
    */
-  async reload({ appservices }: Pick<Config, 'appservices'>): Promise<void> {
+  async reload(given: Pick<Config, 'appservices'>): Promise<void> {
+    const { appservices } = await withTelegram({ ...this.#config, ...given })
     this.services.appservices.reload(await readRegistrations(appservices))
     await this.services.registration.addSenders()
   }
@@ -199,3 +204,7 @@ async function listenersOf({ listen: { host, port }, tls }: Config): Promise<Lis
   const [cert, key] = await Promise.all([readFile(tls.cert), readFile(tls.key)])
   return [plain, { host, port: tls.port, tls: { cert, key } }]
 }
+
+/** Where this process reaches its own listener. */
+const loopbackOf = (host: string): string =>
+  host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host

@@ -36,6 +36,7 @@ const onLoopback = (config: Config): Config => ({
   ...config,
   listen: { ...config.listen, host: '127.0.0.1', port: 0 },
   tls: { ...config.tls, mode: 'proxy' },
+  telegram: { ...config.telegram, run: 'separate' },
   metrics: {},
 })
 

@@ -203,7 +203,33 @@ export const schema = z.strictObject({
       'default: argon2id with 19 MiB. fast: for test suites only, stolen hashes are easily broken.',
     ),
   }),
-  telegram: section('Telegram. A bridge with a bot has to be at work for it.', {
+  telegram: section('Telegram groups as rooms, and logging in by Telegram. docs/telegram.md shows how to set it up.', {
+    bot_token: secret('Token of the bot, from @BotFather.'),
+    bot_token_file: secretFile('the token of the bot'),
+    run: choice(
+      ['embedded', 'separate'],
+      'embedded',
+      'embedded: the bridge runs within the server. separate: by `npm run bridge:telegram`.',
+    ),
+    admins: list(
+      z.string().regex(/^@[^:\s]+:\S+$/, { error: 'user ids such as "@alice:example.org"' }),
+      [],
+      'Matrix users who may bridge any room.',
+    ),
+    max_file: size('50MiB', 'Largest file that goes to Telegram, which takes no more than 50MiB from bots.'),
+    api_root: address
+      .default('https://api.telegram.org')
+      .meta({ description: 'Bot API server; another one for tests, or for larger files.' }),
+    listen: listenAddress.meta({
+      description: 'host:port where the homeserver reaches the bridge.',
+      example: '127.0.0.1:29317',
+      otherwise: 'a socket in data_dir',
+    }),
+    homeserver: httpUrl.meta({
+      description: 'For run: separate: where the bridge reaches the homeserver.',
+      example: 'http://127.0.0.1:8008',
+      otherwise: 'http://127.0.0.1:<listen.port>',
+    }),
     login: section('Logging in by a code that the bot shows.', {
       mode: choice(
         ['match', 'link', 'open', 'off'],

@@ -1,0 +1,208 @@
+/** The bridge: Telegram's updates in, Matrix' events in, and from their tables each to the other side. */
+import type { Update } from 'node-telegram-bot-api'
+import { logger } from '../../homeserver/platform/log.ts'
+import type { BridgeParts } from './config.ts'
+import { Files } from './files.ts'
+import { Ghosts } from './ghosts.ts'
+import { Lanes } from './lanes.ts'
+import { Listener } from './listener.ts'
+import { Login } from './login.ts'
+import { MatrixCommands } from './matrix-commands.ts'
+import { errcodeOf, Matrix, type MatrixEvent } from './matrix.ts'
+import { Poller } from './poller.ts'
+import { addEvents, eventLanes, firstEvent, noteEventFailure, pruneEvents, type StoredEvent } from './store/events.ts'
+import { firstUpdate, noteUpdateFailure, removeUpdate, type StoredUpdate, updateLanes } from './store/updates.ts'
+import { Telegram, verdictOf } from './telegram.ts'
+import { TelegramCommands } from './telegram-commands.ts'
+import { ToMatrix } from './to-matrix.ts'
+import { ToTelegram } from './to-telegram.ts'
+import { Topics } from './topics.ts'
+
+const RETRY_MS = 1_000
+const LONGEST_WAIT_MS = 15 * 60_000
+const MAX_ATTEMPTS = 10
+const KEPT_MS = 7 * 24 * 3600_000
+const log = logger('telegram')
+
+/** Types that have something for Telegram; of the others nothing is kept. */
+const bridgedTypes = new Set([
+  'm.room.message',
+  'm.sticker',
+  'm.reaction',
+  'm.room.redaction',
+  'm.room.member',
+  'm.room.pinned_events',
+  'm.room.tombstone',
+  'm.poll.start',
+  'm.poll.end',
+  'org.matrix.msc3381.poll.start',
+  'org.matrix.msc3381.poll.end',
+])
+
+export class TelegramBridge implements AsyncDisposable {
+  readonly bot: { readonly id: string; readonly username: string }
+  readonly #parts: BridgeParts
+  readonly #matrix: Matrix
+  readonly #toMatrix: ToMatrix
+  readonly #toTelegram: ToTelegram
+  readonly #updates: Lanes<StoredUpdate>
+  readonly #events: Lanes<StoredEvent>
+  readonly #poller: Poller
+  readonly #listener: Listener
+  readonly #login: Login
+  readonly #stopping = new AbortController()
+  #polling: Promise<void> = Promise.resolve()
+
+  private constructor(parts: BridgeParts, matrix: Matrix, telegram: Telegram, bot: { id: string; username: string }) {
+    const { config, database, clock, retryMs = RETRY_MS } = parts
+    this.#parts = parts
+    this.bot = bot
+    this.#matrix = matrix
+    const base = { matrix, telegram, database, clock, bot, retryMs, serverName: config.serverName }
+    const files = new Files(base)
+    const ghosts = new Ghosts({ ...base, files })
+    this.#login = new Login(base)
+    const matrixCommands = new MatrixCommands({
+      ...base,
+      ghosts,
+      admins: config.admins,
+      wake: (room) => this.#events.wake(room),
+    })
+    const commands = new TelegramCommands({ ...base, ghosts, login: this.#login, matrixCommands })
+    this.#toMatrix = new ToMatrix({ ...base, ghosts, files, commands, topics: new Topics(base) })
+    this.#toTelegram = new ToTelegram({ ...base, ghosts, commands: matrixCommands, maxUpload: config.maxUpload })
+    this.#updates = new Lanes<StoredUpdate>(
+      {
+        name: 'updates',
+        first: (lane) => firstUpdate(database, lane),
+        work: (update) => this.#takeUpdate(update),
+        failed: (update, error) => this.#updateFailed(update, error),
+      },
+      clock,
+    )
+    this.#events = new Lanes<StoredEvent>(
+      {
+        name: 'events',
+        first: (lane) => firstEvent(database, lane),
+        work: (event) => this.#toTelegram.take(event),
+        failed: (event, error) => this.#eventFailed(event, error),
+      },
+      clock,
+    )
+    this.#poller = new Poller({ ...base, arrived: (lanes) => lanes.forEach((lane) => this.#updates.wake(lane)) })
+    this.#listener = new Listener({
+      hsToken: config.registration.hs_token,
+      listen: config.listen,
+      take: (events) => this.#keep(events),
+      isReady: () => this.#poller.isHealthy,
+    })
+  }
+
+  /** Rejects when Telegram or the homeserver is not there, or the token is wrong; nothing runs then. */
+  static async start(parts: BridgeParts): Promise<TelegramBridge> {
+    const telegram = new Telegram(parts.config)
+    const { id, username = '' } = await telegram.reader.getMe()
+    const matrix = await Matrix.open(parts.config)
+    const bridge = new TelegramBridge(parts, matrix, telegram, { id: String(id), username })
+    await bridge.#start()
+    log.info({ bot: username }, 'Telegram bridge at work')
+    return bridge
+  }
+
+  async #start(): Promise<void> {
+    const { database, clock } = this.#parts
+    await database.transaction('telegram prune', (tx) => pruneEvents(tx, clock.now() - KEPT_MS))
+    await this.#listener.start()
+    for (const lane of await updateLanes(database)) this.#updates.wake(lane)
+    for (const lane of await eventLanes(database)) this.#events.wake(lane)
+    const { signal } = this.#stopping
+    this.#polling = this.#poller.run(signal)
+    void this.#login.run(signal) // its request ends with the homeserver, or within half a minute
+  }
+
+  /** Takes nothing more in and finishes what is at work; what waits stays in the tables. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('The bridge stops'))
+    await this.#listener.stop()
+    await Promise.all([this.#updates.stop(), this.#events.stop(), this.#polling])
+    await this.#matrix.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #keep(events: readonly MatrixEvent[]): Promise<void> {
+    const { database, clock } = this.#parts
+    const wanted = events.filter(
+      ({ type, sender }) => bridgedTypes.has(type) && (type === 'm.room.member' || !this.#matrix.isOurs(sender)),
+    )
+    if (wanted.length === 0) return
+    const rows = wanted.map((event) => ({
+      eventId: event.event_id,
+      roomId: event.room_id,
+      json: JSON.stringify(event),
+    }))
+    const rooms = await database.transaction('matrix events', (tx) => addEvents(tx, rows, clock.now()))
+    for (const room of rooms) this.#events.wake(room)
+  }
+
+  async #takeUpdate(stored: StoredUpdate): Promise<void> {
+    await this.#toMatrix.take(JSON.parse(stored.json) as Update)
+    await this.#parts.database.transaction('telegram update', (tx) => removeUpdate(tx, stored))
+  }
+
+  async #updateFailed(stored: StoredUpdate, error: unknown): Promise<number | undefined> {
+    const limited = (error as { retryAfterMs?: number }).retryAfterMs
+    const isNever = verdictOf(error).kind === 'never' || (errcodeOf(error) !== undefined && isRefusal(error))
+    const isDead = limited === undefined && (isNever || stored.attempts + 1 >= MAX_ATTEMPTS)
+    const note = { error: String(error), isCounted: limited === undefined, isDead }
+    await this.#parts.database.transaction('telegram update failed', (tx) => noteUpdateFailure(tx, stored, note))
+    log.warn({ update: stored.update_id, isDead, problem: problemOf(error) }, 'update not bridged')
+    return isDead ? undefined : (limited ?? this.#wait(stored.attempts))
+  }
+
+  async #eventFailed(stored: StoredEvent, error: unknown): Promise<number | undefined> {
+    const { database } = this.#parts
+    const verdict = verdictOf(error)
+    if (verdict.kind === 'migrated') {
+      const { chat_id: chatId } = (await this.#portalOf(stored)) ?? {}
+      if (chatId !== undefined) await this.#toMatrix.migrate(Number(chatId), verdict.to)
+      return 0
+    }
+    const isCounted = verdict.kind !== 'again' || verdict.isCounted
+    const isDead = verdict.kind === 'never' || (isCounted && stored.attempts + 1 >= MAX_ATTEMPTS)
+    const note = { error: problemOf(error), isCounted, isDead }
+    await database.transaction('matrix event failed', (tx) => noteEventFailure(tx, stored.event_id, note))
+    log.warn({ event: stored.event_id, isDead, problem: problemOf(error) }, 'event not bridged')
+    if (isDead) await this.#tell(stored, verdict.kind === 'never' ? verdict.why : 'Telegram is not reached')
+    if (isDead) return undefined
+    return verdict.kind === 'again' && verdict.ms !== undefined ? verdict.ms : this.#wait(stored.attempts)
+  }
+
+  async #portalOf({ room_id: roomId }: StoredEvent): Promise<{ chat_id: string } | undefined> {
+    return await this.#parts.database.row<{ chat_id: string }>(
+      'select chat_id from telegram_portals where room_id = ?',
+      [roomId],
+    )
+  }
+
+  /** People learn that it did not arrive, and why. */
+  async #tell({ event_id: eventId, room_id: roomId }: StoredEvent, why: string): Promise<void> {
+    const text = `Telegram did not take this: ${why}. !tg retry sends it again.`
+    await this.#matrix.notice(roomId, text, `tg.failed.${eventId.slice(1)}`, eventId).catch(() => undefined) // it stays in the table
+  }
+
+  #wait(attempts: number): number {
+    return Math.min((this.#parts.retryMs ?? RETRY_MS) * 2 ** attempts, LONGEST_WAIT_MS)
+  }
+}
+
+/** What the homeserver will say again, however often it is asked. */
+function isRefusal(error: unknown): boolean {
+  const status = (error as { statusCode?: number }).statusCode ?? 500
+  return status >= 400 && status < 500 && status !== 429
+}
+
+/** Without the token, which is in addresses. */
+const problemOf = (error: unknown): string => String(error).replace(/\/bot\d+:[\w-]+/g, '/bot…')

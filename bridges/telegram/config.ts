@@ -1,0 +1,40 @@
+import type { Clock } from '../../homeserver/platform/clock.ts'
+import type { Metrics } from '../../homeserver/platform/metrics.ts'
+import type { Database } from './store/database.ts'
+
+/** Where the homeserver finds the bridge: a Unix socket, or a host with port. */
+export type ListenAddress = { readonly path: string } | { readonly host: string; readonly port: number }
+
+export interface Registration {
+  readonly id: string
+  readonly url: string
+  readonly as_token: string
+  readonly hs_token: string
+  readonly sender_localpart: string
+  readonly rate_limited: false
+  readonly protocols: readonly string[]
+  readonly namespaces: Readonly<Record<'users' | 'aliases' | 'rooms', readonly { regex: string; exclusive: boolean }[]>>
+}
+
+export interface BridgeConfig {
+  readonly token: string
+  /** Of the Bot API, without a slash at the end. */
+  readonly apiRoot: string
+  readonly homeserverUrl: string
+  readonly serverName: string
+  readonly registration: Registration
+  readonly listen: ListenAddress
+  /** Matrix users who may bridge every room in which the bot is. */
+  readonly admins: readonly string[]
+  /** The largest file that goes to Telegram, in bytes. */
+  readonly maxUpload: number
+}
+
+export interface BridgeParts {
+  readonly config: BridgeConfig
+  readonly database: Database
+  readonly clock: Clock
+  readonly metrics?: Metrics
+  /** The first wait after a failure; then twice as long each time. */
+  readonly retryMs?: number
+}

@@ -1,0 +1,116 @@
+/** Telegram's people in Matrix: registered when they are first seen, with the name and picture that they have there. */
+import type { Chat, Message, User } from 'node-telegram-bot-api'
+import { logger } from '../../homeserver/platform/log.ts'
+import type { Files } from './files.ts'
+import { errcodeOf, type Matrix } from './matrix.ts'
+import type { Database } from './store/database.ts'
+import { addMember, findUser, isMember, removeMember, setUser } from './store/people.ts'
+import type { Telegram } from './telegram.ts'
+
+const MAX_NAME = 100
+const log = logger('telegram')
+
+/** Somebody who speaks: a person, a channel, or a group for which an anonymous administrator speaks. */
+export interface Speaker {
+  /** Digits, or `channel_` and digits. */
+  readonly id: string
+  readonly name: string
+  readonly username: string | undefined
+  /** Undefined for a chat, which has no profile photos. */
+  readonly user: User | undefined
+}
+
+/** Control characters and those that turn the direction of writing must not be in a name. */
+export const cleanName = (name: string): string =>
+  name.replace(/[\p{Cc}\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu, '').slice(0, MAX_NAME)
+
+export function speakerOfUser(user: User): Speaker {
+  const name = cleanName([user.first_name, user.last_name].filter(Boolean).join(' ')) || `Telegram user ${user.id}`
+  return { id: String(user.id), name, username: user.username?.toLowerCase(), user }
+}
+
+export function speakerOfChat(chat: Chat): Speaker {
+  const name = cleanName(chat.title ?? '') || 'Telegram channel'
+  return { id: `channel_${Math.abs(chat.id)}`, name, username: chat.username?.toLowerCase(), user: undefined }
+}
+
+/** `sender_chat` wins over the placeholder that stands in `from` beside it. */
+export function speakerOf({ sender_chat: chat, from }: Pick<Message, 'sender_chat' | 'from'>): Speaker | undefined {
+  if (chat) return speakerOfChat(chat)
+  return from && speakerOfUser(from)
+}
+
+export class Ghosts {
+  readonly #matrix: Matrix
+  readonly #telegram: Telegram
+  readonly #database: Database
+  readonly #files: Files
+
+  constructor(parts: { matrix: Matrix; telegram: Telegram; database: Database; files: Files }) {
+    this.#matrix = parts.matrix
+    this.#telegram = parts.telegram
+    this.#database = parts.database
+    this.#files = parts.files
+  }
+
+  /** Gives the Matrix id of a user who is there, with this name. */
+  async ensure({ id, name, username: current, user }: Speaker): Promise<string> {
+    const username = current ?? null
+    const userId = this.#matrix.ghostOf(id)
+    const known = await findUser(this.#database, id)
+    if (known?.name === name && known.username === username) return userId
+    await this.#matrix.ensureRegistered(userId)
+    if (known?.name !== name) await this.#matrix.setProfile(userId, { name })
+    const profile = known ? known.profile : await this.#setPicture(userId, user)
+    await this.#database.transaction('telegram user', (tx) => setUser(tx, { id, username, name, profile }))
+    return userId
+  }
+
+  /** Gives their id, joined to the room. */
+  async inRoom(speaker: Speaker, roomId: string): Promise<string> {
+    const userId = await this.ensure(speaker)
+    if (!(await isMember(this.#database, roomId, userId))) await this.join(userId, roomId)
+    return userId
+  }
+
+  /** Joins; where that needs an invitation, the bot gives it. */
+  async join(userId: string, roomId: string): Promise<void> {
+    try {
+      await this.#matrix.setMembership(userId, roomId, 'join')
+    } catch (error) {
+      if (errcodeOf(error) !== 'M_FORBIDDEN') throw error
+      await this.#matrix.ruleMember(roomId, userId, 'invite')
+      await this.#matrix.setMembership(userId, roomId, 'join')
+    }
+    await this.#database.transaction('telegram member', (tx) => addMember(tx, roomId, userId))
+  }
+
+  async leave(userId: string, roomId: string): Promise<void> {
+    if (!(await isMember(this.#database, roomId, userId))) return
+    await this.#matrix.setMembership(userId, roomId, 'leave').catch((error: unknown) => {
+      if (errcodeOf(error) !== 'M_FORBIDDEN') throw error // gone already
+    })
+    await this.forget(userId, roomId)
+  }
+
+  /** They are not there any more. */
+  async forget(userId: string, roomId: string): Promise<void> {
+    await this.#database.transaction('telegram member', (tx) => removeMember(tx, roomId, userId))
+  }
+
+  /** A picture that cannot be had keeps nobody from speaking. */
+  async #setPicture(userId: string, user: User | undefined): Promise<string> {
+    if (!user) return ''
+    try {
+      const { photos } = await this.#telegram.reader.getUserProfilePhotos({ user_id: user.id, limit: 1 })
+      const photo = photos[0]?.at(-1)
+      if (!photo) return ''
+      const { mxc } = await this.#files.toMatrix(photo, { kind: 'photo', name: 'photo.jpg', type: 'image/jpeg' })
+      await this.#matrix.setProfile(userId, { avatar: mxc })
+      return photo.file_unique_id
+    } catch (error) {
+      log.warn({ userId, problem: String(error) }, 'profile photo not taken')
+      return ''
+    }
+  }
+}

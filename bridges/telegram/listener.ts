@@ -1,0 +1,72 @@
+/** What the homeserver asks of us. Events are on disk before a transaction is answered. */
+import { timingSafeEqual } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { json } from 'node:stream/consumers'
+import { logger } from '../../homeserver/platform/log.ts'
+import type { ListenAddress } from './config.ts'
+import type { MatrixEvent } from './matrix.ts'
+
+export interface ListenerParts {
+  readonly hsToken: string
+  readonly listen: ListenAddress
+  /** Resolves when the events are kept. */
+  readonly take: (events: readonly MatrixEvent[]) => Promise<void>
+  readonly isReady: () => boolean
+}
+
+const log = logger('telegram')
+
+/** Answers of the Application Service API. https://spec.matrix.org/v1.19/application-service-api/#homeserver---application-service-api */
+export class Listener {
+  readonly #parts: ListenerParts
+  readonly #server: Server
+
+  constructor(parts: ListenerParts) {
+    this.#parts = parts
+    this.#server = createServer((request, response) => void this.#serve(request, response))
+  }
+
+  async start(): Promise<void> {
+    const { listen } = this.#parts
+    if ('path' in listen) await rm(listen.path, { force: true }) // what a killed process left
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(listen, resolve)
+    })
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = (status: number, body: object): void => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    }
+    const url = new URL(request.url ?? '/', 'http://bridge')
+    const route = `${request.method} ${url.pathname.replace(/\/transactions\/.*/, '/transactions')}`
+    try {
+      if (route === 'GET /health') return answer(200, {})
+      if (route === 'GET /ready') return answer(this.#parts.isReady() ? 200 : 503, {})
+      if (!this.#isAllowed(request, url)) return answer(403, { errcode: 'M_FORBIDDEN', error: 'Wrong token' })
+      if (route === 'POST /_matrix/app/v1/ping') return answer(200, {})
+      if (!/^PUT (?:\/_matrix\/app\/v1)?\/transactions$/.test(route)) {
+        return answer(404, { errcode: 'M_NOT_FOUND', error: 'There is no such thing' })
+      }
+      const { events = [] } = (await json(request)) as { events?: MatrixEvent[] }
+      await this.#parts.take(events)
+      answer(200, {})
+    } catch (error) {
+      log.error({ error }, 'transaction not taken')
+      answer(500, { errcode: 'M_UNKNOWN', error: 'Not taken' })
+    }
+  }
+
+  #isAllowed(request: IncomingMessage, url: URL): boolean {
+    const given = request.headers.authorization?.replace(/^Bearer /, '') ?? url.searchParams.get('access_token') ?? ''
+    const [a, b] = [Buffer.from(given), Buffer.from(this.#parts.hsToken)]
+    return a.length === b.length && timingSafeEqual(a, b)
+  }
+}

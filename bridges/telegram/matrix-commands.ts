@@ -1,0 +1,185 @@
+/** What people ask of the bridge in Matrix: messages that begin with `!tg`. */
+import { randomInt } from 'node:crypto'
+import type { Clock } from '../../homeserver/platform/clock.ts'
+import type { Matrix, MatrixEvent } from './matrix.ts'
+import type { Database } from './store/database.ts'
+import { countEvents, reviveEvents } from './store/events.ts'
+import { membersOf } from './store/people.ts'
+import { addHandshake, allPortals, type Portal, portalOfRoom, removePortal, setPortalState } from './store/portals.ts'
+import { countUpdates } from './store/updates.ts'
+import type { Ghosts } from './ghosts.ts'
+
+const CODE_MS = 10 * 60_000
+/** Without letters and digits that look alike. */
+const LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
+
+const HELP = `!tg bridge – join this room with a Telegram group: gives a code to send there
+!tg unbridge – end that
+!tg pause, !tg resume – bridge nothing for a while
+!tg status – what is bridged, and what waits
+!tg retry – send again what Telegram did not take
+!tg link – log in to this account by Telegram from now on
+!tg whoami – who you are in Telegram
+!tg list – all bridged rooms (admins)`
+
+export interface MatrixCommandsParts {
+  readonly matrix: Matrix
+  readonly database: Database
+  readonly ghosts: Ghosts
+  readonly clock: Clock
+  readonly bot: { readonly id: string; readonly username: string }
+  readonly admins: readonly string[]
+  readonly wake: (roomId: string) => void
+}
+
+type Command = (event: MatrixEvent, portal: Portal | undefined) => Promise<string>
+
+export class MatrixCommands {
+  readonly #parts: MatrixCommandsParts
+  readonly #commands: Readonly<Record<string, Command>>
+
+  constructor(parts: MatrixCommandsParts) {
+    this.#parts = parts
+    this.#commands = {
+      help: () => Promise.resolve(HELP),
+      bridge: (event, portal) => this.#bridge(event, portal),
+      unbridge: (event, portal) => this.#unbridge(event, portal),
+      pause: (event, portal) => this.#setState(event, portal, 'paused'),
+      resume: (event, portal) => this.#setState(event, portal, 'active'),
+      status: (_, portal) => this.#status(portal),
+      retry: (event, portal) => this.#retry(event, portal),
+      link: (event) => this.#link(event),
+      whoami: (event) => this.#whoami(event),
+      list: (event) => this.#list(event),
+    }
+  }
+
+  /** Whether the event was a command; it is answered then. */
+  async take(event: MatrixEvent, portal: Portal | undefined): Promise<boolean> {
+    const { body } = event.content
+    if (event.type !== 'm.room.message' || typeof body !== 'string') return false
+    const [word, name = 'help'] = body.trim().split(/\s+/)
+    if (word !== '!tg') return false
+    const command =
+      this.#commands[name.toLowerCase()] ?? (() => Promise.resolve(`There is no command ${name}.\n\n${HELP}`))
+    const answer = await command(event, portal)
+    await this.#parts.matrix.notice(event.room_id, answer, `tg.answer.${event.event_id.slice(1)}`, event.event_id)
+    return true
+  }
+
+  /** The bot comes where people of this server, or admins, call it. Ghosts cannot begin chats. */
+  async invited({ state_key: userId = '', sender, room_id: roomId }: MatrixEvent): Promise<void> {
+    const { matrix } = this.#parts
+    const [server, own] = [sender, matrix.botUserId].map((id) => id.slice(id.indexOf(':') + 1))
+    const isWelcome = userId === matrix.botUserId && (server === own || this.#isAdmin(sender))
+    const isPortal = (await portalOfRoom(this.#parts.database, roomId)) !== undefined
+    await matrix.setMembership(userId, roomId, isWelcome || isPortal ? 'join' : 'leave')
+  }
+
+  #isAdmin(userId: string): boolean {
+    return this.#parts.admins.includes(userId)
+  }
+
+  /** Who may change what others may do there. */
+  async #mayBridge({ sender, room_id: roomId }: MatrixEvent): Promise<boolean> {
+    if (this.#isAdmin(sender)) return true
+    const { matrix } = this.#parts
+    const levels = ((await matrix.state(roomId, 'm.room.power_levels')) ?? {}) as PowerLevels
+    const create = (await matrix.request(
+      matrix.botUserId,
+      'GET',
+      `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/state`,
+    )) as unknown as MatrixEvent[]
+    const creation = create.find(({ type }) => type === 'm.room.create')
+    const creators = [creation?.sender, ...((creation?.content['additional_creators'] as string[] | undefined) ?? [])]
+    const isAboveAll = Number(creation?.content['room_version'] ?? 1) >= 12 && creators.includes(sender)
+    const needed = levels.events?.['m.room.power_levels'] ?? levels.state_default ?? 50
+    return isAboveAll || (levels.users?.[sender] ?? levels.users_default ?? 0) >= needed
+  }
+
+  async #bridge(event: MatrixEvent, portal: Portal | undefined): Promise<string> {
+    const { matrix, database, clock, bot } = this.#parts
+    if (portal) return `This room is bridged with ${portal.title} already.`
+    if (!(await this.#mayBridge(event))) return 'You may not do that here: it needs the power to change power levels.'
+    if (await matrix.state(event.room_id, 'm.room.encryption')) {
+      return 'This room is encrypted, and Telegram is not: bridging it would give away what is said here. Make a room without encryption.'
+    }
+    const code = Array.from({ length: 8 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
+    const handshake = { room_id: event.room_id, user_id: event.sender, expires_at: clock.now() + CODE_MS }
+    await database.transaction('telegram handshake', (tx) => addHandshake(tx, code, handshake))
+    return `Add @${bot.username} to the Telegram group as an administrator, and let one of its administrators send there, within 10 minutes:\n\n/bridge@${bot.username} ${code}`
+  }
+
+  async #unbridge(event: MatrixEvent, portal: Portal | undefined): Promise<string> {
+    if (!portal) return 'This room is not bridged.'
+    if (!(await this.#mayBridge(event))) return 'You may not do that here.'
+    await this.endPortal(portal)
+    return `This room is not bridged with ${portal.title} any more.`
+  }
+
+  /** The ghosts go; what was said stays. */
+  async endPortal({ room_id: roomId }: Portal): Promise<void> {
+    const { database, ghosts } = this.#parts
+    await database.transaction('telegram unbridge', (tx) => removePortal(tx, roomId))
+    for (const userId of await membersOf(database, roomId)) await ghosts.leave(userId, roomId)
+  }
+
+  async #setState(event: MatrixEvent, portal: Portal | undefined, state: 'active' | 'paused'): Promise<string> {
+    if (!portal) return 'This room is not bridged.'
+    if (!(await this.#mayBridge(event))) return 'You may not do that here.'
+    await this.#parts.database.transaction('telegram state', (tx) => setPortalState(tx, portal.chat_id, state))
+    return state === 'active' ? 'Bridged again.' : 'Nothing is bridged until !tg resume.'
+  }
+
+  async #status(portal: Portal | undefined): Promise<string> {
+    const { database, bot } = this.#parts
+    const [updates, events] = [await countUpdates(database), await countEvents(database)]
+    const here = portal
+      ? `This room is bridged with ${portal.title} (${portal.chat_id}), ${portal.state}.`
+      : 'This room is not bridged.'
+    return `${here}\nThe bot is @${bot.username}. Waiting: ${updates.waiting} from Telegram, ${events.waiting - 1} to it. Given up: ${updates.dead} and ${events.dead}.`
+  }
+
+  async #retry(event: MatrixEvent, portal: Portal | undefined): Promise<string> {
+    if (!portal) return 'This room is not bridged.'
+    const count = await this.#parts.database.transaction('telegram retry', (tx) => reviveEvents(tx, event.room_id))
+    this.#parts.wake(event.room_id)
+    return count === 0 ? 'Nothing was given up.' : `${count} will be sent again.`
+  }
+
+  async #link({ sender }: MatrixEvent): Promise<string> {
+    const { matrix, bot } = this.#parts
+    try {
+      const { nonce } = await matrix.internal('link/start', { user_id: sender })
+      return `Open https://t.me/${bot.username}?start=K${String(nonce)} in Telegram within 10 minutes, and say yes there.`
+    } catch {
+      return 'This account cannot be linked here.'
+    }
+  }
+
+  async #whoami({ sender }: MatrixEvent): Promise<string> {
+    const { tg_user: id } = await this.#parts.matrix
+      .internal('account', { user_id: sender })
+      .catch(() => ({ tg_user: undefined }))
+    return typeof id === 'string'
+      ? `You are ${sender}, and in Telegram the user ${id}.`
+      : `You are ${sender}, not linked with anybody in Telegram.`
+  }
+
+  async #list({ sender }: MatrixEvent): Promise<string> {
+    if (!this.#isAdmin(sender)) return 'That is for admins of the bridge.'
+    const portals = await allPortals(this.#parts.database)
+    return (
+      portals
+        .map(({ title, chat_id: chat, room_id: room, state }) => `${title}: ${chat} ↔ ${room} (${state})`)
+        .join('\n') || 'Nothing is bridged.'
+    )
+  }
+}
+
+interface PowerLevels {
+  readonly events?: Readonly<Record<string, number>>
+  readonly state_default?: number
+  readonly users?: Readonly<Record<string, number>>
+  readonly users_default?: number
+}

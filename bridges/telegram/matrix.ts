@@ -1,0 +1,210 @@
+/**
+ * The homeserver, by the bridge SDK: its Intents register users and act as them. Messages are sent with transaction ids of
+ * our own, so that sending again never makes a second one.
+ */
+import type { Bridge } from 'matrix-appservice-bridge'
+import type { BridgeConfig } from './config.ts'
+
+export type Content = Record<string, unknown>
+
+export interface MatrixEvent {
+  readonly type: string
+  readonly event_id: string
+  readonly room_id: string
+  readonly sender: string
+  readonly origin_server_ts: number
+  readonly state_key?: string
+  readonly redacts?: string
+  readonly content: Content
+}
+
+/** Errcode of a refusal, or undefined for what is not one. */
+export const errcodeOf = (error: unknown): string | undefined => (error as { errcode?: string } | undefined)?.errcode
+
+const encoded = encodeURIComponent
+
+export class Matrix {
+  readonly botUserId: string
+  readonly #bridge: Bridge
+  readonly #config: BridgeConfig
+  readonly #registered = new Set<string>()
+
+  private constructor(bridge: Bridge, config: BridgeConfig) {
+    this.#bridge = bridge
+    this.#config = config
+    this.botUserId = `@${config.registration.sender_localpart}:${config.serverName}`
+  }
+
+  /** Loads the SDK, which needs 90 MB: only a server with a bridge pays for it. */
+  static async open(config: BridgeConfig): Promise<Matrix> {
+    const { AppServiceRegistration, Bridge, Logger } = await import('matrix-appservice-bridge')
+    Logger.configure({ console: 'off' })
+    const bridge = new Bridge({
+      homeserverUrl: config.homeserverUrl,
+      domain: config.serverName,
+      registration: AppServiceRegistration.fromObject(structuredClone(config.registration) as never), // its type is not readonly
+      disableStores: true,
+      suppressEcho: false,
+      logRequestOutcome: false,
+      intentOptions: {
+        clients: { dontCheckPowerLevel: true, dontJoin: true },
+        bot: { dontCheckPowerLevel: true, dontJoin: true },
+      },
+      controller: { onEvent: () => undefined },
+    })
+    await bridge.initialise()
+    const matrix = new Matrix(bridge, config)
+    await matrix.ensureRegistered(matrix.botUserId)
+    return matrix
+  }
+
+  async close(): Promise<void> {
+    await this.#bridge.close()
+  }
+
+  ghostOf(id: number | string): string {
+    return `@telegram_${id}:${this.#config.serverName}`
+  }
+
+  /** The Telegram id of a ghost of ours: digits, or `channel_` and digits. */
+  telegramIdOf(userId: string): string | undefined {
+    const [, id, server] = /^@telegram_((?:channel_)?\d+):(.+)$/.exec(userId) ?? []
+    return server === this.#config.serverName ? id : undefined
+  }
+
+  /** Whether events of this user are what we have sent ourselves. */
+  isOurs(userId: string): boolean {
+    return userId === this.botUserId || this.telegramIdOf(userId) !== undefined
+  }
+
+  async ensureRegistered(userId: string): Promise<void> {
+    if (this.#registered.has(userId)) return
+    await this.#bridge.getIntent(userId).ensureRegistered()
+    if (this.#registered.size > 10_000) this.#registered.clear()
+    this.#registered.add(userId)
+  }
+
+  async send(
+    userId: string,
+    {
+      roomId,
+      type,
+      content,
+      txnId,
+      ts,
+    }: { roomId: string; type: string; content: Content; txnId: string; ts?: number },
+  ): Promise<string> {
+    const path = `/_matrix/client/v3/rooms/${encoded(roomId)}/send/${encoded(type)}/${encoded(txnId)}`
+    return await this.#eventId(userId, 'PUT', path, content, ts === undefined ? {} : { ts })
+  }
+
+  async notice(roomId: string, body: string, txnId: string, replyTo?: string): Promise<string> {
+    const relation = replyTo === undefined ? {} : { 'm.relates_to': { 'm.in_reply_to': { event_id: replyTo } } }
+    const content = { msgtype: 'm.notice', body, 'm.mentions': {}, ...relation }
+    return await this.send(this.botUserId, { roomId, type: 'm.room.message', content, txnId })
+  }
+
+  async redact(userId: string, roomId: string, eventId: string, txnId: string): Promise<void> {
+    await this.request(
+      userId,
+      'PUT',
+      `/_matrix/client/v3/rooms/${encoded(roomId)}/redact/${encoded(eventId)}/${encoded(txnId)}`,
+      {},
+    )
+  }
+
+  /** The content of a state event, undefined where there is none. */
+  async state(roomId: string, type: string, stateKey = ''): Promise<Content | undefined> {
+    try {
+      return await this.request(this.botUserId, 'GET', statePath(roomId, type, stateKey))
+    } catch (error) {
+      if (errcodeOf(error) === 'M_NOT_FOUND') return undefined
+      throw error
+    }
+  }
+
+  async setState(userId: string, roomId: string, type: string, content: Content, stateKey = ''): Promise<void> {
+    await this.request(userId, 'PUT', statePath(roomId, type, stateKey), content)
+  }
+
+  /** As the bot, which may lack the power for it: then the room keeps what it has. */
+  async trySetState(roomId: string, type: string, content: Content, stateKey = ''): Promise<void> {
+    try {
+      await this.setState(this.botUserId, roomId, type, content, stateKey)
+    } catch (error) {
+      if (errcodeOf(error) !== 'M_FORBIDDEN') throw error
+    }
+  }
+
+  async setMembership(userId: string, roomId: string, action: 'join' | 'leave'): Promise<void> {
+    await this.request(userId, 'POST', `/_matrix/client/v3/rooms/${encoded(roomId)}/${action}`, {})
+  }
+
+  async ruleMember(roomId: string, userId: string, action: 'invite' | 'kick' | 'ban' | 'unban'): Promise<void> {
+    await this.request(this.botUserId, 'POST', `/_matrix/client/v3/rooms/${encoded(roomId)}/${action}`, {
+      user_id: userId,
+    })
+  }
+
+  async createRoom(options: Content): Promise<string> {
+    return (await this.request(this.botUserId, 'POST', '/_matrix/client/v3/createRoom', options))['room_id'] as string
+  }
+
+  async setProfile(userId: string, { name, avatar }: { name?: string; avatar?: string }): Promise<void> {
+    const intent = this.#bridge.getIntent(userId)
+    if (name !== undefined) await intent.setDisplayName(name)
+    if (avatar !== undefined) await intent.setAvatarUrl(avatar)
+  }
+
+  async markRead(roomId: string, eventId: string): Promise<void> {
+    await this.request(
+      this.botUserId,
+      'POST',
+      `/_matrix/client/v3/rooms/${encoded(roomId)}/receipt/m.read/${encoded(eventId)}`,
+      {},
+    )
+  }
+
+  async upload(bytes: Buffer, type: string, name: string): Promise<string> {
+    return await this.#bridge.getIntent().matrixClient.uploadContent(bytes, type, name)
+  }
+
+  /** Throws for what is larger than `maxUpload`. */
+  async download(mxc: string): Promise<{ bytes: Buffer; type: string }> {
+    const [, server = '', id = ''] = /^mxc:\/\/([^/]+)\/([^/]+)$/.exec(mxc) ?? []
+    const { homeserverUrl, registration, maxUpload } = this.#config
+    const response = await fetch(
+      `${homeserverUrl}/_matrix/client/v1/media/download/${encoded(server)}/${encoded(id)}`,
+      {
+        headers: { authorization: `Bearer ${registration.as_token}` },
+      },
+    )
+    if (!response.ok) throw new Error(`the homeserver answered ${response.status} to a download`)
+    const chunks: Uint8Array[] = []
+    let size = 0
+    for await (const chunk of response.body ?? []) {
+      size += (chunk as Uint8Array).length
+      if (size > maxUpload) throw new RangeError('larger than Telegram takes')
+      chunks.push(chunk as Uint8Array)
+    }
+    return { bytes: Buffer.concat(chunks), type: response.headers.get('content-type') ?? 'application/octet-stream' }
+  }
+
+  /** Any other request, as this user. */
+  async request(userId: string, method: string, path: string, body?: Content, query?: Content): Promise<Content> {
+    const client = this.#bridge.getIntent(userId === this.botUserId ? undefined : userId).matrixClient
+    return (await client.doRequest(method, path, query, body)) as Content
+  }
+
+  /** To the homeserver's own paths, as the bridge. */
+  async internal(path: string, body: Content): Promise<Content> {
+    return await this.request(this.botUserId, 'POST', `/_internal/telegram/${path}`, body)
+  }
+
+  async #eventId(userId: string, method: string, path: string, body: Content, query: Content): Promise<string> {
+    return (await this.request(userId, method, path, body, query))['event_id'] as string
+  }
+}
+
+const statePath = (roomId: string, type: string, stateKey: string): string =>
+  `/_matrix/client/v3/rooms/${encoded(roomId)}/state/${encoded(type)}/${encoded(stateKey)}`

@@ -1,0 +1,99 @@
+/** Takes updates by long polling. They are on disk, with the place after them, before Telegram may forget them. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { TelegramApiError, type Update } from 'node-telegram-bot-api'
+import type { Clock } from '../../homeserver/platform/clock.ts'
+import { logger } from '../../homeserver/platform/log.ts'
+import type { Database } from './store/database.ts'
+import { addUpdates, countUpdates, nextUpdateOf } from './store/updates.ts'
+import type { Telegram } from './telegram.ts'
+
+/** Some come only to who asks for them by name. */
+export const updateKinds = [
+  'message',
+  'edited_message',
+  'channel_post',
+  'edited_channel_post',
+  'message_reaction',
+  'callback_query',
+  'poll',
+  'poll_answer',
+  'my_chat_member',
+  'chat_member',
+]
+const POLL_SECONDS = 50
+/** More than this waits with Telegram, which keeps it for a day. */
+const MAX_WAITING = 5_000
+const log = logger('telegram')
+
+export interface PollerParts {
+  readonly telegram: Telegram
+  readonly database: Database
+  readonly clock: Clock
+  readonly bot: { readonly id: string; readonly username: string }
+  readonly retryMs: number
+  readonly arrived: (lanes: ReadonlySet<string>) => void
+}
+
+export class Poller {
+  readonly #parts: PollerParts
+  /** False after a failure, until a poll works again. */
+  isHealthy = true
+
+  constructor(parts: PollerParts) {
+    this.#parts = parts
+  }
+
+  /** Resolves when `signal` is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, retryMs } = this.#parts
+    let wait = retryMs
+    while (!signal.aborted) {
+      try {
+        await this.#poll(signal)
+        this.isHealthy = true
+        wait = retryMs
+      } catch (error) {
+        if (signal.aborted) return
+        this.isHealthy = false
+        await this.#explain(error)
+        await clock.sleep(wait, signal).catch(() => undefined)
+        wait = Math.min(wait * 2, 30_000)
+      }
+    }
+  }
+
+  async #poll(signal: AbortSignal): Promise<void> {
+    const { telegram, database, clock, bot } = this.#parts
+    if ((await countUpdates(database)).waiting > MAX_WAITING) return await clock.sleep(1_000, signal)
+    const began = clock.monotonic()
+    const offset = await nextUpdateOf(database, bot.id)
+    const asked = { offset, limit: 100, timeout: POLL_SECONDS, allowed_updates: updateKinds }
+    const updates = await telegram.sender.getUpdates(asked, signal)
+    if (updates.length === 0) {
+      if (clock.monotonic() - began < 200) await pause(200, undefined, { signal })
+      return
+    }
+    const rows = updates.map((update) => ({ id: update.update_id, lane: laneOf(update), json: JSON.stringify(update) }))
+    await database.transaction('telegram updates', (tx) => addUpdates(tx, bot, rows, clock.now()))
+    this.#parts.arrived(new Set(rows.map(({ lane }) => lane)))
+  }
+
+  async #explain(error: unknown): Promise<void> {
+    if (!(error instanceof TelegramApiError)) return log.warn({ problem: String(error) }, 'Telegram is not reached')
+    log.error({ code: error.errorCode, problem: error.description }, 'Telegram gives no updates')
+    if (error.errorCode === 409 && error.description.includes('webhook')) {
+      await this.#parts.telegram.sender.deleteWebhook().catch(() => undefined) // the next poll tells whether it worked
+    }
+  }
+}
+
+/** What belongs to a chat goes in order: a vote has no chat, so its voter stands for it. */
+export function laneOf(update: Update): string {
+  if ('poll_answer' in update) return `poll ${update.poll_answer.poll_id}`
+  if ('poll' in update) return `poll ${update.poll.id}`
+  if ('callback_query' in update) return String(update.callback_query.message?.chat.id ?? update.callback_query.from.id)
+  const inner = Object.values(update).find(
+    (value): value is { chat: { id: number } } => typeof value === 'object' && 'chat' in value,
+  )
+  return String(inner?.chat.id ?? '')
+}

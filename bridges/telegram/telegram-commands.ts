@@ -1,0 +1,209 @@
+/** What people ask of the bot in Telegram: commands, and buttons below its messages. */
+import type { CallbackQuery, Message } from 'node-telegram-bot-api'
+import type { Clock } from '../../homeserver/platform/clock.ts'
+import type { Ghosts } from './ghosts.ts'
+import { speakerOfUser } from './ghosts.ts'
+import type { Login } from './login.ts'
+import type { MatrixCommands } from './matrix-commands.ts'
+import type { Matrix } from './matrix.ts'
+import type { Database } from './store/database.ts'
+import { countEvents } from './store/events.ts'
+import { findMessage, removeMessage } from './store/messages.ts'
+import {
+  addPortal,
+  findPortal,
+  noteLastMessage,
+  portalOfRoom,
+  portalsOfChat,
+  setPortalState,
+  takeHandshake,
+} from './store/portals.ts'
+import { countUpdates } from './store/updates.ts'
+import type { Telegram } from './telegram.ts'
+import { textsFor } from './texts.ts'
+
+export interface TelegramCommandsParts {
+  readonly matrix: Matrix
+  readonly telegram: Telegram
+  readonly database: Database
+  readonly ghosts: Ghosts
+  readonly login: Login
+  readonly matrixCommands: MatrixCommands
+  readonly clock: Clock
+  readonly bot: { readonly id: string; readonly username: string }
+}
+
+interface Command {
+  readonly name: string
+  readonly argument: string
+}
+
+/** The command that a message begins with, unless it is for another bot. */
+export function commandOf({ text = '', entities = [] }: Message, botName: string): Command | undefined {
+  const entity = entities.find(({ type, offset }) => type === 'bot_command' && offset === 0)
+  if (!entity) return undefined
+  const [name = '', bot] = text.slice(1, entity.length).split('@')
+  if (bot !== undefined && bot.toLowerCase() !== botName.toLowerCase()) return undefined
+  return { name: name.toLowerCase(), argument: text.slice(entity.length).trim() }
+}
+
+export class TelegramCommands {
+  readonly #parts: TelegramCommandsParts
+
+  constructor(parts: TelegramCommandsParts) {
+    this.#parts = parts
+  }
+
+  /** Whether the message was for the bot alone. */
+  async take(message: Message): Promise<boolean> {
+    const command = commandOf(message, this.#parts.bot.username)
+    if (message.chat.type === 'private') {
+      const isPortal = (await findPortal(this.#parts.database, String(message.chat.id))) !== undefined
+      if (isPortal && !command) return false
+      await this.#private(message, command)
+      return true
+    }
+    if (!command) return false
+    const answer = await this.#inGroup(message, command)
+    if (answer === undefined) return false
+    if (answer !== '') await this.#answer(message, answer)
+    return true
+  }
+
+  async press(query: CallbackQuery): Promise<void> {
+    const { telegram, login } = this.#parts
+    await telegram.sender.answerCallbackQuery({ callback_query_id: query.id }).catch(() => undefined) // only stops the spinner
+    await login.press(query)
+  }
+
+  async #private(message: Message, command: Command | undefined): Promise<void> {
+    const { login } = this.#parts
+    const texts = textsFor(message.from?.language_code)
+    const handled = command && (await login.take(message, command))
+    if (handled !== true)
+      await this.#answer(message, command?.name === 'help' || command?.name === 'start' ? texts.start : texts.unknown)
+  }
+
+  /** The answer; empty for none, undefined for what is not one of our commands. */
+  async #inGroup(message: Message, { name, argument }: Command): Promise<string | undefined> {
+    const texts = textsFor(message.from?.language_code)
+    switch (name) {
+      case 'bridge':
+        return await this.#bridge(message, argument)
+      case 'unbridge':
+      case 'pause':
+      case 'resume':
+        if (!(await this.#isAdmin(message))) return texts.onlyAdmins
+        return await this.#change(message, name)
+      case 'status':
+        return await this.#status(message)
+      case 'id':
+        return String(message.chat.id)
+      case 'redact':
+        return await this.#redact(message)
+      case 'help':
+        return texts.groupHelp
+      case 'login':
+        return texts.privateOnly(this.#parts.bot.username)
+      default:
+        return undefined
+    }
+  }
+
+  async #bridge(message: Message, code: string): Promise<string> {
+    const { database, clock, matrix, telegram, ghosts } = this.#parts
+    const texts = textsFor(message.from?.language_code)
+    const chatId = String(message.chat.id)
+    if (!(await this.#isAdmin(message))) return texts.onlyAdmins
+    if (code === '') return texts.howToBridge
+    if (await findPortal(database, chatId)) return texts.alreadyBridged
+    const found = await database.transaction('telegram handshake', (tx) =>
+      takeHandshake(tx, code.toUpperCase(), clock.now()),
+    )
+    if (!found) return texts.badCode
+    if (await portalOfRoom(database, found.room_id)) return texts.alreadyBridged
+    const title = message.chat.title ?? 'Telegram'
+    await database.transaction('telegram portal', (tx) =>
+      addPortal(tx, {
+        chat_id: chatId,
+        thread_id: 0,
+        room_id: found.room_id,
+        type: message.chat.type,
+        title,
+        bridged_by: found.user_id,
+      }),
+    )
+    const bridge = {
+      bridgebot: matrix.botUserId,
+      creator: found.user_id,
+      protocol: { id: 'telegram', displayname: 'Telegram' },
+      channel: { id: chatId, displayname: title },
+    }
+    await matrix.trySetState(found.room_id, 'm.bridge', bridge, `org.domovoi.telegram://${chatId}`)
+    await matrix.notice(found.room_id, `This room is bridged with the Telegram group ${title}.`, `tg.bridged.${code}`)
+    for (const { user } of await telegram.reader.getChatAdministrators({ chat_id: message.chat.id })) {
+      if (!user.is_bot) await ghosts.inRoom(speakerOfUser(user), found.room_id)
+    }
+    return texts.bridged
+  }
+
+  async #change(message: Message, what: 'unbridge' | 'pause' | 'resume'): Promise<string> {
+    const { database, matrixCommands } = this.#parts
+    const texts = textsFor(message.from?.language_code)
+    const portals = await portalsOfChat(database, String(message.chat.id))
+    if (portals.length === 0) return texts.notBridged
+    if (what === 'unbridge') {
+      for (const portal of portals) await matrixCommands.endPortal(portal)
+      return texts.unbridged
+    }
+    const state = what === 'pause' ? 'paused' : 'active'
+    await database.transaction('telegram state', (tx) => setPortalState(tx, String(message.chat.id), state))
+    return what === 'pause' ? texts.paused : texts.resumed
+  }
+
+  async #status(message: Message): Promise<string> {
+    const { database, bot, telegram } = this.#parts
+    const texts = textsFor(message.from?.language_code)
+    const portal = await findPortal(database, String(message.chat.id))
+    const [updates, events] = [await countUpdates(database), await countEvents(database)]
+    const { status } = await telegram.reader.getChatMember({ chat_id: message.chat.id, user_id: Number(bot.id) })
+    const hint = status === 'administrator' ? '' : `\n${texts.notAdminHint}`
+    return `${portal ? texts.isBridged(portal.state) : texts.notBridged}\n${texts.waiting(updates.waiting - 1, events.waiting)}${hint}`
+  }
+
+  /** Telegram tells no bot of deletions, so people say which. */
+  async #redact(message: Message): Promise<string> {
+    const { database, matrix } = this.#parts
+    const target = message.reply_to_message
+    const texts = textsFor(message.from?.language_code)
+    if (!target) return texts.replyToRedact
+    const isOwn = target.from?.id === message.from?.id
+    if (!isOwn && !(await this.#isAdmin(message))) return texts.onlyAdmins
+    const known = await findMessage(database, String(message.chat.id), target.message_id)
+    if (!known || known.is_from_matrix === 1) return texts.notThere
+    await matrix.redact(known.sender, known.room_id, known.event_id, `tg.redact.${known.event_id.slice(1)}`)
+    await database.transaction('telegram redacted', (tx) => removeMessage(tx, known))
+    return ''
+  }
+
+  /** Anonymous administrators speak as the group itself. */
+  async #isAdmin({ chat, from, sender_chat: sender }: Message): Promise<boolean> {
+    if (sender) return sender.id === chat.id
+    if (!from) return false
+    const member = await this.#parts.telegram.reader.getChatMember({ chat_id: chat.id, user_id: from.id })
+    return (
+      member.status === 'creator' ||
+      (member.status === 'administrator' && 'can_change_info' in member && member.can_change_info === true)
+    )
+  }
+
+  async #answer({ chat, message_thread_id: thread, is_topic_message: isTopic }: Message, text: string): Promise<void> {
+    const { telegram, database } = this.#parts
+    const sent = await telegram.sender.sendMessage({
+      chat_id: chat.id,
+      text,
+      ...(isTopic === true && thread !== undefined ? { message_thread_id: thread } : {}),
+    })
+    await database.transaction('telegram answer', (tx) => noteLastMessage(tx, String(chat.id), sent.message_id))
+  }
+}

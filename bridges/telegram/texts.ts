@@ -1,0 +1,142 @@
+/** What the bot says in Telegram, in English and Russian. */
+import type { BrowserLabel, LinkRefusal, LoginRefusal } from '../../homeserver/core/telegram-login.ts'
+
+const english = {
+  start: `This bot joins Telegram groups with Matrix rooms, and lets you log in to Matrix.
+
+/login – six digits for the login page
+/whoami – which Matrix account is yours
+/unlink – end the link with it
+/loginoff, /loginon – forbid and allow logging in by this bot
+/logout – sign out everywhere
+
+In a group: add me as an administrator, then /bridge.`,
+  groupHelp: `/bridge CODE – join this group with a Matrix room; the code comes from !tg bridge there
+/unbridge, /pause, /resume, /status, /id
+/redact as an answer – delete that message in Matrix too`,
+  unknown: 'I do not know that. /help tells what I can do.',
+  privateOnly: (bot: string) => `Write to me alone for that: https://t.me/${bot}`,
+  onlyAdmins: 'That is for administrators of this group who may change its info.',
+  howToBridge: 'In the Matrix room send !tg bridge. It gives you a code; send it here: /bridge CODE',
+  alreadyBridged: 'This is bridged already. /unbridge first.',
+  badCode: 'This code is wrong or too old. Send !tg bridge in the Matrix room for a new one.',
+  bridged: 'This group is bridged with a Matrix room. What is said here is read there, and the other way round.',
+  notBridged: 'This group is not bridged.',
+  unbridged: 'This group is not bridged any more.',
+  paused: 'Nothing is bridged until /resume.',
+  resumed: 'Bridged again.',
+  isBridged: (state: string) => `This group is bridged: ${state}.`,
+  waiting: (updates: number, events: number) => `Waiting: ${updates} to Matrix, ${events} to Telegram.`,
+  notAdminHint: 'Make me an administrator: else I see no reactions and not who comes and goes.',
+  replyToRedact: 'Answer the message that is to go with /redact.',
+  notThere: 'That message is not in Matrix.',
+  code: (server: string, device: string, minutes: number) =>
+    ` is your code for ${server}${device}.\nValid for ${minutes} minutes. Nobody from us asks for it: never give it on.`,
+  from: (browser: string, system: string) => `, asked for by ${[browser, system].filter(Boolean).join(' on ')}`,
+  notMe: 'That is not me',
+  whichPicture: 'Which picture does the login page show?',
+  confirm: (device: string) => `Sign in${device}?`,
+  yes: 'Yes',
+  no: 'No',
+  done: 'Done.',
+  stopped: 'Stopped. Whoever asked for it is shut out for an hour.',
+  signedIn: (user: string, device: string) => `New sign-in as ${user}${device}.`,
+  signOutAll: 'Sign out everywhere',
+  signedOut: 'Signed out everywhere.',
+  askLink: (user: string) => `Link this Telegram account with ${user}? Then you can log in to it from here.`,
+  linked: (user: string) => `Linked with ${user}.`,
+  unlinked: (user: string) => `Not linked with ${user} any more.`,
+  whoami: (user: string) => `You are ${user} in Matrix.`,
+  nobody: 'You have no Matrix account here yet. /login makes one.',
+  loginOff: 'Nobody can log in by this bot as you, until /loginon.',
+  loginOn: 'You can log in by this bot.',
+  unavailable: 'The Matrix server does not answer. Try again in a minute.',
+  refusals: {
+    off: 'Logging in by Telegram is switched off.',
+    no_page: 'Open the login page first, and choose Telegram there.',
+    bad_link: 'This link is too old, or was used already. Open the login page again.',
+    bad_choice: 'No login page shows that picture. Send /login to begin anew.',
+    busy: 'Very many people log in just now. Use the button on the login page instead.',
+    too_many: 'Too many tries. Wait a while.',
+    no_account: 'You have no account here, and strangers cannot make one.',
+    not_allowed: 'That is not possible.',
+    taken: 'One of the two is linked with somebody else.',
+    not_linked: 'There is no link.',
+    only_way: 'Set a password in Matrix first: this is the only way to log in to your account.',
+  } satisfies Record<LoginRefusal | LinkRefusal, string>,
+}
+
+export type Texts = typeof english
+
+const russian: Texts = {
+  start: `Этот бот соединяет группы Telegram с комнатами Matrix и помогает войти в Matrix.
+
+/login – шесть цифр для страницы входа
+/whoami – какая учётная запись Matrix ваша
+/unlink – разорвать связь с ней
+/loginoff, /loginon – запретить и разрешить вход через бота
+/logout – выйти везде
+
+В группе: сделайте меня администратором, затем /bridge.`,
+  groupHelp: `/bridge КОД – соединить группу с комнатой Matrix; код даёт там !tg bridge
+/unbridge, /pause, /resume, /status, /id
+/redact в ответ – удалить это сообщение и в Matrix`,
+  unknown: 'Я этого не знаю. /help расскажет, что я умею.',
+  privateOnly: (bot) => `Напишите мне лично: https://t.me/${bot}`,
+  onlyAdmins: 'Это могут администраторы группы, которым разрешено менять её данные.',
+  howToBridge: 'Отправьте в комнате Matrix !tg bridge. Полученный код отправьте сюда: /bridge КОД',
+  alreadyBridged: 'Уже соединено. Сначала /unbridge.',
+  badCode: 'Код неверен или устарел. Отправьте !tg bridge в комнате Matrix ещё раз.',
+  bridged: 'Группа соединена с комнатой Matrix. Сказанное здесь читают там, и наоборот.',
+  notBridged: 'Группа не соединена.',
+  unbridged: 'Группа больше не соединена.',
+  paused: 'Ничего не передаётся до /resume.',
+  resumed: 'Снова соединено.',
+  isBridged: (state) => `Группа соединена: ${state}.`,
+  waiting: (updates, events) => `Ждут: ${updates} в Matrix, ${events} в Telegram.`,
+  notAdminHint: 'Сделайте меня администратором: иначе я не вижу реакций и кто приходит и уходит.',
+  replyToRedact: 'Ответьте /redact на сообщение, которое надо удалить.',
+  notThere: 'Этого сообщения нет в Matrix.',
+  code: (server, device, minutes) =>
+    ` – ваш код для ${server}${device}.\nДействует ${minutes} мин. Никто от нас его не спросит: никому его не передавайте.`,
+  from: (browser, system) => `, запрос: ${[browser, system].filter(Boolean).join(', ')}`,
+  notMe: 'Это не я',
+  whichPicture: 'Какая картинка на странице входа?',
+  confirm: (device) => `Войти${device}?`,
+  yes: 'Да',
+  no: 'Нет',
+  done: 'Готово.',
+  stopped: 'Остановлено. Тот, кто запросил вход, не сможет повторить его час.',
+  signedIn: (user, device) => `Новый вход: ${user}${device}.`,
+  signOutAll: 'Выйти везде',
+  signedOut: 'Выполнен выход везде.',
+  askLink: (user) => `Связать этот Telegram с ${user}? Тогда отсюда можно будет войти в эту запись.`,
+  linked: (user) => `Связано с ${user}.`,
+  unlinked: (user) => `Связи с ${user} больше нет.`,
+  whoami: (user) => `В Matrix вы ${user}.`,
+  nobody: 'У вас ещё нет учётной записи Matrix здесь. Её создаст /login.',
+  loginOff: 'Войти через бота от вашего имени нельзя до /loginon.',
+  loginOn: 'Вход через бота разрешён.',
+  unavailable: 'Сервер Matrix не отвечает. Попробуйте через минуту.',
+  refusals: {
+    off: 'Вход через Telegram выключен.',
+    no_page: 'Сначала откройте страницу входа и выберите там Telegram.',
+    bad_link: 'Ссылка устарела или уже использована. Откройте страницу входа ещё раз.',
+    bad_choice: 'Такой картинки нет ни на одной странице входа. Начните заново: /login.',
+    busy: 'Сейчас входит очень много людей. Нажмите кнопку на странице входа.',
+    too_many: 'Слишком много попыток. Подождите.',
+    no_account: 'У вас нет учётной записи здесь, а новых не создают.',
+    not_allowed: 'Это невозможно.',
+    taken: 'Одна из сторон уже связана с другой.',
+    not_linked: 'Связи нет.',
+    only_way: 'Сначала задайте пароль в Matrix: другого способа войти в вашу запись нет.',
+  },
+}
+
+export const textsFor = (language: string | undefined): Texts =>
+  language?.startsWith('ru') === true ? russian : english
+
+export function deviceLabel(texts: Texts, device: BrowserLabel | undefined): string {
+  if (!device || (device.browser === undefined && device.system === undefined)) return ''
+  return texts.from(device.browser ?? '', device.system ?? '')
+}

@@ -1,0 +1,76 @@
+/** The Telegram bridge beside the homeserver: its registration, its start, and what it is given of the settings. */
+import { join, resolve } from 'node:path'
+import type { BridgeConfig, ListenAddress } from '../bridges/telegram/config.ts'
+import { ensureRegistration } from '../bridges/telegram/registration.ts'
+import type { Database } from '../bridges/telegram/store/database.ts'
+import type { Config } from './config/schema.ts'
+import type { Clock } from './platform/clock.ts'
+import { logger } from './platform/log.ts'
+
+const FIRST_WAIT_MS = 1_000
+const LONGEST_WAIT_MS = 60_000
+const log = logger('telegram')
+
+const registrationPath = ({ data_dir: dataDir }: Config): string => join(dataDir, 'appservices', 'telegram.yaml')
+
+/** A socket in the data directory, unless the settings name a port: other homeservers need one. */
+function addressOf({ data_dir: dataDir, telegram: { listen } }: Config): { listen: ListenAddress; url: string } {
+  if (listen) return { listen, url: `http://${listen.host}:${listen.port}` }
+  const path = resolve(dataDir, 'telegram.sock')
+  return { listen: { path }, url: `unix://${path}` }
+}
+
+/** With a bot, the bridge's registration is made where it is missing, and is one of those that are read. */
+export async function withTelegram(config: Config): Promise<Config> {
+  if (!config.telegram.bot_token) return config
+  const path = registrationPath(config)
+  await ensureRegistration(path, config.server_name, addressOf(config).url)
+  return { ...config, appservices: [...config.appservices, path] }
+}
+
+/** Undefined where there is no bot. */
+export async function bridgeConfigOf(config: Config, homeserverUrl: string): Promise<BridgeConfig | undefined> {
+  const { bot_token: token, api_root: apiRoot, admins, max_file: maxUpload } = config.telegram
+  if (!token) return undefined
+  const { listen, url } = addressOf(config)
+  return {
+    token: token.reveal(),
+    apiRoot: apiRoot.replace(/\/+$/, ''),
+    homeserverUrl,
+    serverName: config.server_name,
+    registration: await ensureRegistration(registrationPath(config), config.server_name, url),
+    listen,
+    admins,
+    maxUpload,
+  }
+}
+
+/**
+ * Starts the bridge and keeps trying: Telegram may be out of reach, and the homeserver goes on without. Gives what stops
+ * it.
+ */
+export function startTelegram(config: BridgeConfig, parts: { database: Database; clock: Clock }): () => Promise<void> {
+  const stopping = new AbortController()
+  const running = keepStarting(config, parts, stopping.signal)
+  return async () => {
+    stopping.abort(new Error('The server stops'))
+    await (await running)?.stop()
+  }
+}
+
+async function keepStarting(
+  config: BridgeConfig,
+  { database, clock }: { database: Database; clock: Clock },
+  signal: AbortSignal,
+): Promise<{ stop: () => Promise<void> } | undefined> {
+  for (let wait = FIRST_WAIT_MS; !signal.aborted; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
+    try {
+      const { TelegramBridge } = await import('../bridges/telegram/bridge.ts')
+      return await TelegramBridge.start({ config, database, clock })
+    } catch (error) {
+      log.error({ problem: String(error).replace(/\/bot\d+:[\w-]+/g, '/bot…') }, 'Telegram bridge did not start')
+    }
+    await clock.sleep(wait, signal).catch(() => undefined)
+  }
+  return undefined
+}

@@ -1,0 +1,100 @@
+/** A homeserver with the bridge in it, and a Telegram for it. */
+import type { Client } from './client.ts'
+import type { Dialect } from './databases.ts'
+import { FakeTelegram, fullRights } from './fake-telegram/fake-telegram.ts'
+import type { Person } from './fake-telegram/person.ts'
+import type { FakeChat } from './fake-telegram/world.ts'
+import { startServer, type TestServer } from './server.ts'
+
+type Json = Record<string, any> // eslint-disable-line -- what is in rooms is looked into freely by tests
+
+export class Bridged implements AsyncDisposable {
+  readonly telegram: FakeTelegram
+  readonly server: TestServer
+  readonly alice: Client
+  /** Owner of the group. */
+  readonly tom: Person
+
+  private constructor(parts: { telegram: FakeTelegram; server: TestServer; alice: Client; tom: Person }) {
+    this.telegram = parts.telegram
+    this.server = parts.server
+    this.alice = parts.alice
+    this.tom = parts.tom
+  }
+
+  static async start(database: Dialect, config = ''): Promise<Bridged> {
+    const telegram = await FakeTelegram.start()
+    const settings = `telegram: { bot_token: '${telegram.token}', api_root: '${telegram.url}' }`
+    const server = await startServer({ database, config: [settings, config] })
+    const alice = await server.register('alice')
+    return new Bridged({ telegram, server, alice, tom: telegram.person('Tom', { username: 'tom' }) })
+  }
+
+  get botId(): string {
+    return '@telegrambot:hs.test'
+  }
+
+  ghost(person: Person): string {
+    return `@telegram_${person.user.id}:hs.test`
+  }
+
+  /** A group of Tom's. */
+  group(more: Partial<Parameters<FakeTelegram['supergroup']>[1]> = {}): FakeChat {
+    return this.telegram.supergroup('Kitchen', { owner: this.tom, bot: fullRights, ...more })
+  }
+
+  /** A room of Alice's with the bot in it. */
+  async room(): Promise<string> {
+    const roomId = await this.alice.createRoom({ name: 'Room', invite: [this.botId] })
+    await this.event(
+      roomId,
+      ({ type, state_key: key, content }) =>
+        type === 'm.room.member' && key === this.botId && content.membership === 'join',
+    )
+    return roomId
+  }
+
+  /** Joins a group with a room, as people do. */
+  async bridge(group: FakeChat): Promise<string> {
+    const roomId = await this.room()
+    await this.alice.send(roomId, '!tg bridge')
+    const answer = await this.event(roomId, ({ content }) => /\/bridge@\w+ [A-Z2-9]{8}/.test(content?.body ?? ''))
+    const [, code] = /\/bridge@\w+ ([A-Z2-9]{8})/.exec(answer['content'].body as string) ?? []
+    this.tom.say(group, `/bridge ${code}`)
+    await this.said(group, ({ text }) => text?.startsWith('This group is bridged') === true)
+    return roomId
+  }
+
+  /** The first event of a room for which this is true, when it is there. */
+  async event(roomId: string, is: (event: Json) => boolean): Promise<Json> {
+    let since: string | undefined
+    for (;;) {
+      const body = await this.alice.sync({ timeout: 30_000, ...(since === undefined ? {} : { since }) })
+      since = body['next_batch'] as string
+      const room = body['rooms']?.join?.[roomId] as Json | undefined
+      const events = [...(room?.['state']?.events ?? []), ...(room?.['timeline']?.events ?? [])] as Json[]
+      const found = events.find(is)
+      if (found) return found
+    }
+  }
+
+  /** A text message in the room. */
+  async text(roomId: string, body: string): Promise<Json> {
+    return await this.event(roomId, (event) => event['type'] === 'm.room.message' && event['content'].body === body)
+  }
+
+  /** The first message of the bot in a chat for which this is true. */
+  async said(chat: FakeChat, is: (message: ReturnType<FakeTelegram['said']>[number]) => boolean) {
+    return await this.telegram.until(() => this.telegram.said(chat).find(is))
+  }
+
+  async events(roomId: string): Promise<Json[]> {
+    const { chunk } = await this.alice.get(`/rooms/${encodeURIComponent(roomId)}/messages?dir=f&limit=1000`)
+    return chunk as Json[]
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server[Symbol.asyncDispose]()
+    await this.telegram[Symbol.asyncDispose]()
+  }
+}

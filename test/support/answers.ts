@@ -11,7 +11,8 @@ import { z, type ZodType } from 'zod'
 interface Operation {
   /** As `GET /_matrix/client/v3/rooms/{roomId}/state`. */
   readonly name: string
-  readonly segments: readonly string[]
+  /** Of its path; parameters are undefined. */
+  readonly segments: readonly (string | undefined)[]
   readonly schema: z.core.JSONSchema.JSONSchema
   /** Made when an answer is first looked at. */
   form?: ZodType
@@ -85,7 +86,9 @@ function operationOf(method: string, target: string): Operation | undefined {
   const [path = ''] = target.split('?')
   const segments = path.split('/')
   const candidates = operationsByLength().get(`${method} ${segments.length}`) ?? []
-  return candidates.find((operation) => operation.segments.every((name, at) => name === '' || name === segments[at]))
+  return candidates.find((operation) =>
+    operation.segments.every((name, at) => name === undefined || name === segments[at]),
+  )
 }
 
 /** By method and number of segments; those with more words of their own come first. */
@@ -101,14 +104,13 @@ function readOperations(): readonly Operation[] {
     .toSorted((a, b) => parameters(a) - parameters(b))
 }
 
-/** Parameters are empty. */
-function segmentsOf(name: string): string[] {
+function segmentsOf(name: string): (string | undefined)[] {
   const [, path = ''] = name.split(' ')
-  return path.split('/').map((segment) => (segment.startsWith('{') ? '' : segment))
+  return path.split('/').map((segment) => (segment.startsWith('{') ? undefined : segment))
 }
 
 function parameters({ segments }: Operation): number {
-  return segments.filter((segment) => segment === '').length
+  return segments.filter((segment) => segment === undefined).length
 }
 
 function note({ name }: Operation): void {

@@ -12,13 +12,13 @@ const setField = (client: Client, field: string, value: unknown) =>
   client.put(`/profile/${client.userId}/${field}`, { [field]: value })
 
 /** Asks for profiles, and shows these rooms. */
-function ask(client: Client, rooms: readonly string[], options: Json = {}, pos?: unknown): Promise<Json> {
+function ask(client: Client, rooms: readonly string[], options: Json = {}, pos?: string): Promise<Json> {
   const room = { timeline_limit: 1, required_state: [] }
   const body = {
     room_subscriptions: Object.fromEntries(rooms.map((roomId) => [roomId, room])),
     extensions: { [name]: { enabled: true, ...options } },
   }
-  return slide(client, body, pos === undefined ? {} : { pos: String(pos) })
+  return slide(client, body, pos === undefined ? {} : { pos })
 }
 
 const users = ({ extensions }: Json): Json | undefined => extensions[name]?.users as Json | undefined
@@ -44,19 +44,19 @@ forEachDatabase(({ dialect: database }) => {
       [alice.userId]: { updated: { displayname: 'alice' } },
       [bob.userId]: { updated: { displayname: 'Bob', 'm.status': { text: 'in a call' } } },
     })
-    const quiet = await ask(alice, [room], {}, first['pos'])
+    const quiet = await ask(alice, [room], {}, first['pos'] as string)
     expect(users(quiet)).toBeUndefined()
     // The client shows no room any more, and hears of Bob all the same; of Carol, with whom Alice shares none, it does not.
     await bob.request('DELETE', `/profile/${bob.userId}/m.status`)
     await setField(bob, 'm.tz', 'Europe/Berlin')
     await setField(carol, 'm.tz', 'Europe/Berlin')
     await setField(alice, 'm.tz', 'Europe/London')
-    const changed = await ask(alice, [], {}, quiet['pos'])
+    const changed = await ask(alice, [], {}, quiet['pos'] as string)
     expect(users(changed)).toEqual({
       [bob.userId]: { updated: { 'm.tz': 'Europe/Berlin' }, removed: ['m.status'] },
       [alice.userId]: { updated: { 'm.tz': 'Europe/London' } },
     })
-    const other = await ask(alice, [], { fields: ['m.other'] }, quiet['pos'])
+    const other = await ask(alice, [], { fields: ['m.other'] }, quiet['pos'] as string)
     expect(users(other)).toBeUndefined()
   })
 
@@ -67,7 +67,7 @@ forEachDatabase(({ dialect: database }) => {
     const room = await alice.createRoom({ preset: 'public_chat' })
     const first = await ask(alice, [room])
     await bob.post(`/join/${encodeURIComponent(room)}`)
-    const second = await ask(alice, [room], {}, first['pos'])
+    const second = await ask(alice, [room], {}, first['pos'] as string)
     expect(users(second)).toEqual({ [bob.userId]: { updated: { displayname: 'bob', 'm.tz': 'Europe/Berlin' } } })
   })
 })

@@ -51,9 +51,10 @@ export async function makeBackup({
       const partial = join(work, 'archive')
       const archive = new Archive({ config, configFiles, work, now: clock.now() })
       const manifest = await database.transaction('backup', async (tx) => {
-        const sealed = (packed: AsyncIterable<Buffer>) => (passphrase === undefined ? packed : seal(packed, passphrase))
         const file = createWriteStream(partial, { mode: 0o600 })
-        await pipeline(archive.write(tx), createGzip({ level: 3 }), sealed, file)
+        const [rows, pack] = [archive.write(tx), createGzip({ level: 3 })]
+        if (passphrase === undefined) await pipeline(rows, pack, file)
+        else await pipeline(rows, pack, (packed: AsyncIterable<Buffer>) => seal(packed, passphrase), file)
         return archive.manifest
       })
       await sync(partial)

@@ -54,6 +54,8 @@ export interface PushEvaluation {
 /** Rows that others keep in step with events, such as what has to be sent to other servers. */
 export interface Companion {
   write(tx: Tx, events: readonly StoredEvent[]): Promise<void>
+  /** Hears of events that are kept back, because the room as it is now does not allow them. */
+  keptBack?(tx: Tx, events: readonly StoredEvent[]): void
 }
 
 export interface CommitParts {
@@ -225,7 +227,11 @@ export class Committer {
       if (membership) news.memberships.push(membership) // without the name that it showed
     }
     if (built.some(({ arrival }) => arrival)) await writeArrivals(tx, built, stored)
-    for (const companion of companions) await companion.write(tx, visible)
+    const keptBack = stored.filter(({ row }) => row.status === eventStatus.softFailed)
+    for (const companion of companions) {
+      await companion.write(tx, visible)
+      if (keptBack.length > 0) companion.keptBack?.(tx, keptBack)
+    }
     return stored
   }
 }

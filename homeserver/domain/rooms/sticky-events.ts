@@ -4,7 +4,8 @@
  */
 import type { RoomId } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
-import type { Service } from '../../platform/lifecycle.ts'
+import type { Background, Service } from '../../platform/lifecycle.ts'
+import { Lru } from '../../platform/lru.ts'
 import type { Database, Tx } from '../../storage/database.ts'
 import { type StoredEvent, maxStickyMs } from '../../storage/events.ts'
 import {
@@ -14,6 +15,7 @@ import {
   type StickyRange,
 } from '../../storage/sticky-events.ts'
 import type { Streams } from '../../storage/streams.ts'
+import { isAllowedNow } from './allowed-now.ts'
 import type { Companion } from './commit.ts'
 import type { EventCache } from './event-cache.ts'
 import type { Members } from './members.ts'
@@ -22,6 +24,7 @@ export interface StickyParts {
   readonly database: Database
   readonly streams: Streams
   readonly clock: Clock
+  readonly background: Background
   readonly events: EventCache
   readonly members: Pick<Members, 'isLocal'>
 }
@@ -32,18 +35,41 @@ export interface StickyPlace {
 }
 
 const SWEEP_MS = 60 * 60_000
+/** Events that are kept back, in memory alone: rooms, and of each the latest. */
+const MAX_ROOMS = 1_000
+const MAX_KEPT_BACK = 100
 
 export class StickyEvents implements Companion, Service {
   readonly name = 'sticky events'
   readonly #parts: StickyParts
+  readonly #keptBack = new Lru<RoomId, readonly StoredEvent[]>(MAX_ROOMS)
   #sweeping: Promise<void> = Promise.resolve()
 
   constructor(parts: StickyParts) {
     this.#parts = parts
   }
 
-  /** A clock that is ahead makes nothing last longer, and an event that came late has not as long any more. */
   async write(tx: Tx, events: readonly StoredEvent[]): Promise<void> {
+    await this.#add(tx, events)
+    const changed = new Set(events.filter(({ row }) => row.state_key !== null).map(({ roomId }) => roomId))
+    for (const roomId of changed) {
+      if (this.#keptBack.has(roomId)) tx.onCommit(() => this.#reconsiderLater(roomId))
+    }
+  }
+
+  /** What a room does not allow it may allow later, and then the event may still last. */
+  keptBack(tx: Tx, events: readonly StoredEvent[]): void {
+    const sticky = events.filter(({ stickyMs }) => stickyMs > 0)
+    tx.onCommit(() => {
+      for (const event of sticky) {
+        const others = this.#keptBack.get(event.roomId) ?? []
+        this.#keptBack.set(event.roomId, [...others, event].slice(-MAX_KEPT_BACK))
+      }
+    })
+  }
+
+  /** A clock that is ahead makes nothing last longer, and an event that came late has not as long any more. */
+  async #add(tx: Tx, events: readonly StoredEvent[]): Promise<void> {
     const { clock, streams, members } = this.#parts
     const now = clock.now()
     const sticky = events.filter((event) => expiryOf(event, now) > now)
@@ -61,6 +87,21 @@ export class StickyEvents implements Companion, Service {
         expires_ts: expiryOf(event, now),
       })),
     )
+  }
+
+  #reconsiderLater(roomId: RoomId): void {
+    this.#parts.background.run('look again at what was kept back', async () => {
+      const { database } = this.#parts
+      const events = this.#keptBack.get(roomId) ?? []
+      this.#keptBack.delete(roomId)
+      const verdicts = await Promise.all(events.map((event) => isAllowedNow(database, event)))
+      const [allowed, others] = [true, false].map((wanted) => events.filter((_, index) => verdicts[index] === wanted))
+      const since = this.#keptBack.get(roomId) ?? []
+      if (others && others.length > 0) this.#keptBack.set(roomId, [...others, ...since].slice(-MAX_KEPT_BACK))
+      if (allowed && allowed.length > 0) {
+        await database.transaction('tell what was kept back', (tx) => this.#add(tx, allowed))
+      }
+    })
   }
 
   /** Those of the range that last, the oldest first. What was redacted does not any more. */

@@ -16,6 +16,7 @@ test('makes a code that the running server knows at once', async () => {
   const beside = await place.run(cli, { args: ['invite', '--uses', '2', '--expires', '12h'] })
   const [code = '', explanation] = beside.stdout.split('\n')
   expect(explanation).toMatch(/^Good for 2 accounts at http:\/\/localhost:\d+, until \d{4}-\d\d-\d\dT\d\d:\d\dZ$/)
+  expect(beside.stdout).toMatch(new RegExp(`/i/${code}\\n$`))
   expect(await isValid(place, code)).toEqual({ valid: true })
   expect(await isValid(place, `${code}x`)).toEqual({ valid: false })
 

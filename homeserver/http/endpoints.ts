@@ -29,6 +29,7 @@ import { directoryEndpoints } from './client/directory.ts'
 import { elementConfigEndpoints } from './client/element-config.ts'
 import { eventEndpoints } from './client/event.ts'
 import { forgetEndpoints } from './client/forget.ts'
+import { healthEndpoints } from './client/health.ts'
 import { inviteEndpoints } from './client/invite.ts'
 import { joinEndpoints } from './client/join.ts'
 import { joinedRoomsEndpoints } from './client/joined-rooms.ts'
@@ -116,6 +117,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...capabilitiesEndpoints,
   ...profileEndpoints,
   ...wellKnownEndpoints,
+  ...healthEndpoints,
   ...elementConfigEndpoints,
   ...adminRegisterEndpoints,
   ...adminUsersEndpoints,

@@ -14,6 +14,7 @@ import type { RoomWriter } from '../rooms/writer.ts'
 import { AuditLog } from './audit-log.ts'
 import { DestinationAdmin, type Retrying } from './destination-admin.ts'
 import { DefaultRooms } from './default-rooms.ts'
+import { Health } from './health.ts'
 import { ReportAdmin } from './report-admin.ts'
 import { RoomAdmin } from './room-admin.ts'
 import { ServerNotices } from './server-notices.ts'
@@ -22,6 +23,7 @@ import { UserAdmin } from './user-admin.ts'
 
 export interface AdminServices {
   readonly auditLog: AuditLog
+  readonly health: Health
   readonly destinationAdmin: DestinationAdmin
   readonly reportAdmin: ReportAdmin
   readonly roomAdmin: RoomAdmin
@@ -54,6 +56,7 @@ export function openAdmin(parts: AdminParts): AdminServices & { readonly runnabl
   }
   return {
     auditLog: new AuditLog(parts),
+    health: new Health(parts),
     destinationAdmin: new DestinationAdmin(parts),
     reportAdmin: new ReportAdmin(parts),
     roomAdmin: new RoomAdmin({ ...parts, serverName }),

@@ -42,6 +42,7 @@ import { openCalls } from './domain/rtc/open-calls.ts'
 import { openSearch } from './domain/search/open-search.ts'
 import { OldSync } from './domain/sync/old-sync.ts'
 import type { SsoProvider } from './domain/sso/providers.ts'
+import { openSecondFactors } from './domain/second-factors/open-second-factors.ts'
 import { openSso } from './domain/sso/open-sso.ts'
 import { openSync } from './domain/sync/open-sync.ts'
 import { openTelegramLogin } from './domain/telegram-login/open-telegram-login.ts'
@@ -80,7 +81,9 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     namesDevices: config.federation.device_names,
     hooks: { ...hooks, ...deviceHooks },
   })
-  const { runnable: oauthRunnable, ...oauth } = openOAuth({ ...foundation, ...accounts })
+  const factors = await openSecondFactors({ ...foundation, hooks })
+  const secondFactors = [factors.authenticatorApp]
+  const { runnable: oauthRunnable, ...oauth } = openOAuth({ ...foundation, ...accounts, secondFactors })
   const providers: SsoProvider[] = []
   const { runnable: ssoRunnable, ...sso } = await openSso({ ...foundation, ...accounts, hooks, providers })
   const { runnable: telegramRunnable, ...telegramLogin } = await openTelegramLogin({
@@ -281,6 +284,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...admin,
       ...devices,
       ...oauth,
+      ...factors,
       ...sso,
       ...telegramLogin,
       events,

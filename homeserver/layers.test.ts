@@ -21,6 +21,7 @@ const domains = [
   'account-data',
   'devices',
   'oauth',
+  'second-factors',
   'sso',
   'telegram-login',
   'rooms',

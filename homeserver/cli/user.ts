@@ -52,6 +52,10 @@ const actions: Readonly<Record<string, Action>> = {
     await ask('POST', `/_synapse/admin/v1/reset_password/${encodeURIComponent(userId)}`, body)
     return `${userId} has a new password, and is logged out everywhere`
   },
+  'remove-second-factor': async ({ ask, userId }) => {
+    await ask('DELETE', `/_domovoi/admin/v1/users/${encodeURIComponent(userId)}/second_factor`)
+    return `${userId} logs in without a second factor`
+  },
   export: async ({ ask, userId, values: { out } }) => {
     const text = `${JSON.stringify(await ask('GET', `/_domovoi/admin/v1/users/${encodeURIComponent(userId)}/export`), null, 2)}\n`
     if (typeof out !== 'string') return text
@@ -69,6 +73,8 @@ export const user: Command = {
   lock, unlock     a locked user cannot do anything but log out
   make-admin, take-admin
   reset-password   asks for the new password, or reads it from the first line of standard input
+  remove-second-factor
+                   for somebody who has lost the telephone and the recovery codes
   export           what the server keeps of a person, as JSON; --out FILE writes it to a new file
   deactivate       ends the account for good
   erase --yes      ends the account, and removes the profile and the uploaded files

@@ -11,6 +11,7 @@ import { adminReportsEndpoints } from './admin/reports.ts'
 import { adminRoomsEndpoints } from './admin/rooms.ts'
 import { serverNoticesEndpoints } from './admin/server-notices.ts'
 import { serverVersionEndpoints } from './admin/server-version.ts'
+import { adminSecondFactorEndpoints } from './admin/second-factor.ts'
 import { adminUsersEndpoints } from './admin/users.ts'
 import { accountEndpoints } from './client/account.ts'
 import { accountDataEndpoints } from './client/account-data.ts'
@@ -121,6 +122,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...elementConfigEndpoints,
   ...adminRegisterEndpoints,
   ...adminUsersEndpoints,
+  ...adminSecondFactorEndpoints,
   ...adminDevicesEndpoints,
   ...adminMediaEndpoints,
   ...adminRoomsEndpoints,

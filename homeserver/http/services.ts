@@ -31,6 +31,7 @@ import type { RoomWriter } from '../domain/rooms/writer.ts'
 import type { DelayedEventServices } from '../domain/rtc/open-delayed-events.ts'
 import type { CallServices } from '../domain/rtc/open-calls.ts'
 import type { SearchServices } from '../domain/search/open-search.ts'
+import type { SecondFactorServices } from '../domain/second-factors/open-second-factors.ts'
 import type { SsoServices } from '../domain/sso/open-sso.ts'
 import type { TelegramLoginServices } from '../domain/telegram-login/open-telegram-login.ts'
 import type { OldSync } from '../domain/sync/old-sync.ts'
@@ -59,6 +60,7 @@ export interface Services
     SearchServices,
     CallServices,
     SsoServices,
+    SecondFactorServices,
     TelegramLoginServices,
     DelayedEventServices,
     AppserviceServices {

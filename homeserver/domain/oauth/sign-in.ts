@@ -93,6 +93,11 @@ export class SignIn {
     return await this.#browserSessions.begin(visit.userId, { before: visit.cookie })
   }
 
+  /** Whether the password alone is not enough. */
+  async needsSecondFactor(userId: UserId): Promise<boolean> {
+    return (await this.#factorOf(userId)) !== undefined
+  }
+
   async #factorOf(userId: UserId): Promise<string | undefined> {
     for (const factor of this.secondFactors) if (await factor.isSetUp(userId)) return factor.id
     return undefined

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { missingParam, missingToken, refuse } from '../../core/errors.ts'
+import { forbidden, missingParam, missingToken, refuse } from '../../core/errors.ts'
 import type { UserId } from '../../core/ids.ts'
 import { emailAddress, phoneNumber } from '../../domain/accounts/threepids/addresses.ts'
 import { offersOAuth } from '../../domain/oauth/open-oauth.ts'
@@ -82,7 +82,11 @@ async function whoLogsIn({ body, ip, request }: LoginCall, services: Services): 
     case 'm.login.password': {
       const user = (await ownerOf(body, services)) ?? userOf(body)
       if (body.password === undefined) throw missingParam("'password' is missing")
-      return await login.byPassword(user, body.password, ip)
+      const userId = await login.byPassword(user, body.password, ip)
+      if (await services.signIn.needsSecondFactor(userId)) {
+        throw forbidden('This account has a second factor: log in on the page of the server (m.login.sso)')
+      }
+      return userId
     }
     case 'm.login.token':
       if (body.token === undefined) throw missingParam("'token' is missing")

@@ -13,6 +13,7 @@ import { loginsView } from './logins.ts'
 import { passwordView } from './password.ts'
 import { profileView } from './profile.ts'
 import { resetView } from './reset.ts'
+import { secondFactorView } from './second-factor.ts'
 import type { View } from './view.ts'
 
 const views: Readonly<Record<AccountView, View>> = {
@@ -25,6 +26,7 @@ const views: Readonly<Record<AccountView, View>> = {
   deactivate: deactivateView,
   reset: resetView,
   logins: loginsView,
+  second_factor: secondFactorView,
 }
 
 const account = page({
@@ -63,6 +65,7 @@ const entries: readonly (readonly [view: AccountView, action: string, text: (mes
   ['devices', 'org.matrix.devices_list', ({ sessions }) => sessions],
   ['password', 'password', ({ password }) => password],
   ['logins', 'logins', ({ waysIn }) => waysIn],
+  ['second_factor', 'second_factor', ({ secondFactor }) => secondFactor],
   ['data', 'data', ({ yourData }) => yourData],
 ]
 

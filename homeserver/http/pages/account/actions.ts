@@ -1,7 +1,7 @@
 /** What the account page can be opened for. https://spec.matrix.org/v1.19/client-server-api/#account-management-url-actions */
 
 export type AccountView =
-  'profile' | 'devices' | 'device' | 'end' | 'password' | 'data' | 'deactivate' | 'reset' | 'logins'
+  'profile' | 'devices' | 'device' | 'end' | 'password' | 'data' | 'deactivate' | 'reset' | 'logins' | 'second_factor'
 
 /** The names of the specification, then those before it, which Element X knows, then pages of our own. */
 const viewOf: Readonly<Record<string, AccountView>> = {
@@ -21,6 +21,7 @@ const viewOf: Readonly<Record<string, AccountView>> = {
   password: 'password',
   data: 'data',
   logins: 'logins',
+  second_factor: 'second_factor',
 }
 
 export const accountActions = Object.keys(viewOf).filter((action) => action.startsWith('org.matrix.'))

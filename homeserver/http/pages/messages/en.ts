@@ -59,6 +59,20 @@ export const en = {
   nowLinked: 'Linked: from now on you can log in that way.',
   nowUnlinked: 'Unlinked.',
   noOtherWays: 'There are no other ways than user name and password on this server.',
+  // A second factor
+  secondFactor: 'Second factor',
+  factorHint:
+    'With an authenticator app on your telephone nobody gets in who only knows your password: each login on these pages asks for a code from the app. Apps that cannot show these pages cannot log in any more.',
+  setUpFactor: 'Set up an authenticator app',
+  enterSecret: 'Enter this key in the authenticator app, or open it there. Then type the code that the app shows.',
+  openApp: 'Open in the app',
+  codeFromApp: 'Code from the app',
+  factorIsOn: 'The authenticator app is set up: logging in asks for its code.',
+  removeFactor: 'Remove it',
+  factorRemoved: 'The authenticator app is removed.',
+  recoveryCodes: 'Keep these codes',
+  recoveryHint:
+    'Each of them logs you in once if you have lost the telephone. They are not shown again: print them or write them down.',
   // Making an account
   hello: (name: string) => `Hello, ${name}! Choose a user name.`,
   usernameStays: 'Small letters, digits and . _ = - / It cannot be changed later.',

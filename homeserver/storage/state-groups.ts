@@ -78,15 +78,14 @@ export class StateGroups {
   deriveNow(id: number, roomId: RoomId, prevId: number | undefined, changes: StateDelta): StateGroup | undefined {
     const prev = prevId === undefined ? undefined : this.#cache.get(prevId)
     if (prevId !== undefined && prev === undefined) return undefined
-    const chain: CachedGroup[] = []
-    const target = prev ? bottomOf(prev.height + 1) : 0
-    for (let group = prev; group && group.height > target;) {
-      chain.push(group)
-      if (group.baseId === undefined) break
-      group = this.#cache.get(group.baseId)
-      if (!group) return undefined
-    }
-    return this.#add({ id, roomId, prev, changes, removed: new Map() }, chain)
+    const chain = this.#chainNow(prev)
+    return chain && this.#add({ id, roomId, prev, changes, removed: new Map() }, chain)
+  }
+
+  /** Whether `deriveNow` can follow this group. */
+  isWarm(id: number): boolean {
+    const group = this.#cache.get(id)
+    return group !== undefined && this.#chainNow(group) !== undefined
   }
 
   /** Brings into memory what `deriveNow` needs to follow this group. */
@@ -167,6 +166,19 @@ export class StateGroups {
       chain.push(group)
       if (group.baseId === undefined) break
       group = await this.#get(conn, group.baseId)
+    }
+    return chain
+  }
+
+  /** As `#chain`; undefined where not all of it is in memory. */
+  #chainNow(prev: CachedGroup | undefined): CachedGroup[] | undefined {
+    const chain: CachedGroup[] = []
+    const target = prev ? bottomOf(prev.height + 1) : 0
+    for (let group = prev; group && group.height > target;) {
+      chain.push(group)
+      if (group.baseId === undefined) break
+      group = this.#cache.get(group.baseId)
+      if (!group) return undefined
     }
     return chain
   }

@@ -103,6 +103,28 @@ forEachDatabase(({ freshUrl }) => {
     expect(await tips()).toEqual([after.eventId])
   })
 
+  test('state is sent while an event of another server moves the head of a room that is not in memory', async () => {
+    const url = await freshUrl()
+    const room = await (async () => {
+      await using heart = await Heart.open(url)
+      const { room: made, receive } = await entered(heart, '12', (bare) => {
+        const { creator: sender } = bare
+        bare.add({ type: 'm.room.power_levels', sender, stateKey: '', content: { state_default: 0 } })
+      })
+      for (let n = 0; n < 9; n++) expect(await receive(made.topic(`${n}`))).toEqual(['accepted'])
+      return made
+    })()
+    for (let n = 0; n < 9; n++) {
+      await using heart = await Heart.open(url)
+      const draft = { type: 'test.state', stateKey: `${n}` }
+      const [status, ...sent] = await Promise.all([
+        heart.writer.receive(room.roomId, room.topic(`again ${n}`)),
+        ...Array.from({ length: 8 }, (_, at) => heart.send(room.roomId, alice, { ...draft, content: { at } })),
+      ])
+      expect([status.status, sent.length]).toEqual(['accepted', 8])
+    }
+  })
+
   test('a fork is resolved, and joined again by the next event', async () => {
     await using heart = await Heart.open(await freshUrl())
     const { room, receive } = await entered(heart)

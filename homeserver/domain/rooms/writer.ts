@@ -225,15 +225,21 @@ export class LocalRoomWriter implements RoomWriter {
     const view = new HeadView(head)
     const missing = missingFor(drafts, view, this.#parts.events)
     if (missing.length > 0) await this.#parts.events.list(missing)
-    if (head.stateGroup !== undefined && drafts.some(({ stateKey }) => stateKey !== undefined)) {
+    if (head.stateGroup !== undefined && drafts.some(isState)) {
       await this.#groups.warm(this.#parts.database, head.stateGroup)
     }
   }
 
-  /** Redaction and relation targets may not exist; the events of the state must be there. */
+  /** Redaction and relation targets may not exist; the events of the state must be there, and the group of a head that has moved. */
   #isWarm(view: HeadView, drafts: readonly EventDraft[]): boolean {
+    const { stateGroup } = view
+    if (stateGroup !== undefined && drafts.some(isState) && !this.#groups.isWarm(stateGroup)) return false
     return missingFor(drafts, view, this.#parts.events).every((id) => drafts.some((draft) => refersTo(draft, id)))
   }
+}
+
+function isState({ stateKey }: EventDraft): boolean {
+  return stateKey !== undefined
 }
 
 function refersTo({ redacts, content }: EventDraft, id: EventId): boolean {

@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from '@jest/globals'
 import { signingKeyFromSeed } from '../../core/signing.ts'
-import { addDelayedEvent } from '../../storage/delayed-events.ts'
-import { Database, type Tx } from '../../storage/database.ts'
 import { FakeClock } from '../../platform/fake-clock.ts'
 import type { Client } from '../../../test/support/client.ts'
 import { forEachDatabase } from '../../../test/support/databases.ts'
 import { startServer, type TestServer } from '../../../test/support/server.ts'
+import { addWaitingEvents } from '../../../test/support/waiting-events.ts'
 
 const unstable = '/_matrix/client/unstable/org.matrix.msc4140'
 const stable = '/_matrix/client/v1'
@@ -42,31 +41,6 @@ async function openRoom(owner: Client, ...others: Client[]): Promise<string> {
   })
   for (const other of others) await other.post(`/join/${encodeURIComponent(roomId)}`)
   return roomId
-}
-
-/** Events of a hundred users, due from a moment on. */
-async function addWaiting(tx: Tx, count: number, fireTs: number): Promise<void> {
-  for (let n = 0; n < count; n++) {
-    await addDelayedEvent(tx, {
-      delay_id: `waiting${n}`,
-      user_id: `@user${n % 100}:hs.test`,
-      device: 'DEVICE',
-      txn_id: null,
-      room_id: `!room${n % 1000}:hs.test`,
-      type,
-      state_key: String(n),
-      content: '{}',
-      delay_ms: 3_600_000,
-      sticky_ms: null,
-      since_ts: fireTs - 3_600_000,
-      fire_ts: fireTs + n,
-      attempts: 0,
-      finalised_ts: null,
-      outcome: null,
-      event_id: null,
-      error: null,
-    })
-  }
 }
 
 /** Turns the clock, and lets what that woke come to its end. */
@@ -220,9 +194,7 @@ forEachDatabase(({ dialect: database, freshUrl }) => {
     const alice = await server.register('alice')
     const roomId = await openRoom(alice)
     const id = await leave(alice, roomId, 'now', 1000, { n: 1 })
-    const store = await Database.open({ url })
-    await store.transaction('fill', (tx) => addWaiting(tx, 10_000, clock.now() + 1001))
-    await store.close()
+    await addWaitingEvents(url, 10_000, clock.now() + 1001)
     await pass(clock, server, 1000)
     expect(await state(alice, roomId, 'now')).toEqual({ n: 1 })
     expect(await alice.get(`${stable}/delayed_events/${id}`)).toMatchObject({ origin_server_ts: clock.now() })

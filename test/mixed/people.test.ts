@@ -8,6 +8,8 @@ import { type Direction, directions, enter, inRoom, TwoSides, whyNot } from './t
 
 const describeMixed = missingPrograms.length === 0 ? describe : describe.skip
 
+const SOON_MS = 1_000
+
 async function publish({ client }: Watcher): Promise<TestDevice> {
   const device = new TestDevice(client)
   const oneTime = device.oneTimeKeys(['AAAA', 'AAAB'])
@@ -23,6 +25,21 @@ async function knows(watcher: Watcher, userId: string, expected: object): Promis
     if (matches(keys, expected)) return
     await watcher.until(({ changed }) => changed.has(userId))
   }
+}
+
+/** Signs of life may get lost on the way, and nobody repeats them; so it is done until it is seen. */
+async function again(
+  watcher: Watcher,
+  { act, seen }: { readonly act: () => Promise<unknown>; readonly seen: (watcher: Watcher) => boolean },
+): Promise<void> {
+  while (!seen(watcher)) {
+    await act()
+    await watcher.sync(SOON_MS)
+  }
+}
+
+function isReadBy(content: Readonly<Record<string, Readonly<Record<string, object>>>>, userId: string): boolean {
+  return Object.values(content).some((receipts) => userId in (receipts['m.read'] ?? {}))
 }
 
 /** Whether everything expected is there. */
@@ -60,20 +77,33 @@ describeMixed(`people beside those of Synapse${whyNot}`, () => {
         [bob, alice],
       ] as const) {
         const { userId } = one.client
-        await one.client.put(inRoom(roomId, `typing/${userId}`), { typing: true, timeout: 30_000 })
-        await other.until(({ ephemeral }) =>
-          ephemeral.some(({ type, content }) => type === 'm.typing' && content.user_ids.includes(userId)),
-        )
-        const eventId = await other.client.send(roomId, 'read me')
-        await one.sees(eventId)
-        await one.client.post(inRoom(roomId, `receipt/m.read/${eventId}`))
-        await other.until(({ ephemeral }) =>
-          ephemeral.some(({ content }) => content[eventId]?.['m.read']?.[userId] !== undefined),
-        )
-        await one.client.put(`/presence/${userId}/status`, { presence: 'online', status_msg: 'about' })
-        await other.until(({ presence }) =>
-          presence.some(({ sender, content }) => sender === userId && content.status_msg === 'about'),
-        )
+        await again(other, {
+          async act() {
+            for (const typing of [false, true]) await one.client.put(inRoom(roomId, `typing/${userId}`), { typing })
+          },
+          seen: ({ ephemeral }) =>
+            ephemeral.some(({ type, content }) => type === 'm.typing' && content.user_ids.includes(userId)),
+        })
+        await again(other, {
+          async act() {
+            const eventId = await other.client.send(roomId, 'read me')
+            await one.sees(eventId)
+            await one.client.post(inRoom(roomId, `receipt/m.read/${eventId}`))
+          },
+          seen: ({ ephemeral }) =>
+            ephemeral.some(({ type, content }) => type === 'm.receipt' && isReadBy(content, userId)),
+        })
+        let times = 0
+        await again(other, {
+          async act() {
+            const status = { presence: 'online', status_msg: `about ${++times}` }
+            await one.client.put(`/presence/${userId}/status`, status)
+          },
+          seen: ({ presence }) =>
+            presence.some(
+              ({ sender, content }) => sender === userId && content.status_msg?.startsWith('about ') === true,
+            ),
+        })
       }
     })
 

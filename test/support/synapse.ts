@@ -175,6 +175,7 @@ function settings(folder: string, { host, name, tls }: SynapseOptions): object {
     bcrypt_rounds: 4,
     caches: { sync_response_cache_duration: 0 },
     rc_message: plenty,
+    rc_presence: { per_user: plenty },
     rc_registration: plenty,
     rc_joins_per_room: plenty,
     rc_room_creation: plenty,

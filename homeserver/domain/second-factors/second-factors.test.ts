@@ -12,7 +12,10 @@ const credentials = { username: 'alice', password: 'password of alice' }
 function secretOn(text: string): Buffer {
   const shown = (/class="picture secret">([^<]+)</.exec(text)?.[1] ?? '').replaceAll(/\s/g, '')
   const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
-  const bits = shown.split('').map((letter) => letters.indexOf(letter).toString(2).padStart(5, '0')).join('')
+  const bits = shown
+    .split('')
+    .map((letter) => letters.indexOf(letter).toString(2).padStart(5, '0'))
+    .join('')
   return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)))
 }
 

@@ -118,7 +118,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ignored: accountData.ignoredUsers,
     hooks,
   })
-  const roomHooks: RoomHooks = { remoteRooms: [], historySources: [], timeSources: [], policyServers: [] }
+  const roomHooks: RoomHooks = { remoteRooms: [], incoming: [], historySources: [], timeSources: [], policyServers: [] }
   const stickyEvents = new StickyEvents({ ...foundation, events, members })
   const writer = await LocalRoomWriter.open({
     ...foundation,

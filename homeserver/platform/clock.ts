@@ -54,6 +54,17 @@ export abstract class BaseClock implements Clock {
   }
 }
 
+/** Resolves with `work`, which must not fail, or after `ms` in any case. */
+export async function patiently(clock: Pick<Clock, 'after'>, ms: number, work: Promise<unknown>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const cancel = clock.after(ms, resolve)
+    void work.then(() => {
+      cancel()
+      resolve()
+    })
+  })
+}
+
 /** The longest delay `setTimeout` takes; beyond it Node fires at once. */
 const longestTimer = 2 ** 31 - 1
 

@@ -7,7 +7,7 @@
 import { randomInt } from 'node:crypto'
 import { isJsonObject } from '../../core/canonical-json.ts'
 import type { ServerName } from '../../core/ids.ts'
-import type { Cancel, Clock } from '../../platform/clock.ts'
+import { type Cancel, type Clock, patiently } from '../../platform/clock.ts'
 import type { Service } from '../../platform/lifecycle.ts'
 import { logger } from '../../platform/log.ts'
 import { Lru } from '../../platform/lru.ts'
@@ -161,14 +161,7 @@ export class FederationSender implements Service, OutboxReader {
 
   async heard(destinations: readonly ServerName[]): Promise<void> {
     const running = destinations.flatMap((destination) => this.#queues.get(destination)?.running ?? [])
-    if (running.length === 0) return
-    await new Promise<void>((resolve) => {
-      const cancel = this.#parts.clock.after(PATIENCE_MS, resolve)
-      void Promise.all(running).then(() => {
-        cancel()
-        resolve()
-      })
-    })
+    if (running.length > 0) await patiently(this.#parts.clock, PATIENCE_MS, Promise.all(running))
   }
 
   queued(destination: ServerName, count: number): void {

@@ -40,7 +40,7 @@ export class Elsewhere {
 
   /** Changes a membership here; where nobody of ours can authorise a join, through another server that is in the room. */
   async authorising(change: RemoteChange, here: () => Promise<EventId>): Promise<EventId> {
-    const [remote] = this.#parts.roomHooks.remoteRooms
+    const [[remote], [incoming]] = [this.#parts.roomHooks.remoteRooms, this.#parts.roomHooks.incoming]
     try {
       return await here()
     } catch (refusal) {
@@ -48,6 +48,7 @@ export class Elsewhere {
     }
     // Who has just come into the room that lets him in may not be known elsewhere, nor what changed elsewhere known here.
     await remote.catchUp(change)
+    await incoming?.settled(change.roomId)
     try {
       return await here()
     } catch (refusal) {

@@ -31,7 +31,7 @@ function open(heart: Heart): HistoryServices {
   const { database, bus, clock, streams, events, members } = heart
   const visibility = new Visibility({ database, bus, events, members, ignored })
   const config = { server_name: 'hs.test' }
-  const roomHooks = { remoteRooms: [], historySources: [], timeSources: [], policyServers: [] }
+  const roomHooks = { remoteRooms: [], historySources: [], timeSources: [], policyServers: [], incoming: [] }
   return openHistory({ config, database, bus, clock, streams, events, members, visibility, ignored, roomHooks })
 }
 

@@ -81,8 +81,15 @@ export interface PolicyServers {
   recommended<Event extends PolicedEvent>(event: Event, version: RoomVersion, policy: Pdu): Promise<Event>
 }
 
+/** Whoever takes in what other servers send. */
+export interface Incoming {
+  /** Resolves when what has come for a room is in it, or soon in any case. */
+  settled(roomId: RoomId): Promise<void>
+}
+
 /** Filled by those who come after rooms. */
 export interface RoomHooks {
+  readonly incoming: Incoming[]
   readonly policyServers: PolicyServers[]
   readonly timeSources: TimeSource[]
   readonly historySources: HistorySource[]

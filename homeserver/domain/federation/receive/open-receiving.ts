@@ -73,5 +73,6 @@ export function openReceiving(
     rescissions,
     received,
   })
+  parts.roomHooks.incoming.push(transactionReceiver)
   return { transactionReceiver, roomInbox, runnable: [roomInbox] }
 }

@@ -41,7 +41,7 @@ export class RoomInbox implements Service {
   readonly #verified = new Lru<EventId, RemoteEvent>(MAX_KEPT, ({ json }) => json.length + 500)
   /** Rooms at work; true if there is more than the worker has seen. */
   readonly #working = new Map<RoomId, boolean>()
-  readonly #tasks = new Set<Promise<void>>()
+  readonly #tasks = new Map<RoomId, Promise<void>>()
   readonly #stopping = new AbortController()
   #last = 0
 
@@ -62,7 +62,12 @@ export class RoomInbox implements Service {
 
   /** Resolves when every event has found its place. */
   async settle(): Promise<void> {
-    while (this.#tasks.size > 0) await Promise.all(this.#tasks)
+    while (this.#tasks.size > 0) await Promise.all(this.#tasks.values())
+  }
+
+  /** Resolves when those of one room have. */
+  async settled(roomId: RoomId): Promise<void> {
+    await this.#tasks.get(roomId)
   }
 
   /** The row to be stored before the sender is told that we have the event. */
@@ -78,8 +83,10 @@ export class RoomInbox implements Service {
       if (this.#working.has(roomId)) this.#working.set(roomId, true)
       else {
         this.#working.set(roomId, false)
-        const task = this.#work(roomId, this.#stopping.signal).finally(() => this.#tasks.delete(task))
-        this.#tasks.add(task)
+        const task = this.#work(roomId, this.#stopping.signal).finally(() => {
+          if (this.#tasks.get(roomId) === task) this.#tasks.delete(roomId)
+        })
+        this.#tasks.set(roomId, task)
       }
     }
   }

@@ -8,7 +8,7 @@ import type { Json, JsonObject } from '../../../core/event.ts'
 import { type EventId, isRoomId, type RoomId, type ServerName } from '../../../core/ids.ts'
 import { receiveEvent } from '../../../core/pdu.ts'
 import type { RoomVersion } from '../../../core/room-version.ts'
-import type { Clock } from '../../../platform/clock.ts'
+import { type Clock, patiently } from '../../../platform/clock.ts'
 import { logger } from '../../../platform/log.ts'
 import type { Counter } from '../../../platform/metrics.ts'
 import { NoSlotError, Slots } from '../../../platform/slots.ts'
@@ -16,6 +16,7 @@ import type { Database } from '../../../storage/database.ts'
 import { addReceivedTransaction, findAnswer, stagePdus, type StagedPdu } from '../../../storage/staged-pdus.ts'
 import type { Entrances } from '../entrances.ts'
 import type { Rescissions } from '../joining/rescissions.ts'
+import type { Incoming } from '../../rooms/hooks.ts'
 import type { EduReceiver } from './edu-receiver.ts'
 import type { RoomInbox } from './room-inbox.ts'
 import type { RoomsHere } from './rooms-here.ts'
@@ -53,8 +54,10 @@ const REMEMBER_MS = 60 * 60_000
 /** Of one server, behind the one at work. */
 const MAX_WAITING = 2
 const RETRY_MS = 1_000
+/** Somebody waits for what others did to be known here. */
+const PATIENCE_MS = 1_000
 
-export class TransactionReceiver {
+export class TransactionReceiver implements Incoming {
   readonly #parts: TransactionParts
   readonly #running = new Map<string, Promise<TransactionAnswer>>()
   readonly #slots = new Slots({ perKey: 1, maxWaiting: MAX_WAITING })
@@ -79,6 +82,12 @@ export class TransactionReceiver {
       if (error instanceof NoSlotError) throw limitExceeded(RETRY_MS, 'One transaction after the other')
       throw error
     }
+  }
+
+  async settled(roomId: RoomId): Promise<void> {
+    const { clock, inbox } = this.#parts
+    const taken = Promise.allSettled(this.#running.values()).then(() => inbox.settled(roomId))
+    await patiently(clock, PATIENCE_MS, taken)
   }
 
   async #once(transaction: IncomingTransaction): Promise<TransactionAnswer> {

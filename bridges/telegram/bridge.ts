@@ -61,7 +61,7 @@ export class TelegramBridge implements AsyncDisposable {
     const base = { matrix, telegram, database, clock, bot, retryMs, serverName: config.serverName }
     const files = new Files(base)
     const ghosts = new Ghosts({ ...base, files })
-    this.#login = new Login(base)
+    this.#login = new Login({ ...base, files })
     const matrixCommands = new MatrixCommands({
       ...base,
       ghosts,
@@ -113,6 +113,7 @@ export class TelegramBridge implements AsyncDisposable {
     const { database, clock } = this.#parts
     await database.transaction('telegram prune', (tx) => pruneEvents(tx, clock.now() - KEPT_MS))
     await this.#listener.start()
+    await this.#login.announce().catch(() => undefined) // `run` does it again; other homeservers have no such thing
     for (const lane of await updateLanes(database)) this.#updates.wake(lane)
     for (const lane of await eventLanes(database)) this.#events.wake(lane)
     const { signal } = this.#stopping

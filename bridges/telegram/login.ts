@@ -11,7 +11,8 @@ import type {
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import { logger } from '../../homeserver/platform/log.ts'
 import { Lru } from '../../homeserver/platform/lru.ts'
-import type { Content, Matrix } from './matrix.ts'
+import type { Files } from './files.ts'
+import { type Content, errcodeOf, type Matrix } from './matrix.ts'
 import { isGone, type Telegram } from './telegram.ts'
 import { deviceLabel, type Texts, textsFor } from './texts.ts'
 
@@ -23,6 +24,7 @@ const log = logger('telegram')
 export interface LoginParts {
   readonly matrix: Matrix
   readonly telegram: Telegram
+  readonly files: Files
   readonly clock: Clock
   readonly serverName: string
   readonly bot: { readonly id: string; readonly username: string }
@@ -33,16 +35,21 @@ export class Login {
   readonly #parts: LoginParts
   /** Messages that show codes, to be deleted when those are over. */
   readonly #shown = new Lru<string, { chat_id: number; message_id: number }>(1_000)
-  readonly #languages = new Lru<string, string>(10_000)
+  /** Whom the bot has heard of, for their language and profile. */
+  readonly #people = new Lru<string, User>(10_000)
 
   constructor(parts: LoginParts) {
     this.#parts = parts
   }
 
   /** A message in a private chat. Gives whether it was a command of ours. */
-  async take(message: Message, { name, argument }: { name: string; argument: string }): Promise<boolean> {
+  async take(message: Message, command: { readonly name: string; readonly argument: string }): Promise<boolean> {
     const { from } = message
     if (!from || !isFromThemselves(message)) return false
+    return await this.#answered(from, () => this.#take(message, from, command))
+  }
+
+  async #take(message: Message, from: User, { name, argument }: { name: string; argument: string }): Promise<boolean> {
     const texts = this.#textsOf(from)
     if (name === 'start' && /^[LK][\w-]{43}$/.test(argument)) {
       const nonce = argument.slice(1)
@@ -78,7 +85,11 @@ export class Login {
   }
 
   /** A button below one of our messages. */
-  async press({ data = '', from, message }: CallbackQuery): Promise<void> {
+  async press(query: CallbackQuery): Promise<void> {
+    await this.#answered(query.from, () => this.#press(query))
+  }
+
+  async #press({ data = '', from, message }: CallbackQuery): Promise<void> {
     const [verb, value] = [data.slice(0, 1), data.slice(2)]
     const texts = this.#textsOf(from)
     const tgUser = String(from.id)
@@ -108,13 +119,19 @@ export class Login {
     }
   }
 
-  /** Tells the homeserver who the bot is, then takes what happens on its pages until `signal` is aborted. */
+  /** Tells the homeserver who the bot is: its pages then lead to it. */
+  async announce(): Promise<void> {
+    const { id, username } = this.#parts.bot
+    await this.#ask('bot', { id, username })
+  }
+
+  /** Takes what happens on its pages until `signal` is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, bot, retryMs } = this.#parts
+    const { clock, retryMs } = this.#parts
     let after: number | undefined
     while (!signal.aborted) {
       try {
-        if (after === undefined) await this.#ask('bot', { id: bot.id, username: bot.username })
+        if (after === undefined) await this.announce()
         const { events, next } = await this.#ask<{ events: TelegramEvent[]; next: number }>('events', {
           after: after ?? 0,
           timeout_ms: WAIT_MS,
@@ -173,7 +190,8 @@ export class Login {
 
   async #happened(event: TelegramEvent): Promise<void> {
     const to = { id: Number(event.tg_user) }
-    const texts = textsFor(this.#languages.get(event.tg_user))
+    const person = this.#people.get(event.tg_user)
+    const texts = textsFor(person?.language_code)
     switch (event.type) {
       case 'code_over': {
         const message = this.#shown.get(event.code_id)
@@ -188,6 +206,7 @@ export class Login {
         return await this.#say(to, texts.confirm(deviceLabel(texts, event.device)), { inline_keyboard: [[yes, no]] })
       }
       case 'signed_in': {
+        if (event.is_new && person) await this.#giveProfile(person)
         const out = { text: texts.signOutAll, callback_data: 'o' }
         return await this.#say(to, texts.signedIn(event.user_id, deviceLabel(texts, event.device)), {
           inline_keyboard: [[out]],
@@ -197,6 +216,19 @@ export class Login {
         return await this.#say(to, texts.linked(event.user_id))
       case 'unlinked':
         return await this.#say(to, texts.unlinked(event.user_id))
+    }
+  }
+
+  /** A new account gets the picture that its owner has in Telegram. */
+  async #giveProfile(user: User): Promise<void> {
+    try {
+      const { photos } = await this.#parts.telegram.reader.getUserProfilePhotos({ user_id: user.id, limit: 1 })
+      const photo = photos[0]?.at(-1)
+      if (!photo) return
+      const { mxc } = await this.#parts.files.toMatrix(photo, { kind: 'photo', name: 'photo.jpg', type: 'image/jpeg' })
+      await this.#ask('profile', { person: personOf(user), avatar_url: mxc })
+    } catch (error) {
+      log.warn({ problem: String(error) }, 'profile photo of a new account not taken')
     }
   }
 
@@ -215,8 +247,19 @@ export class Login {
   }
 
   #textsOf(user: User): Texts {
-    if (user.language_code !== undefined) this.#languages.set(String(user.id), user.language_code)
+    this.#people.set(String(user.id), user)
     return textsFor(user.language_code)
+  }
+
+  /** Where the homeserver refuses to speak of logins, people are told so. */
+  async #answered<T>(from: User, work: () => Promise<T>): Promise<T | true> {
+    try {
+      return await work()
+    } catch (error) {
+      if (errcodeOf(error) === undefined) throw error
+      await this.#say(from, this.#textsOf(from).unavailable)
+      return true
+    }
   }
 
   async #ask<Answer = Content>(path: string, body: Content): Promise<Answer> {

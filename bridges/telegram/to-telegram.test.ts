@@ -1,0 +1,158 @@
+import { expect, test } from '@jest/globals'
+import { forEachDatabase } from '../../test/support/databases.ts'
+import { Bridged } from '../../test/support/telegram.ts'
+
+const encoded = encodeURIComponent
+
+forEachDatabase(({ dialect }) => {
+  test('cases 7 to 10: faults of Telegram lose no message, double none, and keep their order', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, telegram } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const known = telegram.said(group).length
+    for (const kind of ['dropAfter', 'dropBefore', '429', '502html', '500', 'badJson'] as const) {
+      telegram.fail({ kind, method: 'sendMessage', chat: group.chat.id, retryAfter: 1 })
+      await alice.send(roomId, `${kind} 1`)
+      await alice.send(roomId, `${kind} 2`)
+      await bridged.said(group, ({ text }) => text === `alice: ${kind} 2`)
+    }
+    const said = telegram.said(group).slice(known)
+    expect(said.map(({ text }) => text)).toEqual(
+      ['dropAfter', 'dropBefore', '429', '502html', '500', 'badJson'].flatMap((kind) => [
+        `alice: ${kind} 1`,
+        `alice: ${kind} 2`,
+      ]),
+    )
+  })
+
+  test('case 16: a long text is several messages, and an edit to a short one deletes what is over', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, telegram } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const known = telegram.said(group).length
+    const eventId = await alice.send(roomId, 'word '.repeat(2000))
+    await telegram.until(() => telegram.said(group).length === known + 3)
+    const content = { msgtype: 'm.text', body: 'short' }
+    await alice.send(roomId, {
+      ...content,
+      'm.new_content': content,
+      'm.relates_to': { rel_type: 'm.replace', event_id: eventId },
+    })
+    await telegram.until(() => telegram.said(group).length === known + 1)
+    expect(telegram.said(group).at(-1)?.text).toBe('alice: short')
+  })
+
+  test('case 17 and 22: pictures with captions; long captions follow as text; large pictures go as documents', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const upload = async (bytes: Uint8Array): Promise<string> => {
+      const { body } = await alice.request('POST', '/_matrix/media/v3/upload?filename=a.png', bytes, {
+        'content-type': 'image/png',
+      })
+      return body['content_uri'] as string
+    }
+    const url = await upload(Buffer.from('small picture'))
+    const image = { msgtype: 'm.image', filename: 'a.png', url, info: { mimetype: 'image/png' } }
+    await alice.send(roomId, { ...image, body: 'a caption' })
+    expect((await bridged.said(group, ({ photo }) => photo !== undefined)).caption).toBe('alice: a caption')
+    await alice.send(roomId, { ...image, body: 'long '.repeat(300) })
+    await bridged.said(group, ({ text }) => text?.startsWith('alice: long long') === true)
+    await alice.send(roomId, { ...image, url: await upload(Buffer.alloc(11 * 1024 * 1024)), body: 'a.png' })
+    expect(await bridged.said(group, ({ document }) => document !== undefined)).toMatchObject({ caption: 'alice' })
+  })
+
+  test('case 18 and 20: answers, redactions', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, tom, telegram } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const question = tom.say(group, 'A question')
+    const { event_id: asked } = await bridged.text(roomId, 'A question')
+    const eventId = await alice.send(roomId, {
+      msgtype: 'm.text',
+      body: '> <tom> A question\n\nAn answer',
+      'm.relates_to': { 'm.in_reply_to': { event_id: asked } },
+    })
+    const answer = await bridged.said(group, ({ text }) => text === 'alice: An answer')
+    expect(answer.reply_to_message?.message_id).toBe(question.message_id)
+    await alice.put(`/rooms/${encoded(roomId)}/redact/${encoded(eventId)}/r1`, {})
+    await telegram.until(() => !group.messages.has(answer.message_id))
+  })
+
+  test('case 21: the bot shows the newest reaction that Telegram has, and falls back', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, tom, telegram } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const message = tom.say(group, 'React!')
+    const { event_id: target } = await bridged.text(roomId, 'React!')
+    const react = (key: string) =>
+      alice.send(roomId, { 'm.relates_to': { rel_type: 'm.annotation', event_id: target, key } }, 'm.reaction')
+    const shown = () =>
+      group.reacted
+        .get(message.message_id)
+        ?.get(telegram.bot.user.id)
+        ?.map((one) => 'emoji' in one && one.emoji)
+        .join('')
+    await react('👍')
+    await telegram.until(() => shown() === '👍')
+    const second = await react('❤️')
+    await telegram.until(() => shown() === '❤')
+    await react('🦩')
+    await alice.put(`/rooms/${encoded(roomId)}/redact/${encoded(second)}/r1`, {})
+    await telegram.until(() => shown() === '👍')
+  })
+
+  test('case 24: a poll of Matrix is voted on in Telegram, and ends there too', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, tom, telegram } = bridged
+    const others = ['Ann', 'Ben'].map((name) => telegram.person(name))
+    const group = bridged.group({ members: others })
+    const roomId = await bridged.bridge(group)
+    const eventId = await alice.send(
+      roomId,
+      {
+        'org.matrix.msc3381.poll.start': {
+          question: { 'org.matrix.msc1767.text': 'Tea?' },
+          answers: ['yes', 'no'].map((id) => ({ id, 'org.matrix.msc1767.text': id })),
+        },
+      },
+      'org.matrix.msc3381.poll.start',
+    )
+    const { message_id: id, ...poll } = await bridged.said(group, (message) => message.poll !== undefined)
+    expect(poll).toMatchObject({ poll: { question: 'alice: Tea?', is_anonymous: false } })
+    // The number of the poll is kept once Telegram has answered.
+    await alice.send(roomId, 'after the poll')
+    await bridged.said(group, ({ text }) => text === 'alice: after the poll')
+    for (const [index, person] of [tom, ...others].entries()) {
+      person.vote({ ...poll, message_id: id }, index % 2)
+      const vote = await bridged.event(
+        roomId,
+        ({ sender, type }) => sender === bridged.ghost(person) && type.endsWith('poll.response'),
+      )
+      expect(vote['content']['org.matrix.msc3381.poll.response']).toEqual({ answers: [index % 2 === 0 ? 'yes' : 'no'] })
+    }
+    await alice.send(
+      roomId,
+      { 'm.relates_to': { rel_type: 'm.reference', event_id: eventId } },
+      'org.matrix.msc3381.poll.end',
+    )
+    await telegram.until(() => group.messages.get(id)?.poll?.is_closed)
+  })
+
+  test('what Telegram refuses is told, and sent again when asked', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, telegram } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    telegram.fail({ kind: '403', method: 'sendMessage', chat: group.chat.id })
+    await alice.send(roomId, 'refused')
+    await bridged.event(roomId, ({ content }) => content?.body?.startsWith('Telegram did not take this') === true)
+    await alice.send(roomId, '!tg retry')
+    await bridged.said(group, ({ text }) => text === 'alice: refused')
+  })
+})

@@ -1,6 +1,6 @@
 /** A real TURN server, coturn, and the first steps of a client of it. https://www.rfc-editor.org/rfc/rfc8656 */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { createHash, createHmac, randomBytes, randomInt } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -14,11 +14,14 @@ export const coturnMissing =
 export class TurnServer implements AsyncDisposable {
   readonly port: number
   readonly #child: ChildProcess
+  readonly #ended: Promise<never>
   readonly #folder: string
 
   private constructor(port: number, child: ChildProcess, folder: string) {
     this.port = port
     this.#child = child
+    this.#ended = once(child, 'exit').then(() => Promise.reject(new Error('turnserver has ended')))
+    this.#ended.catch(() => undefined) // it ends when nobody asks, too
     this.#folder = folder
   }
 
@@ -67,7 +70,7 @@ export class TurnServer implements AsyncDisposable {
     send()
     try {
       for (;;) {
-        const [answer] = (await once(socket, 'message')) as [Buffer]
+        const [answer] = (await Promise.race([once(socket, 'message'), this.#ended])) as [Buffer]
         // What answers an earlier request that was sent twice is passed over.
         if (transactionOf(answer).equals(transactionOf(message))) return parse(answer)
       }
@@ -130,10 +133,19 @@ function parse(answer: Buffer): Answer {
   return { attributes, error: error && (error[2] ?? 0) * 100 + (error[3] ?? 0) }
 }
 
+/** Below the ports that the system gives to those who do not care which they get: nobody takes it in between. */
 async function freePort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  await new Promise<void>((resolve) => socket.close(() => resolve()))
-  return port
+  for (;;) {
+    const port = randomInt(20_000, 32_000)
+    const socket = createSocket('udp4')
+    const bound = once(socket, 'listening').then(
+      () => true,
+      () => false,
+    )
+    socket.bind(port, '127.0.0.1')
+    const isFree = await bound
+    if (!isFree) continue
+    await new Promise<void>((resolve) => socket.close(() => resolve()))
+    return port
+  }
 }

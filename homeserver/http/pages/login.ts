@@ -45,6 +45,7 @@ function showLogin(visit: Visit, services: Services, { username, error, status =
     status,
     content: html`${isAgain && html`<p>${messages.again}</p>`}${errorNote(error)}
     ${signIn.methods.map((method) => methodForm(visit, method, username))} ${providerLinks(visit, services)}
+    ${services.mailer.isOn && html`<p class="soft"><a href="/forgot">${messages.forgotPassword}</a></p>`}
     ${config.registration.mode !== 'closed' && !isAgain && register}`,
   })
 }

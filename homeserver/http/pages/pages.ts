@@ -5,6 +5,7 @@ import { confirmPages } from './confirm.ts'
 import { landingPages } from './landing.ts'
 import { loginPages } from './login.ts'
 import { oidcPages } from './oidc.ts'
+import { forgotPages } from './forgot.ts'
 import { newAccountPages } from './new-account.ts'
 import { registerPages } from './register.ts'
 import { telegramPages } from './telegram.ts'
@@ -14,6 +15,7 @@ export const pages = [
   ...landingPages,
   ...loginPages,
   ...registerPages,
+  ...forgotPages,
   ...confirmPages,
   ...confirmLoginPages,
   ...newAccountPages,

@@ -9,7 +9,7 @@ import { type Html, html } from './html.ts'
 import { type Messages, refusalText } from './messages/messages.ts'
 import { continueOf, cookieHeader, page, seeOther, type Submission, type Visit, withContinue } from './page.ts'
 import { checkbox, errorNote, field } from './parts.ts'
-import { provenEmail, showEmailStep, submitEmailStep } from './register-email.ts'
+import { type EmailStep, provenEmail, showEmailStep, submitEmailStep } from './email-step.ts'
 
 const MIN_PASSWORD = 8
 
@@ -17,13 +17,15 @@ const register = page({
   path: '/register',
   limit: 'register',
   show: async (visit, services) => {
-    const needsEmail = wantsEmail(services.config) && !(await provenEmail(visit, services))
-    return needsEmail ? showEmailStep(visit, services) : showRegister(visit, services)
+    const step = emailStep(visit, services)
+    const needsEmail = wantsEmail(services.config) && !(await provenEmail(visit, services, step))
+    return needsEmail ? showEmailStep(visit, step) : showRegister(visit, services)
   },
   submit: async (visit, services) => {
     if (services.config.registration.mode === 'closed') return showRegister(visit, services)
-    const email = wantsEmail(services.config) ? await provenEmail(visit, services) : undefined
-    if (wantsEmail(services.config) && !email) return await submitEmailStep(visit, services)
+    const step = emailStep(visit, services)
+    const email = wantsEmail(services.config) ? await provenEmail(visit, services, step) : undefined
+    if (wantsEmail(services.config) && !email) return await submitEmailStep(visit, services, step)
     const problem = problemOf(visit, services.config)
     if (problem !== undefined) return showRegister(visit, services, { error: problem, status: 400 })
     try {
@@ -37,6 +39,11 @@ const register = page({
     }
   },
 })
+
+function emailStep({ messages }: Visit, { config }: Services): EmailStep {
+  const title = messages.createOn(config.server_name)
+  return { purpose: 'register', path: '/register', title, hint: messages.emailHint }
+}
 
 function wantsEmail({ registration: { mode, email } }: Config): boolean {
   return mode !== 'closed' && email === 'required'

@@ -59,6 +59,13 @@ export const en = {
   nowLinked: 'Linked: from now on you can log in that way.',
   nowUnlinked: 'Unlinked.',
   noOtherWays: 'There are no other ways than user name and password on this server.',
+  // A forgotten password
+  forgotPassword: 'Forgotten the password?',
+  forgotHint: 'The address that belongs to your account.',
+  setNewPassword: 'Set a new password',
+  allSessionsEnd: 'All sessions end. Log in again with each app.',
+  noAccountOfEmail: 'This address belongs to no account.',
+  noMail: 'This server sends no e-mail. Ask its administrator for a new password.',
   // A second factor
   secondFactor: 'Second factor',
   factorHint:

@@ -19,12 +19,13 @@ export interface TestServerOptions {
 export class TestServer implements AsyncDisposable {
   readonly server: Server
   readonly url: string
-  readonly #dataDir: string
+  /** Loses its content with the server. */
+  readonly dataDir: string
 
   constructor(server: Server, dataDir: string) {
     this.server = server
     this.url = `http://127.0.0.1:${server.port}`
-    this.#dataDir = dataDir
+    this.dataDir = dataDir
   }
 
   /** A client without a session. */
@@ -39,7 +40,7 @@ export class TestServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.server.stop()
-    await rm(this.#dataDir, { recursive: true, force: true })
+    await rm(this.dataDir, { recursive: true, force: true })
   }
 }
 

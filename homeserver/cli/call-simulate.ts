@@ -1,7 +1,10 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import { type Command, CommandError, UsageError } from './command.ts'
-import { loadRtc } from './simulate/caller.ts'
-import { simulateCall, StepFailed } from './simulate/simulate-call.ts'
+import type { Told } from './simulate/main.ts'
 import { withServer } from './with-server.ts'
+
+const program = fileURLToPath(new URL('simulate/main.ts', import.meta.url))
 
 export const callSimulate: Command = {
   usage: '',
@@ -12,22 +15,33 @@ one that fails what is probably wrong.
 Exit codes: 0 calls work, 1 they do not, 69 there is no client of LiveKit for this machine.`,
   async run({ positionals, config, print }) {
     if (positionals.length > 0) throw new UsageError(`Unexpected argument ${positionals[0]}`)
-    const rtc = await loadRtc()
-    if (!rtc) {
-      throw new CommandError(
-        'There is no @livekit/rtc-node for this machine: npm install puts it there where there is one',
-        {
-          exitCode: 69,
-        },
-      )
+    const told = await withServer(config(), async (url, secret) => {
+      const child = fork(program)
+      try {
+        child.send({ url, secret })
+        return await outcomeOf(child, print)
+      } finally {
+        child.kill('SIGKILL')
+      }
+    })
+    if (told.kind === 'fails') throw new CommandError(told.why)
+    if (told.kind === 'no client') {
+      const missing = 'There is no @livekit/rtc-node for this machine: npm install puts it there where there is one'
+      throw new CommandError(missing, { exitCode: 69 })
     }
-    try {
-      await withServer(config(), (url, secret) => simulateCall({ rtc, url, secret, report: print }))
-      print('Calls work.')
-    } catch (error) {
-      throw error instanceof StepFailed ? new CommandError(error.message) : error
-    } finally {
-      await rtc.dispose()
-    }
+    print('Calls work.')
   },
+}
+
+/** Passes on what is told, up to the end of it. */
+function outcomeOf(child: ChildProcess, print: (line: string) => void): Promise<Told> {
+  return new Promise((resolve, reject) => {
+    child.on('message', (message) => {
+      const told = message as Told // of our own program
+      if (told.kind === 'line') print(told.line)
+      else resolve(told)
+    })
+    child.once('error', reject)
+    child.once('exit', () => reject(new CommandError('The simulation broke off')))
+  })
 }

@@ -1,9 +1,13 @@
 /** The real LiveKit server, for tests that make real calls. */
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { findLivekit } from '../../homeserver/domain/rtc/find-livekit.ts'
 import { freePort } from '../../homeserver/domain/rtc/run-livekit.ts'
+import type { Client } from './client.ts'
 import { startServer, type TestServer, type TestServerOptions } from './server.ts'
 
 /** That which `LIVEKIT_SERVER` names, or where `npm run calls:install` puts it in a clone. */
@@ -25,6 +29,56 @@ export async function startCallServer({ config = [], parts, ...options }: TestSe
     config: [await callPorts(), ...[config].flat()],
     parts: { livekit, ...parts },
   })
+}
+
+/** Asks for a token by OpenID, as old clients do. `delegation` leaves a delayed event to the server. */
+export async function askToken(
+  server: TestServer,
+  client: Client,
+  room: string,
+  delegation: object = {},
+): Promise<{ readonly status: number; readonly jwt: string }> {
+  const openId = await client.post(`/user/${client.userId}/openid/request_token`)
+  const request = { room, openid_token: openId, device_id: client.deviceId, ...delegation }
+  const response = await fetch(`${server.url}/livekit/jwt/sfu/get`, { method: 'POST', body: JSON.stringify(request) })
+  const { jwt = '' } = (await response.json()) as { jwt?: string }
+  return { status: response.status, jwt }
+}
+
+const loneCaller = fileURLToPath(new URL('../calls/real/lone-caller.ts', import.meta.url))
+
+/** Somebody in a call, in a process of their own, which the native client needs. */
+export class LoneCaller implements AsyncDisposable {
+  readonly #child: ChildProcess
+  readonly #said: string[] = []
+
+  constructor(server: TestServer, jwt: string, what: 'speak' | 'listen' | 'stay' = 'stay') {
+    const url = `${server.url.replace('http', 'ws')}/livekit/sfu` // the way that browsers take
+    this.#child = spawn(process.execPath, [loneCaller, url, jwt, what], { stdio: ['ignore', 'pipe', 'inherit'] })
+    if (this.#child.stdout) createInterface({ input: this.#child.stdout }).on('line', (line) => this.#said.push(line))
+  }
+
+  /** Resolves when it has said that. */
+  async says(line: string): Promise<void> {
+    await until(() => this.#said.includes(line) || this.#child.exitCode !== null)
+    if (!this.#said.includes(line)) throw new Error(`The caller ended without saying ${line}: ${this.#said.join(', ')}`)
+  }
+
+  /** As if its machine lost its power. */
+  async kill(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    this.#child.kill('SIGKILL')
+    await once(this.#child, 'exit')
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill()
+  }
+}
+
+/** Looks again and again; the time limit is that of the test. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
 async function freeUdpPort(): Promise<number> {

@@ -1,0 +1,199 @@
+/** What is in docker/: every file is read by the program that it is for, or by our own eyes where that is a service. */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from '@jest/globals'
+import { parse } from 'yaml'
+import { loadConfig } from '../../homeserver/config/load.ts'
+import { hasOpenssl, makeCertificate } from '../support/certificates.ts'
+import { startServer } from '../support/server.ts'
+
+const docker = new URL('../../docker/', import.meta.url).pathname
+const read = (name: string): string => readFileSync(join(docker, name), 'utf8')
+const place = mkdtempSync(join(tmpdir(), 'domovoi-docker-'))
+afterAll(() => rmSync(place, { recursive: true, force: true }))
+
+interface Service {
+  readonly image?: string
+  readonly build?: object
+  readonly environment?: Readonly<Record<string, string>>
+  readonly read_only?: boolean
+  readonly cap_drop?: readonly string[]
+  readonly mem_limit?: string
+  readonly volumes?: readonly string[]
+  readonly networks?: readonly string[]
+  readonly secrets?: readonly string[]
+}
+
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>
+  readonly volumes?: object
+  readonly networks?: object
+  readonly secrets?: object
+}
+
+describe.each(['docker-compose.lite.yml', 'docker-compose.yml'])('%s', (file) => {
+  const compose = parse(read(file), { merge: true }) as Compose
+  const services = Object.entries(compose.services)
+
+  test('every service is of a fixed release, within limits, and uses what is declared', () => {
+    for (const [name, service] of services) {
+      if (service.image !== undefined) expect(service.image).toMatch(/:[\w.-]*\d[\w.-]*$/)
+      expect({ name, limit: service.mem_limit }).toEqual({ name, limit: expect.stringMatching(/^\d+[mg]$/) })
+      for (const [declared, used] of [
+        [compose.networks, service.networks],
+        [compose.secrets, service.secrets],
+        [
+          compose.volumes,
+          service.volumes?.map((volume) => volume.split(':')[0] ?? '').filter((from) => /^\w/.test(from)),
+        ],
+      ] as const) {
+        expect(Object.keys(declared ?? {})).toEqual(expect.arrayContaining([...(used ?? [])]))
+      }
+    }
+  })
+
+  test('the server may write to its data alone, and has no rights', () => {
+    expect(compose.services['domovoi']).toMatchObject({
+      read_only: true,
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+    })
+  })
+
+  test('its settings are settings', () => {
+    const { environment = {} } = compose.services['domovoi'] ?? {}
+    const env = Object.fromEntries(
+      Object.entries(environment).map(([key, value]) => [
+        key,
+        value
+          .replaceAll(/\$\{SERVER_NAME[^}]*\}/g, 'example.org')
+          .replaceAll(/\$\{HOST[^}]*\}/g, 'chat.example.org')
+          .replaceAll(/\$\{PUBLIC_URL[^}]*\}/g, 'https://chat.example.org'),
+      ]),
+    )
+    const config = loadConfig({ files: [], env, readFile: () => 'secret' })
+    expect(config).toMatchObject({ server_name: 'example.org', public_url: 'https://chat.example.org' })
+  })
+})
+
+test('the image holds what the server needs, and runs as nobody', () => {
+  const text = read('Dockerfile')
+  const copied = [...text.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names = '']) => names.split(' '))
+  const let_in = [...read('Dockerfile.dockerignore').matchAll(/^!(\S+)$/gm)].map(([, name]) => name)
+  for (const name of copied) expect(let_in).toContain(name.split('/')[0])
+  expect(copied).toEqual(expect.arrayContaining(['homeserver', 'migrations', 'bridges']))
+  expect(text).toMatch(/^USER 10001$/m)
+  expect(text.lastIndexOf('\nUSER')).toBeLessThan(text.indexOf('\nENTRYPOINT'))
+})
+
+test('alerts ask for numbers that there are', async () => {
+  const metrics = join(place, 'metrics')
+  mkdirSync(metrics)
+  await using server = await startServer()
+  await server.register('alice')
+  const text = server.server.services.metrics.text()
+  const { groups } = parse(read('prometheus/alerts.yml')) as { groups: { rules: { alert: string; expr: string }[] }[] }
+  const rules = groups.flatMap((group) => group.rules)
+  expect(rules.length).toBeGreaterThan(4)
+  for (const { alert, expr } of rules) {
+    const names = expr.replaceAll(/"[^"]*"|by \([^)]*\)|\[[^\]]*\]/g, '').match(/\b[a-z]+_[a-z_]+(?=\{|\)|\s|$)/g) ?? []
+    const known = names.filter((name) => name !== 'histogram_quantile').map((name) => name.replace(/_bucket$/, ''))
+    for (const name of known)
+      expect({ alert, found: text.includes(`# TYPE ${name} `) && name }).toEqual({ alert, found: name })
+  }
+})
+
+/** The tests of what a program says; skipped with its name where it is missing: .ci/run installs it. */
+function withProgram(
+  program: string,
+  declare: (run: (...args: string[]) => { code: number | null; output: string }) => void,
+): void {
+  const isThere = spawnSync('sh', ['-c', `command -v ${program}`]).status === 0
+  const group = isThere ? describe : describe.skip
+  group(isThere ? program : `${program} (missing here)`, () => {
+    declare((...args) => {
+      const env = { HOST: 'chat.test', SERVER_NAME: 'test.test', UPSTREAM: '127.0.0.1:8008', ELEMENT: '127.0.0.1:80' }
+      const { status, stdout, stderr } = spawnSync(program, args, {
+        encoding: 'utf8',
+        env: { PATH: process.env['PATH'], HOME: place, ...env },
+      })
+      return { code: status, output: `${stdout}${stderr}` }
+    })
+  })
+}
+
+withProgram('shellcheck', (run) => {
+  test('finds nothing in our scripts', () => {
+    expect(run(join(docker, 'install.sh'))).toEqual({ code: 0, output: '' })
+  })
+})
+
+withProgram('caddy', (run) => {
+  test('takes the Caddyfile', () => {
+    expect(run('validate', '--adapter', 'caddyfile', '--config', join(docker, 'proxy/Caddyfile'))).toMatchObject({
+      code: 0,
+    })
+  })
+})
+
+withProgram('systemd-analyze', (run) => {
+  test('takes the units', () => {
+    const units = readdirSync(join(docker, 'systemd'))
+    const paths = units.map((unit) => {
+      const path = join(place, unit)
+      // The program is not installed here.
+      writeFileSync(path, read(`systemd/${unit}`).replaceAll(/^ExecStart=\S+/gm, `ExecStart=${process.execPath}`))
+      return path
+    })
+    expect(run('verify', '--man=no', ...paths)).toMatchObject({ code: 0 })
+  })
+})
+
+const describeTls = hasOpenssl ? describe : describe.skip
+describeTls('with a certificate', () => {
+  const [cert, key, both] = [join(place, 'cert.pem'), join(place, 'key.pem'), join(place, 'both.pem')]
+
+  function certify(): void {
+    const made = makeCertificate('chat.example.org')
+    writeFileSync(cert, made.cert)
+    writeFileSync(key, made.key)
+    writeFileSync(both, made.cert + made.key)
+  }
+
+  withProgram('nginx', (run) => {
+    test('takes our server', () => {
+      certify()
+      const ours = read('proxy/nginx.conf')
+        .replaceAll(/ssl_certificate +\S+;/g, `ssl_certificate ${cert};`)
+        .replaceAll(/ssl_certificate_key +\S+;/g, `ssl_certificate_key ${key};`)
+        .replaceAll(/listen \[::\].*\n/g, '') // not every machine has IPv6
+        .replaceAll(/listen 443/g, 'listen 127.0.0.1:8443')
+        // releases before 1.25 have it in `listen`
+        .replaceAll('http2 on;', '')
+      const whole = `pid ${place}/pid; error_log stderr; events {} http { access_log off; client_body_temp_path ${place}; proxy_temp_path ${place}; fastcgi_temp_path ${place}; uwsgi_temp_path ${place}; scgi_temp_path ${place}; ${ours} }`
+      writeFileSync(join(place, 'nginx.conf'), whole)
+      expect(run('-t', '-c', join(place, 'nginx.conf'))).toMatchObject({ code: 0 })
+    })
+  })
+
+  withProgram('haproxy', (run) => {
+    test('takes our server', () => {
+      certify()
+      writeFileSync(join(place, 'haproxy.cfg'), read('proxy/haproxy.cfg').replaceAll(/crt \S+/g, `crt ${both}`))
+      expect(run('-c', '-f', join(place, 'haproxy.cfg'))).toMatchObject({ code: 0 })
+    })
+  })
+})
+
+test('the script for installing tells what it would do, and refuses what it does not understand', () => {
+  const run = (...args: string[]) => spawnSync(join(docker, 'install.sh'), args, { encoding: 'utf8' })
+  const dry = run('--dry-run', 'example.org')
+  expect(dry.status).toBe(0)
+  expect(dry.stdout).toContain('+ systemctl enable --now domovoi.service domovoi-backup.timer\n')
+  expect(run('--dry-run', '--uninstall').stdout).toContain('+ rm -rf /opt/domovoi\n')
+  expect(run().status).toBe(64)
+  expect(run('--dry-run', 'https://example.org').status).toBe(64)
+  expect(run('--dry-run', '--force').status).toBe(64)
+})

@@ -8,10 +8,15 @@ import { emailAddress } from '../../domain/accounts/threepids/addresses.ts'
 import type { Credentials, Purpose } from '../../domain/accounts/threepids/validations.ts'
 import type { Reply } from '../endpoint.ts'
 import type { Services } from '../services.ts'
-import { html } from './html.ts'
+import { type Html, html } from './html.ts'
 import { refusalText } from './messages/messages.ts'
 import { seeOther, type Submission, type Visit } from './page.ts'
 import { errorNote, field } from './parts.ts'
+
+/** Of a visit what these steps need: on the account page it has less than elsewhere. */
+type Visited = Pick<Visit, 'messages' | 'query' | 'token' | 'here'> & {
+  page(shown: { title: string; content: Html; status?: number }): Reply
+}
 
 export interface EmailStep {
   readonly purpose: Purpose
@@ -23,7 +28,7 @@ export interface EmailStep {
 
 /** The proof of the address that the page is for; undefined until the link of the letter was opened. */
 export async function provenEmail(
-  { query }: Visit,
+  { query }: Pick<Visited, 'query'>,
   { validations }: Services,
   { purpose }: EmailStep,
 ): Promise<Credentials | undefined> {
@@ -34,7 +39,7 @@ export async function provenEmail(
   return credentials && (await validations.find(credentials, purpose)) ? credentials : undefined
 }
 
-export function showEmailStep(visit: Visit, { title, hint }: EmailStep, error?: string): Reply {
+export function showEmailStep(visit: Visited, { title, hint }: EmailStep, error?: string): Reply {
   const { messages, query, token, here } = visit
   const email = query.get('email')
   if (email !== null && error === undefined) {
@@ -57,7 +62,11 @@ export function showEmailStep(visit: Visit, { title, hint }: EmailStep, error?: 
 }
 
 /** Sends the letter. Who has an account is told so there, and not here (T62). */
-export async function submitEmailStep(visit: Submission, services: Services, step: EmailStep): Promise<Reply> {
+export async function submitEmailStep(
+  visit: Visited & Pick<Submission, 'form'>,
+  services: Services,
+  step: EmailStep,
+): Promise<Reply> {
   const { purpose, path } = step
   const clientSecret = randomBytes(24).toString('base64url')
   try {

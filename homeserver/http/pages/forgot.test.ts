@@ -38,6 +38,27 @@ forEachDatabase(({ dialect: database }) => {
   })
 })
 
+test('an address is added on the account page by the link of a letter and a word, and removed', async () => {
+  await using mailbox = await Mailbox.start()
+  await using server = await startServer({ config: mailbox.config })
+  const alice = await server.register('alice')
+  const browser = new Visitor(server)
+  const addresses = async () => ((await alice.get('/account/3pid'))['threepids'] as object[]).length
+  await browser.open('/account?action=emails')
+  await browser.submit({ username: 'alice', password: 'password of alice' })
+  await browser.submit({ email: 'alice@example.org' })
+  await browser.open((await mailbox.letter(0)).link ?? '')
+  await browser.submit()
+  expect(browser.shown.text).toContain('alice@example.org')
+  expect(await addresses()).toBe(0) // whoever has made the link
+  await browser.submit()
+  expect(browser.shown.text).toContain('belongs to your account now')
+  expect(await addresses()).toBe(1)
+  await browser.submit()
+  expect(browser.shown.text).toContain('The address is removed.')
+  expect(await addresses()).toBe(0)
+})
+
 test('a server that sends no e-mail says so', async () => {
   await using server = await startServer()
   const browser = new Visitor(server)

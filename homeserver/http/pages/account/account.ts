@@ -9,6 +9,7 @@ import { type AccountView, accountView } from './actions.ts'
 import { dataView } from './data.ts'
 import { deactivateView } from './deactivate.ts'
 import { deviceView, devicesView, endView } from './devices.ts'
+import { emailsView } from './emails.ts'
 import { loginsView } from './logins.ts'
 import { passwordView } from './password.ts'
 import { profileView } from './profile.ts'
@@ -26,6 +27,7 @@ const views: Readonly<Record<AccountView, View>> = {
   deactivate: deactivateView,
   reset: resetView,
   logins: loginsView,
+  emails: emailsView,
   second_factor: secondFactorView,
 }
 
@@ -64,6 +66,7 @@ const entries: readonly (readonly [view: AccountView, action: string, text: (mes
   ['profile', 'org.matrix.profile', ({ profile }) => profile],
   ['devices', 'org.matrix.devices_list', ({ sessions }) => sessions],
   ['password', 'password', ({ password }) => password],
+  ['emails', 'emails', ({ emails }) => emails],
   ['logins', 'logins', ({ waysIn }) => waysIn],
   ['second_factor', 'second_factor', ({ secondFactor }) => secondFactor],
   ['data', 'data', ({ yourData }) => yourData],

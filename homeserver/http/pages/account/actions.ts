@@ -1,7 +1,17 @@
 /** What the account page can be opened for. https://spec.matrix.org/v1.19/client-server-api/#account-management-url-actions */
 
 export type AccountView =
-  'profile' | 'devices' | 'device' | 'end' | 'password' | 'data' | 'deactivate' | 'reset' | 'logins' | 'second_factor'
+  | 'profile'
+  | 'devices'
+  | 'device'
+  | 'end'
+  | 'password'
+  | 'data'
+  | 'deactivate'
+  | 'reset'
+  | 'logins'
+  | 'second_factor'
+  | 'emails'
 
 /** The names of the specification, then those before it, which Element X knows, then pages of our own. */
 const viewOf: Readonly<Record<string, AccountView>> = {
@@ -21,6 +31,7 @@ const viewOf: Readonly<Record<string, AccountView>> = {
   password: 'password',
   data: 'data',
   logins: 'logins',
+  emails: 'emails',
   second_factor: 'second_factor',
 }
 

@@ -66,6 +66,13 @@ export const en = {
   allSessionsEnd: 'All sessions end. Log in again with each app.',
   noAccountOfEmail: 'This address belongs to no account.',
   noMail: 'This server sends no e-mail. Ask its administrator for a new password.',
+  // E-mail addresses of the account
+  emails: 'E-mail addresses',
+  addEmail: 'Add an address',
+  removeEmail: 'Remove',
+  emailAdded: 'The address belongs to your account now.',
+  emailRemoved: 'The address is removed.',
+  emailInUse: 'This address belongs to another account.',
   // A second factor
   secondFactor: 'Second factor',
   factorHint:

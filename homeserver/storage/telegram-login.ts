@@ -274,11 +274,10 @@ export async function shutOut(tx: Tx, tgUser: string, network: string, untilTs: 
 }
 
 export async function isShutOut(conn: Conn, tgUser: string, network: string, now: number): Promise<boolean> {
-  const row = await conn.row('select 1 from telegram_login_shut_out where tg_user = ? and network = ? and until_ts > ?', [
-    tgUser,
-    network,
-    now,
-  ])
+  const row = await conn.row(
+    'select 1 from telegram_login_shut_out where tg_user = ? and network = ? and until_ts > ?',
+    [tgUser, network, now],
+  )
   return row !== undefined
 }
 

@@ -13,7 +13,7 @@ import { makeBackup, pruneBackups } from './make.ts'
 import { inspect, restore } from './restore.ts'
 import { verifyBackup } from '../cli/verify-backup.ts'
 
-jest.setTimeout(60_000) // whole servers
+jest.setTimeout(300_000) // whole servers, perhaps on a busy machine
 
 class Place implements AsyncDisposable {
   readonly directory: string

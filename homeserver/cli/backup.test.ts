@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { expect, jest, test } from '@jest/globals'
 import { cli, Place, stop } from '../../test/support/program.ts'
 
-jest.setTimeout(120_000) // starts whole processes
+jest.setTimeout(300_000) // starts whole processes, perhaps on a busy machine
 
 test('a backup is made beside the server, proved, and put back where nothing is', async () => {
   await using place = await Place.make()

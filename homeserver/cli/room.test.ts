@@ -1,7 +1,7 @@
 import { expect, jest, test } from '@jest/globals'
 import { cli, type Ended, Place, stop } from '../../test/support/program.ts'
 
-jest.setTimeout(120_000) // starts whole processes
+jest.setTimeout(300_000) // starts whole processes, perhaps on a busy machine
 
 test('rooms are listed and closed, old files removed, beside the server and without it', async () => {
   await using place = await Place.make()

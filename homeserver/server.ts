@@ -156,7 +156,7 @@ export class Server implements AsyncDisposable {
       opening.defer(() => listening.close(0))
     }
     const bridge = await bridgeConfigOf(config, `http://${loopbackOf(config.listen.host)}:${listeners[0]?.port}`)
-    if (bridge && config.telegram.run === 'embedded') opening.defer(startTelegram(bridge, { database, clock }))
+    if (bridge && config.telegram.run === 'embedded') opening.defer(startTelegram(bridge, { database, clock, metrics }))
     const resources = opening.move()
     log.debug({ ports: listeners.map(({ port }) => port) }, 'listening')
     return new Server({ config, schema, services, background, listeners, stopping, resources })

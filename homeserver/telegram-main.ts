@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { configFiles, readConfigFiles } from './config/files.ts'
 import { systemClock } from './platform/clock.ts'
 import { configureLogging } from './platform/log.ts'
+import { Metrics } from './platform/metrics.ts'
 import { Database } from './storage/database.ts'
 import { migrate } from './storage/migrate.ts'
 import { bridgeConfigOf, startTelegram } from './telegram.ts'
@@ -23,7 +24,13 @@ const isShared = config.database.url.startsWith('postgres')
 const url = isShared ? config.database.url : `sqlite:${config.data_dir}/telegram.db`
 const database = await Database.open({ url, password: config.database.password?.reveal() })
 await migrate(database)
-const stop = startTelegram(bridge, { database, clock: systemClock })
+const stop = startTelegram(bridge, { database, clock: systemClock, metrics: new Metrics() })
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, () => void stop().then(() => database.close()))
+  process.once(
+    signal,
+    () =>
+      void stop()
+        .then(() => database.close())
+        .then(() => process.exit()),
+  ) // a question to the homeserver may still wait for its answer
 }

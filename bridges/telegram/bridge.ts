@@ -14,6 +14,7 @@ import { addEvents, eventLanes, firstEvent, noteEventFailure, pruneEvents, type 
 import { firstUpdate, noteUpdateFailure, removeUpdate, type StoredUpdate, updateLanes } from './store/updates.ts'
 import { Telegram, verdictOf } from './telegram.ts'
 import { TelegramCommands } from './telegram-commands.ts'
+import { commandList } from './texts.ts'
 import { ToMatrix } from './to-matrix.ts'
 import { ToTelegram } from './to-telegram.ts'
 import { Topics } from './topics.ts'
@@ -84,7 +85,7 @@ export class TelegramBridge implements AsyncDisposable {
       {
         name: 'events',
         first: (lane) => firstEvent(database, lane),
-        work: (event) => this.#toTelegram.take(event),
+        work: (event) => this.#takeEvent(event),
         failed: (event, error) => this.#eventFailed(event, error),
       },
       clock,
@@ -104,6 +105,7 @@ export class TelegramBridge implements AsyncDisposable {
     const { id, username = '' } = await telegram.reader.getMe()
     const matrix = await Matrix.open(parts.config)
     const bridge = new TelegramBridge(parts, matrix, telegram, { id: String(id), username })
+    await showCommands(telegram)
     await bridge.#start()
     log.info({ bot: username }, 'Telegram bridge at work')
     return bridge
@@ -151,6 +153,16 @@ export class TelegramBridge implements AsyncDisposable {
   async #takeUpdate(stored: StoredUpdate): Promise<void> {
     await this.#toMatrix.take(JSON.parse(stored.json) as Update)
     await this.#parts.database.transaction('telegram update', (tx) => removeUpdate(tx, stored))
+    this.#count('to_matrix', 'done')
+  }
+
+  async #takeEvent(stored: StoredEvent): Promise<void> {
+    await this.#toTelegram.take(stored)
+    this.#count('to_telegram', 'done')
+  }
+
+  #count(direction: 'to_matrix' | 'to_telegram', result: 'done' | 'again' | 'dead'): void {
+    this.#parts.bridged?.inc({ direction, result })
   }
 
   async #updateFailed(stored: StoredUpdate, error: unknown): Promise<number | undefined> {
@@ -159,6 +171,7 @@ export class TelegramBridge implements AsyncDisposable {
     const isDead = limited === undefined && (isNever || stored.attempts + 1 >= MAX_ATTEMPTS)
     const note = { error: String(error), isCounted: limited === undefined, isDead }
     await this.#parts.database.transaction('telegram update failed', (tx) => noteUpdateFailure(tx, stored, note))
+    this.#count('to_matrix', isDead ? 'dead' : 'again')
     log.warn({ update: stored.update_id, isDead, problem: problemOf(error) }, 'update not bridged')
     return isDead ? undefined : (limited ?? this.#wait(stored.attempts))
   }
@@ -175,6 +188,7 @@ export class TelegramBridge implements AsyncDisposable {
     const isDead = verdict.kind === 'never' || (isCounted && stored.attempts + 1 >= MAX_ATTEMPTS)
     const note = { error: problemOf(error), isCounted, isDead }
     await database.transaction('matrix event failed', (tx) => noteEventFailure(tx, stored.event_id, note))
+    this.#count('to_telegram', isDead ? 'dead' : 'again')
     log.warn({ event: stored.event_id, isDead, problem: problemOf(error) }, 'event not bridged')
     if (isDead) await this.#tell(stored, verdict.kind === 'never' ? verdict.why : 'Telegram is not reached')
     if (isDead) return undefined
@@ -207,3 +221,13 @@ function isRefusal(error: unknown): boolean {
 
 /** Without the token, which is in addresses. */
 const problemOf = (error: unknown): string => String(error).replace(/\/bot\d+:[\w-]+/g, '/bot…')
+
+/** What Telegram offers when somebody types a slash. A bot without the list works too. */
+async function showCommands({ sender }: Telegram): Promise<void> {
+  try {
+    await sender.setMyCommands({ commands: commandList('en') })
+    await sender.setMyCommands({ commands: commandList('ru'), language_code: 'ru' })
+  } catch (error) {
+    log.warn({ problem: problemOf(error) }, 'list of commands not set')
+  }
+}

@@ -1,5 +1,5 @@
 import type { Clock } from '../../homeserver/platform/clock.ts'
-import type { Metrics } from '../../homeserver/platform/metrics.ts'
+import type { Counter } from '../../homeserver/platform/metrics.ts'
 import type { Database } from './store/database.ts'
 
 /** Where the homeserver finds the bridge: a Unix socket, or a host with port. */
@@ -34,7 +34,8 @@ export interface BridgeParts {
   readonly config: BridgeConfig
   readonly database: Database
   readonly clock: Clock
-  readonly metrics?: Metrics
+  /** What came through, waits again or was given up: `done`, `again`, `dead`. */
+  readonly bridged?: Counter<'direction' | 'result'>
   /** The first wait after a failure; then twice as long each time. */
   readonly retryMs?: number
 }

@@ -140,3 +140,16 @@ export function deviceLabel(texts: Texts, device: BrowserLabel | undefined): str
   if (!device || (device.browser === undefined && device.system === undefined)) return ''
   return texts.from(device.browser ?? '', device.system ?? '')
 }
+
+const commands: readonly { readonly name: string; readonly en: string; readonly ru: string }[] = [
+  { name: 'login', en: 'Log in to Matrix', ru: 'Войти в Matrix' },
+  { name: 'whoami', en: 'Which Matrix account is yours', ru: 'Какая учётная запись ваша' },
+  { name: 'logout', en: 'Sign out everywhere', ru: 'Выйти везде' },
+  { name: 'bridge', en: 'Join this group with a Matrix room', ru: 'Соединить группу с комнатой Matrix' },
+  { name: 'status', en: 'What is bridged', ru: 'Что соединено' },
+  { name: 'help', en: 'What I can do', ru: 'Что я умею' },
+]
+
+/** For Telegram's menu. */
+export const commandList = (language: 'en' | 'ru'): { command: string; description: string }[] =>
+  commands.map(({ name, [language]: description }) => ({ command: name, description }))

@@ -134,8 +134,10 @@ forEachDatabase(({ dialect }) => {
     await bridged.bridge(group)
     const topic = tom.openTopic(group, 'Recipes')
     const invitation = async (name: string): Promise<string> => {
+      let since: string | undefined
       for (;;) {
-        const { rooms } = await alice.sync()
+        const { rooms, next_batch: next } = await alice.sync(since === undefined ? {} : { since, timeout: 30_000 })
+        since = next as string
         const found = Object.entries(
           (rooms?.invite ?? {}) as Record<
             string,

@@ -8,6 +8,9 @@ import { startServer, type TestServer } from './server.ts'
 
 type Json = Record<string, any> // eslint-disable-line -- what is in rooms is looked into freely by tests
 
+/** So that no event falls into a gap. */
+const manyEvents = JSON.stringify({ room: { timeline: { limit: 500 } } })
+
 export class Bridged implements AsyncDisposable {
   readonly telegram: FakeTelegram
   readonly server: TestServer
@@ -69,7 +72,11 @@ export class Bridged implements AsyncDisposable {
   async event(roomId: string, is: (event: Json) => boolean): Promise<Json> {
     let since: string | undefined
     for (;;) {
-      const body = await this.alice.sync({ timeout: 30_000, ...(since === undefined ? {} : { since }) })
+      const body = await this.alice.sync({
+        timeout: 30_000,
+        filter: manyEvents,
+        ...(since === undefined ? {} : { since }),
+      })
       since = body['next_batch'] as string
       const room = body['rooms']?.join?.[roomId] as Json | undefined
       const events = [...(room?.['state']?.events ?? []), ...(room?.['timeline']?.events ?? [])] as Json[]

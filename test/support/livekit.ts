@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -15,6 +16,18 @@ export const livekit = await findLivekit(join(import.meta.dirname, '../../data')
 
 /** Why there is none for this run, or undefined if there is. */
 export const livekitMissing = livekit === undefined ? 'no livekit-server: npm run calls:install' : undefined
+
+/** Why nobody can speak or listen in this run, or undefined if they can. */
+export const mediaMissing = livekitMissing ?? clientMissing()
+
+function clientMissing(): string | undefined {
+  try {
+    createRequire(import.meta.url).resolve('@livekit/rtc-node')
+    return undefined
+  } catch {
+    return 'no @livekit/rtc-node for this machine'
+  }
+}
 
 /** Settings of a server whose LiveKit gets in nobody's way. */
 export async function callPorts(): Promise<string> {

@@ -136,12 +136,13 @@ export class DelayedTimer implements Service {
   }
 
   /** A refusal is the end of it; anything else passes, and is tried again with growing pauses. */
-  async #failed({ delay_id: delayId, attempts, room_id: roomId }: DelayedEventRow, error: unknown): Promise<void> {
+  async #failed(row: DelayedEventRow, error: unknown): Promise<void> {
+    const { delay_id: delayId, attempts, room_id: roomId, user_id: userId, type } = row // the id is never told: it is a key
     const { database, clock } = this.#parts
     const now = clock.now()
     const refused = error instanceof MatrixError && !(error instanceof LimitExceeded) && error.status < 500
     if (!refused && attempts < MAX_ATTEMPTS) {
-      log.warn({ delayId, roomId, attempts, error }, 'delayed event not sent, will be tried again')
+      log.warn({ roomId, userId, type, attempts, error }, 'delayed event not sent, will be tried again')
       const fireTs = now + Math.min(PAUSE_MS * 2 ** attempts, LONGEST_PAUSE_MS)
       await database.transaction('postpone delayed event', (tx) => postponeDelayedEvent(tx, delayId, fireTs))
       this.arm(fireTs)
@@ -150,7 +151,7 @@ export class DelayedTimer implements Service {
     const { errcode, message } =
       error instanceof MatrixError ? error : { errcode: 'M_UNKNOWN', message: 'The server could not send it' }
     this.#finished.inc({ result: 'failed' })
-    log.info({ delayId, roomId, errcode }, 'delayed event refused')
+    log.info({ roomId, userId, type, errcode }, 'delayed event refused')
     const outcome = { ts: now, outcome: 'failed', error: JSON.stringify({ errcode, error: message }) } as const
     await database.transaction('finalise delayed event', (tx) => finaliseDelayedEvent(tx, delayId, outcome))
   }

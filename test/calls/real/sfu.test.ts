@@ -1,32 +1,21 @@
 /** What only the real SFU can show. */
-import { createRequire } from 'node:module'
 import { describe, expect, jest, test } from '@jest/globals'
 import { adminToken, joinToken } from '../../../homeserver/domain/rtc/grants.ts'
 import { ownLivekitKey } from '../../../homeserver/domain/rtc/livekit-key.ts'
 import { sfuRoomOf } from '../../../homeserver/domain/rtc/names.ts'
 import type { Client } from '../../support/client.ts'
-import { askToken, livekitMissing, LoneCaller, startCallServer } from '../../support/livekit.ts'
+import { askToken, LoneCaller, mediaMissing, startCallServer } from '../../support/livekit.ts'
 
 // the SFU takes its time to believe that somebody is gone
 jest.setTimeout(180_000)
 
-const missing = livekitMissing ?? clientMissing()
-const withSfu = missing ? describe.skip : describe
+const withSfu = mediaMissing ? describe.skip : describe
 
 const slot = 'm.call#ROOM'
 const memberType = 'org.matrix.msc3401.call.member'
 const clock = { now: () => Date.now() }
 /** `PARTICIPANT_REMOVED`, as LiveKit counts the reasons. */
 const removed = 'out 4'
-
-function clientMissing(): string | undefined {
-  try {
-    createRequire(import.meta.url).resolve('@livekit/rtc-node')
-    return undefined
-  } catch {
-    return 'no @livekit/rtc-node for this machine'
-  }
-}
 
 /** Resolves when a leave has come to the room. */
 async function someoneLeaves(client: Client, room: string, since: string): Promise<void> {
@@ -36,7 +25,7 @@ async function someoneLeaves(client: Client, room: string, since: string): Promi
   if (!left) await someoneLeaves(client, room, String(answer['next_batch']))
 }
 
-withSfu(`calls through the real SFU${missing ? ` (${missing})` : ''}`, () => {
+withSfu(`calls through the real SFU${mediaMissing ? ` (${mediaMissing})` : ''}`, () => {
   test('rtc 10: who has a token but no room is not let in, and the API of the SFU is not under our address', async () => {
     await using server = await startCallServer()
     const key = await ownLivekitKey(server.server.services.config.data_dir)

@@ -20,7 +20,7 @@ import {
   VerifierEvent,
 } from 'matrix-js-sdk/lib/crypto-api/index.js'
 import type { Logger } from 'matrix-js-sdk/lib/logger.js'
-import type { TestServer } from '../support/server.ts'
+import { Client } from '../support/client.ts'
 
 const nothing = (): void => undefined
 export const silent: Logger = {
@@ -49,9 +49,9 @@ export class Element implements AsyncDisposable {
   }
 
   /** Registers the user, or logs in where there is an account. Resolves when the first sync is through. */
-  static async start(server: TestServer, username: string, how: 'register' | 'login'): Promise<Element> {
+  static async start(server: { readonly url: string }, username: string, how: 'register' | 'login'): Promise<Element> {
     const password = `password of ${username}`
-    const session = await server.client()[how](username, password)
+    const session = await new Client(server.url)[how](username, password)
     const secrets: { recoveryKey: RecoveryKey | undefined } = { recoveryKey: undefined }
     const client = createClient({
       baseUrl: server.url,
@@ -140,6 +140,11 @@ export class Element implements AsyncDisposable {
   async knowsDevice({ client }: Element): Promise<boolean> {
     const devices = await this.crypto.getUserDeviceInfo([client.getSafeUserId()])
     return devices.get(client.getSafeUserId())?.has(client.getDeviceId() ?? '') === true
+  }
+
+  /** Whether that person has been verified, and by what cross-signing tells still is who they were. */
+  async trusts({ userId }: Element): Promise<boolean> {
+    return (await this.crypto.getUserVerificationStatus(userId)).isCrossSigningVerified()
   }
 
   async say(roomId: string, body: string): Promise<string> {

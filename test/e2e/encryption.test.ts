@@ -4,10 +4,6 @@ import { forEachDatabase } from '../support/databases.ts'
 import { startServer } from '../support/server.ts'
 import { Element, until, verify } from './element.ts'
 
-async function trusts({ crypto }: Element, { userId }: Element): Promise<boolean> {
-  return (await crypto.getUserVerificationStatus(userId)).isCrossSigningVerified()
-}
-
 forEachDatabase(({ dialect }) => {
   test('two people verify each other, talk encrypted, lose a device and restore from the key backup', async () => {
     await using server = await startServer({ database: dialect })
@@ -25,7 +21,7 @@ forEachDatabase(({ dialect }) => {
     await alice.hears(room, 'The domovoi is.')
 
     await verify(alice, bob, room)
-    await until('both trust each other', async () => (await trusts(alice, bob)) && (await trusts(bob, alice)))
+    await until('both trust each other', async () => (await alice.trusts(bob)) && (await bob.trusts(alice)))
 
     // A second device of alice, verified by the first, hears what is said from now on.
     await using tablet = await Element.start(server, 'alice', 'login')

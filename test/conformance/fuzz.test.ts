@@ -105,8 +105,10 @@ async function ask(world: FuzzWorld, request: FuzzRequest, agent: Agent): Promis
   const body = typeof request.body === 'string' ? world.resolve(request.body, as) : request.body
   const raw = { url: world.server.url, method, target, headers: { ...token, ...headers }, body }
   const answer = await sendRaw(agent, raw, 3 * SLOW_MS)
-  // The machine may have been busy: what is slow is slow again.
-  return answer && answer.ms > SLOW_MS ? await sendRaw(agent, raw, 3 * SLOW_MS) : answer
+  if (!answer || answer.ms <= SLOW_MS) return answer
+  // The machine may have been busy: what is slow is slow again. What was answered first counts: a logout is done once.
+  const again = await sendRaw(agent, raw, 3 * SLOW_MS)
+  return { ...answer, ms: again?.ms ?? answer.ms }
 }
 
 function verdictOf({ status, body }: RawAnswer): string {

@@ -89,14 +89,20 @@ async function examine(
   worlds: readonly FuzzWorld[],
   agent: Agent,
 ): Promise<{ readonly verdicts: readonly string[]; readonly problems: readonly string[] }> {
-  const answers = await Promise.all(worlds.map((world) => ask(world, request, agent)))
+  const patience = mayWait(endpoint) ? 3_000 : 20_000
+  const answers = await Promise.all(worlds.map((world) => ask(world, request, agent, patience)))
   const verdicts = answers.map((answer) => (answer === undefined ? 'silence' : verdictOf(answer)))
   const problems = answers.flatMap((answer) => problemOf(endpoint, answer) ?? [])
   if (new Set(verdicts).size > 1) problems.push(`differs: ${verdicts.join(' and ')}`)
   return { verdicts, problems: problems.map((problem) => `${problem}: ${describeRequest(request)}`) }
 }
 
-async function ask(world: FuzzWorld, request: FuzzRequest, agent: Agent): Promise<RawAnswer | undefined> {
+async function ask(
+  world: FuzzWorld,
+  request: FuzzRequest,
+  agent: Agent,
+  patienceMs: number,
+): Promise<RawAnswer | undefined> {
   const { method, as, headers } = request
   const token: Record<string, string> = as === undefined ? {} : { authorization: `Bearer ${world.client(as).token}` }
   const target = world
@@ -104,10 +110,10 @@ async function ask(world: FuzzWorld, request: FuzzRequest, agent: Agent): Promis
     .replace(/\{\{uri:(.*?)\}\}(?=[/&?]|$)/gs, (_, text: string) => encodeURIComponent(world.resolve(text, as)))
   const body = typeof request.body === 'string' ? world.resolve(request.body, as) : request.body
   const raw = { url: world.server.url, method, target, headers: { ...token, ...headers }, body }
-  const answer = await sendRaw(agent, raw, 3 * SLOW_MS)
+  const answer = await sendRaw(agent, raw, patienceMs)
   if (!answer || answer.ms <= SLOW_MS) return answer
   // The machine may have been busy: what is slow is slow again. What was answered first counts: a logout is done once.
-  const again = await sendRaw(agent, raw, 3 * SLOW_MS)
+  const again = await sendRaw(agent, raw, patienceMs)
   return { ...answer, ms: again?.ms ?? answer.ms }
 }
 

@@ -8,8 +8,9 @@ import { Lanes } from './lanes.ts'
 import { Listener } from './listener.ts'
 import { Login } from './login.ts'
 import { MatrixCommands } from './matrix-commands.ts'
-import { errcodeOf, Matrix, type MatrixEvent } from './matrix.ts'
+import { errcodeOf, Matrix, type MatrixEvent, puppetKey } from './matrix.ts'
 import { Poller } from './poller.ts'
+import { Puppets } from './puppets.ts'
 import { addEvents, eventLanes, firstEvent, noteEventFailure, pruneEvents, type StoredEvent } from './store/events.ts'
 import { firstUpdate, noteUpdateFailure, removeUpdate, type StoredUpdate, updateLanes } from './store/updates.ts'
 import { Telegram, verdictOf } from './telegram.ts'
@@ -61,8 +62,9 @@ export class TelegramBridge implements AsyncDisposable {
     this.#matrix = matrix
     const base = { matrix, telegram, database, clock, bot, retryMs, serverName: config.serverName }
     const files = new Files(base)
-    const ghosts = new Ghosts({ ...base, files })
-    this.#login = new Login({ ...base, files })
+    const puppets = new Puppets(base)
+    const ghosts = new Ghosts({ ...base, files, puppets })
+    this.#login = new Login({ ...base, files, puppets })
     const matrixCommands = new MatrixCommands({
       ...base,
       ghosts,
@@ -70,7 +72,7 @@ export class TelegramBridge implements AsyncDisposable {
       wake: (room) => this.#events.wake(room),
     })
     const commands = new TelegramCommands({ ...base, ghosts, login: this.#login, matrixCommands })
-    this.#toMatrix = new ToMatrix({ ...base, ghosts, files, commands, topics: new Topics(base) })
+    this.#toMatrix = new ToMatrix({ ...base, ghosts, puppets, files, commands, topics: new Topics(base) })
     this.#toTelegram = new ToTelegram({ ...base, ghosts, commands: matrixCommands, maxUpload: config.maxUpload })
     this.#updates = new Lanes<StoredUpdate>(
       {
@@ -138,7 +140,9 @@ export class TelegramBridge implements AsyncDisposable {
   async #keep(events: readonly MatrixEvent[]): Promise<void> {
     const { database, clock } = this.#parts
     const wanted = events.filter(
-      ({ type, sender }) => bridgedTypes.has(type) && (type === 'm.room.member' || !this.#matrix.isOurs(sender)),
+      ({ type, sender, content }) =>
+        bridgedTypes.has(type) &&
+        (type === 'm.room.member' || !(this.#matrix.isOurs(sender) || content[puppetKey] === 'telegram')),
     )
     if (wanted.length === 0) return
     const rows = wanted.map((event) => ({

@@ -13,6 +13,8 @@ export interface Registration {
   readonly sender_localpart: string
   readonly rate_limited: false
   readonly protocols: readonly string[]
+  /** The login provider whose people the bridge speaks for here. Other homeservers do not know this. */
+  readonly 'org.domovoi.puppets': string
   readonly namespaces: Readonly<Record<'users' | 'aliases' | 'rooms', readonly { regex: string; exclusive: boolean }[]>>
 }
 

@@ -2,7 +2,8 @@
 import type { Chat, Message, User } from 'node-telegram-bot-api'
 import { logger } from '../../homeserver/platform/log.ts'
 import type { Files } from './files.ts'
-import { errcodeOf, type Matrix } from './matrix.ts'
+import { type Content, errcodeOf, type Matrix } from './matrix.ts'
+import type { Puppets } from './puppets.ts'
 import type { Database } from './store/database.ts'
 import { addMember, findUser, isMember, removeMember, setUser } from './store/people.ts'
 import type { Telegram } from './telegram.ts'
@@ -45,12 +46,14 @@ export class Ghosts {
   readonly #telegram: Telegram
   readonly #database: Database
   readonly #files: Files
+  readonly #puppets: Puppets
 
-  constructor(parts: { matrix: Matrix; telegram: Telegram; database: Database; files: Files }) {
+  constructor(parts: { matrix: Matrix; telegram: Telegram; database: Database; files: Files; puppets: Puppets }) {
     this.#matrix = parts.matrix
     this.#telegram = parts.telegram
     this.#database = parts.database
     this.#files = parts.files
+    this.#puppets = parts.puppets
   }
 
   /** Gives the Matrix id of a user who is there, with this name. */
@@ -66,11 +69,57 @@ export class Ghosts {
     return userId
   }
 
-  /** Gives their id, joined to the room. */
+  /** Gives who speaks for them, joined to the room: themselves, where they have linked their account, or a ghost. */
   async inRoom(speaker: Speaker, roomId: string): Promise<string> {
-    const userId = await this.ensure(speaker)
-    if (!(await isMember(this.#database, roomId, userId))) await this.join(userId, roomId)
-    return userId
+    const ghost = await this.ensure(speaker)
+    const puppet = await this.puppetOf(speaker)
+    if (puppet !== undefined && (await this.#bringIn(puppet, ghost, roomId))) return puppet
+    if (!(await isMember(this.#database, roomId, ghost))) await this.join(ghost, roomId)
+    return ghost
+  }
+
+  /** Somebody is in the group. Who has linked their account comes when they speak. */
+  async arrive(speaker: Speaker, roomId: string): Promise<void> {
+    if ((await this.puppetOf(speaker)) === undefined) await this.inRoom(speaker, roomId)
+  }
+
+  async puppetOf({ id, user }: Pick<Speaker, 'id' | 'user'>): Promise<string | undefined> {
+    return user && (await this.#puppets.of(id))
+  }
+
+  /**
+   * Says it for them. Who was removed from the room, or is not linked any more, without our hearing of it, is looked for
+   * anew, once.
+   */
+  async speak(
+    speaker: Speaker,
+    event: { roomId: string; type: string; content: Content; txnId: string; ts?: number },
+  ): Promise<{ readonly sender: string; readonly eventId: string }> {
+    const first = await this.inRoom(speaker, event.roomId)
+    try {
+      return { sender: first, eventId: await this.#matrix.send(first, event) }
+    } catch (error) {
+      if (errcodeOf(error) !== 'M_FORBIDDEN') throw error
+      await this.forget(first, event.roomId)
+      this.#puppets.forget(speaker.id)
+      const sender = await this.inRoom(speaker, event.roomId)
+      return { sender, eventId: await this.#matrix.send(sender, event) }
+    }
+  }
+
+  /** False where they may not come: then the ghost speaks on, which else goes. */
+  async #bringIn(puppet: string, ghost: string, roomId: string): Promise<boolean> {
+    if (!(await isMember(this.#database, roomId, puppet))) {
+      try {
+        await this.join(puppet, roomId)
+      } catch (error) {
+        if (errcodeOf(error) !== 'M_FORBIDDEN') throw error
+        this.#puppets.forget(this.#matrix.telegramIdOf(ghost) ?? '')
+        return false
+      }
+    }
+    await this.leave(ghost, roomId)
+    return true
   }
 
   /** Joins; where that needs an invitation, the bot gives it. */

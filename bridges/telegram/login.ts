@@ -13,6 +13,7 @@ import { logger } from '../../homeserver/platform/log.ts'
 import { Lru } from '../../homeserver/platform/lru.ts'
 import type { Files } from './files.ts'
 import { type Content, errcodeOf, type Matrix } from './matrix.ts'
+import type { Puppets } from './puppets.ts'
 import { isGone, type Telegram } from './telegram.ts'
 import { deviceLabel, type Texts, textsFor } from './texts.ts'
 
@@ -25,6 +26,7 @@ export interface LoginParts {
   readonly matrix: Matrix
   readonly telegram: Telegram
   readonly files: Files
+  readonly puppets: Puppets
   readonly clock: Clock
   readonly serverName: string
   readonly bot: { readonly id: string; readonly username: string }
@@ -190,6 +192,7 @@ export class Login {
 
   async #happened(event: TelegramEvent): Promise<void> {
     const to = { id: Number(event.tg_user) }
+    this.#parts.puppets.forget(event.tg_user)
     const person = this.#people.get(event.tg_user)
     const texts = textsFor(person?.language_code)
     switch (event.type) {

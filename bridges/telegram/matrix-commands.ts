@@ -117,11 +117,14 @@ export class MatrixCommands {
     return `This room is not bridged with ${portal.title} any more.`
   }
 
-  /** The ghosts go; what was said stays. */
+  /** The ghosts go; people, and what was said, stay. */
   async endPortal({ room_id: roomId }: Portal): Promise<void> {
-    const { database, ghosts } = this.#parts
+    const { database, ghosts, matrix } = this.#parts
     await database.transaction('telegram unbridge', (tx) => removePortal(tx, roomId))
-    for (const userId of await membersOf(database, roomId)) await ghosts.leave(userId, roomId)
+    for (const userId of await membersOf(database, roomId)) {
+      if (matrix.isOurs(userId)) await ghosts.leave(userId, roomId)
+      else await ghosts.forget(userId, roomId)
+    }
   }
 
   async #setState(event: MatrixEvent, portal: Portal | undefined, state: 'active' | 'paused'): Promise<string> {

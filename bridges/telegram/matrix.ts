@@ -23,6 +23,9 @@ export const errcodeOf = (error: unknown): string | undefined => (error as { err
 
 const encoded = encodeURIComponent
 
+/** In what the bridge says as a person, so that it is not taken for something that they said in Matrix. */
+export const puppetKey = 'org.domovoi.double_puppet_source'
+
 export class Matrix {
   readonly botUserId: string
   readonly #bridge: Bridge
@@ -45,6 +48,7 @@ export class Matrix {
       registration: AppServiceRegistration.fromObject(structuredClone(config.registration) as never), // its type is not readonly
       disableStores: true,
       suppressEcho: false,
+      escapeUserIds: false,
       logRequestOutcome: false,
       intentOptions: {
         clients: { dontCheckPowerLevel: true, dontJoin: true },
@@ -95,7 +99,8 @@ export class Matrix {
     }: { roomId: string; type: string; content: Content; txnId: string; ts?: number },
   ): Promise<string> {
     const path = `/_matrix/client/v3/rooms/${encoded(roomId)}/send/${encoded(type)}/${encoded(txnId)}`
-    return await this.#eventId(userId, 'PUT', path, content, ts === undefined ? {} : { ts })
+    const said = this.isOurs(userId) ? content : { ...content, [puppetKey]: 'telegram' }
+    return await this.#eventId(userId, 'PUT', path, said, ts === undefined ? {} : { ts })
   }
 
   async notice(roomId: string, body: string, txnId: string, replyTo?: string): Promise<string> {
@@ -111,6 +116,11 @@ export class Matrix {
       `/_matrix/client/v3/rooms/${encoded(roomId)}/redact/${encoded(eventId)}/${encoded(txnId)}`,
       {},
     )
+  }
+
+  async senderOf(roomId: string, eventId: string): Promise<string> {
+    const path = `/_matrix/client/v3/rooms/${encoded(roomId)}/event/${encoded(eventId)}`
+    return (await this.request(this.botUserId, 'GET', path))['sender'] as string
   }
 
   /** The content of a state event, undefined where there is none. */

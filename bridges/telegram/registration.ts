@@ -15,6 +15,7 @@ export function newRegistration(serverName: string, url: string): Registration {
     sender_localpart: 'telegrambot',
     rate_limited: false,
     protocols: ['telegram'],
+    'org.domovoi.puppets': 'telegram',
     namespaces: {
       users: [{ regex: `@telegram_.*:${server}`, exclusive: true }],
       aliases: [{ regex: `#telegram_.*:${server}`, exclusive: true }],
@@ -23,11 +24,11 @@ export function newRegistration(serverName: string, url: string): Registration {
   }
 }
 
-/** Reads the file, or makes it, readable by nobody else. Another address is written into it. */
+/** Reads the file, or makes it, readable by nobody else. Another address, and what it lacks, is written into it. */
 export async function ensureRegistration(path: string, serverName: string, url: string): Promise<Registration> {
   const found = await readRegistration(path)
-  if (found?.url === url) return found
-  const made = found ? { ...found, url } : newRegistration(serverName, url)
+  const made = { ...newRegistration(serverName, url), ...found, url }
+  if (found?.url === url && Object.keys(found).length === Object.keys(made).length) return found
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await writeFile(path, stringify(made), { mode: 0o600 })
   return made

@@ -142,7 +142,7 @@ export class TelegramCommands {
     await matrix.trySetState(found.room_id, 'm.bridge', bridge, `org.domovoi.telegram://${chatId}`)
     await matrix.notice(found.room_id, `This room is bridged with the Telegram group ${title}.`, `tg.bridged.${code}`)
     for (const { user } of await telegram.reader.getChatAdministrators({ chat_id: message.chat.id })) {
-      if (!user.is_bot) await ghosts.inRoom(speakerOfUser(user), found.room_id)
+      if (!user.is_bot) await ghosts.arrive(speakerOfUser(user), found.room_id)
     }
     return texts.bridged
   }

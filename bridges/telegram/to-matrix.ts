@@ -4,8 +4,9 @@ import type { ChatMemberUpdated, Message, MessageReactionUpdated, PollAnswer, Up
 import { convert, type Converted } from './content.ts'
 import type { Files } from './files.ts'
 import type { Names } from './format/to-html.ts'
-import { type Ghosts, speakerOf, speakerOfChat, speakerOfUser } from './ghosts.ts'
+import { type Ghosts, type Speaker, speakerOf, speakerOfChat, speakerOfUser } from './ghosts.ts'
 import { type Content, errcodeOf, type Matrix } from './matrix.ts'
+import type { Puppets } from './puppets.ts'
 import type { Database } from './store/database.ts'
 import {
   addMessage,
@@ -35,6 +36,7 @@ export interface ToMatrixParts {
   readonly matrix: Matrix
   readonly database: Database
   readonly ghosts: Ghosts
+  readonly puppets: Puppets
   readonly files: Files
   readonly commands: TelegramCommands
   readonly topics: Topics
@@ -88,7 +90,6 @@ export class ToMatrix {
     const { database, ghosts } = this.#parts
     const speaker = speakerOf(message)
     if (!speaker || (await findMessage(database, portal.chat_id, message.message_id))) return
-    const userId = await ghosts.inRoom(speaker, portal.room_id)
     const converted = await this.#convert(message)
     const relation = await this.#replyOf(message, portal)
     const event = {
@@ -98,31 +99,19 @@ export class ToMatrix {
       txnId: this.#txn(message, 'new'),
       ts: message.date * 1000,
     }
-    const eventId = await this.#send(userId, event)
+    const { sender, eventId } = await ghosts.speak(speaker, event)
     const row: MessageRow = {
       chat_id: portal.chat_id,
       message_id: message.message_id,
       part: 0,
       room_id: portal.room_id,
       event_id: eventId,
-      sender: userId,
+      sender,
       is_from_matrix: 0,
       hash: hashOf(converted),
       media: converted.media ?? null,
     }
     await database.transaction('telegram message', (tx) => addMessage(tx, row))
-  }
-
-  /** A ghost that was removed without our hearing of it comes back once. */
-  async #send(userId: string, event: Parameters<Matrix['send']>[1]): Promise<string> {
-    const { matrix, ghosts } = this.#parts
-    try {
-      return await matrix.send(userId, event)
-    } catch (error) {
-      if (errcodeOf(error) !== 'M_FORBIDDEN') throw error
-      await ghosts.join(userId, event.roomId)
-      return await matrix.send(userId, event)
-    }
   }
 
   async #replyOf(
@@ -163,11 +152,16 @@ export class ToMatrix {
       type === 'mention' ? [text.slice(offset + 1, offset + length).toLowerCase()] : [],
     )
     const ids = await idsOfUsernames(this.#parts.database, [...new Set(mentions)])
-    const { matrix } = this.#parts
-    const ghostOf = (id: string | undefined): string | undefined => (id === undefined ? undefined : matrix.ghostOf(id))
+    const { matrix, puppets } = this.#parts
+    const linked = new Map<string, string | undefined>()
+    for (const id of [...ids.values(), ...entities.flatMap(({ user }) => (user ? [String(user.id)] : []))]) {
+      if (/^\d+$/.test(id)) linked.set(id, await puppets.of(id))
+    }
+    const userOf = (id: string | undefined): string | undefined =>
+      id === undefined ? undefined : (linked.get(id) ?? matrix.ghostOf(id))
     const names: Names = {
-      byId: (id) => ghostOf(String(id)),
-      byUsername: (name) => ghostOf(ids.get(name.toLowerCase())),
+      byId: (id) => userOf(String(id)),
+      byUsername: (name) => userOf(ids.get(name.toLowerCase())),
       emoji: () => undefined,
     }
     return await convert(message, { files: this.#parts.files, names })
@@ -182,33 +176,29 @@ export class ToMatrix {
     old_reaction: old,
     new_reaction: now,
   }: MessageReactionUpdated): Promise<void> {
-    const { database, ghosts, matrix } = this.#parts
+    const { database, matrix } = this.#parts
     const known = await findMessage(database, String(chat.id), id)
     const speaker = user ? speakerOfUser(user) : actor && speakerOfChat(actor)
     if (!known || !speaker) return
-    const userId = await ghosts.inRoom(speaker, known.room_id)
+    // Kept under the ghost, whoever spoke: of Telegram's reactions none is shown there again.
+    const ghost = matrix.ghostOf(speaker.id)
     const wanted = new Set(now.map(emojiOf))
-    const there = (await reactionsOf(database, known.chat_id, id)).filter(({ sender }) => sender === userId)
+    const there = (await reactionsOf(database, known.chat_id, id)).filter(({ sender }) => sender === ghost)
     for (const reaction of there) {
       if (wanted.has(reaction.emoji)) continue
-      await matrix.redact(userId, known.room_id, reaction.event_id, `tg.unreact.${reaction.event_id.slice(1)}`)
-      await database.transaction('telegram reaction', (tx) => removeReaction(tx, reaction.event_id))
+      await this.#unreact(known.room_id, reaction.event_id)
     }
     for (const emoji of wanted) {
       if (there.some((reaction) => reaction.emoji === emoji)) continue
       const content = { 'm.relates_to': { rel_type: 'm.annotation', event_id: known.event_id, key: emoji } }
       const txnId = `tg.react.${chat.id}.${id}.${speaker.id}.${date}.${old.length}.${Buffer.from(emoji).toString('hex')}`
-      const eventId = await matrix.send(userId, {
-        roomId: known.room_id,
-        type: 'm.reaction',
-        content,
-        txnId,
-        ts: date * 1000,
-      })
+      const event = { roomId: known.room_id, type: 'm.reaction', content, txnId, ts: date * 1000 }
+      const eventId = await this.#react(speaker, event)
+      if (eventId === undefined) continue
       const row = {
         chat_id: known.chat_id,
         message_id: id,
-        sender: userId,
+        sender: ghost,
         emoji,
         event_id: eventId,
         sent_at: date * 1000,
@@ -217,13 +207,30 @@ export class ToMatrix {
     }
   }
 
+  /** Undefined where they have reacted so in Matrix already. */
+  async #react(speaker: Speaker, event: Parameters<Ghosts['speak']>[1]): Promise<string | undefined> {
+    try {
+      return (await this.#parts.ghosts.speak(speaker, event)).eventId
+    } catch (error) {
+      if (errcodeOf(error) !== 'M_DUPLICATE_ANNOTATION') throw error
+      return undefined
+    }
+  }
+
+  /** By who reacted: that may have been the ghost, and be a linked account now, or the other way round. */
+  async #unreact(roomId: string, eventId: string): Promise<void> {
+    const { database, matrix } = this.#parts
+    const sender = await matrix.senderOf(roomId, eventId)
+    await matrix.redact(sender, roomId, eventId, `tg.unreact.${eventId.slice(1)}`)
+    await database.transaction('telegram reaction', (tx) => removeReaction(tx, eventId))
+  }
+
   /** Votes of polls that came from Matrix. */
   async #vote({ poll_id: pollId, user, voter_chat: chat, option_ids: options }: PollAnswer): Promise<void> {
-    const { database, ghosts, matrix } = this.#parts
+    const { database, ghosts } = this.#parts
     const poll = await findPoll(database, pollId)
     const speaker = user ? speakerOfUser(user) : chat && speakerOfChat(chat)
     if (!poll || !speaker) return
-    const userId = await ghosts.inRoom(speaker, poll.room_id)
     const ids = JSON.parse(poll.answers) as string[]
     const answers = options.flatMap((option) => ids[option] ?? [])
     const content = {
@@ -231,7 +238,7 @@ export class ToMatrix {
       'org.matrix.msc3381.poll.response': { answers },
     }
     const txnId = `tg.vote.${pollId}.${speaker.id}.${options.join('-')}`
-    await matrix.send(userId, { roomId: poll.room_id, type: 'org.matrix.msc3381.poll.response', content, txnId })
+    await ghosts.speak(speaker, { roomId: poll.room_id, type: 'org.matrix.msc3381.poll.response', content, txnId })
   }
 
   /** What is about the chat and not said in it. Gives whether the message was of that kind. */
@@ -240,7 +247,7 @@ export class ToMatrix {
     const { room_id: roomId } = portal
     if (message.new_chat_members) {
       for (const user of message.new_chat_members) {
-        if (String(user.id) !== bot.id) await ghosts.inRoom(speakerOfUser(user), roomId)
+        if (String(user.id) !== bot.id) await ghosts.arrive(speakerOfUser(user), roomId)
       }
       return true
     }
@@ -285,7 +292,7 @@ export class ToMatrix {
     const isThere = status !== 'left' && status !== 'kicked'
     for (const { room_id: roomId, state } of await portalsOfChat(database, String(chat.id))) {
       if (state !== 'active') continue
-      if (isThere) await ghosts.inRoom(speakerOfUser(user), roomId)
+      if (isThere) await ghosts.arrive(speakerOfUser(user), roomId)
       else await ghosts.leave(matrix.ghostOf(user.id), roomId)
     }
   }

@@ -322,11 +322,12 @@ export class ToTelegram {
   }
 
   async #redact({ redacts, content }: MatrixEvent, portal: Portal): Promise<void> {
-    const { database } = this.#parts
+    const { database, matrix } = this.#parts
     const eventId = redacts ?? (content['redacts'] as string | undefined) ?? ''
     const reaction = await findReaction(database, eventId)
     if (reaction) {
       await database.transaction('telegram reaction', (tx) => removeReaction(tx, eventId))
+      if (matrix.isOurs(reaction.sender)) return // of Telegram's reactions none is shown there again
       return await this.#showReactions(reaction.chat_id, reaction.message_id)
     }
     for (const row of await messagesOfEvent(database, eventId)) {

@@ -68,6 +68,18 @@ export class Bridged implements AsyncDisposable {
     return roomId
   }
 
+  /** Alice, or somebody else who is in the room, and Tom are one, as people say it: `!tg link`, the address that this gives, and yes in Telegram. */
+  async link(roomId: string, user = this.alice): Promise<void> {
+    const { tom } = this
+    await user.send(roomId, '!tg link')
+    const answer = await this.event(roomId, ({ content }) => /\?start=K/.test(content?.body ?? ''))
+    const [, nonce = ''] = /\?start=K(\S+)/.exec(answer['content'].body as string) ?? []
+    tom.say(tom.bot, `/start K${nonce}`)
+    const question = await this.said(tom.bot, ({ text }) => text?.startsWith('Link this Telegram account') === true)
+    tom.press(question, `l ${nonce}`)
+    await this.said(tom.bot, ({ text }) => text === `Linked with ${user.userId}.`)
+  }
+
   /** The first event of a room for which this is true, when it is there. */
   async event(roomId: string, is: (event: Json) => boolean): Promise<Json> {
     let since: string | undefined

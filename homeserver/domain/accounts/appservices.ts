@@ -33,6 +33,7 @@ const registration = z.object({
   'de.sorunome.msc2409.push_ephemeral': z.boolean().nullish(),
   'org.matrix.msc3202': z.boolean().nullish(),
   'org.domovoi.legacy_authorization': z.boolean().nullish(),
+  'org.domovoi.puppets': z.string().nullish(),
 })
 
 export interface Namespace {
@@ -58,6 +59,8 @@ export interface Appservice {
   readonly receivesEncryption: boolean
   /** Whether requests to it have our token in their query too, as before version 1.4 of the specification. */
   readonly usesLegacyAuthorization: boolean
+  /** It may act as those, too, who have linked their account with themselves at this login provider. */
+  readonly puppetProvider: string | undefined
 }
 
 export interface RegistrationFile {
@@ -183,6 +186,7 @@ function load({ path, text }: RegistrationFile, serverName: ServerName): { appse
       receivesEphemeral: parsed.receive_ephemeral ?? parsed['de.sorunome.msc2409.push_ephemeral'] ?? false,
       receivesEncryption: parsed['org.matrix.msc3202'] ?? false,
       usesLegacyAuthorization: parsed['org.domovoi.legacy_authorization'] ?? false,
+      puppetProvider: parsed['org.domovoi.puppets'] ?? undefined,
     }
     return { appservice, token: parsed.as_token }
   } catch (error) {

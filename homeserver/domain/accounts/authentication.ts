@@ -6,11 +6,12 @@ import { Lru } from '../../platform/lru.ts'
 import type { Secret } from '../../platform/secret.ts'
 import { findAccount } from '../../storage/accounts.ts'
 import type { Database } from '../../storage/database.ts'
+import { listExternalIds } from '../../storage/external-ids.ts'
 import { findSession, hasDevice, markUsed } from '../../storage/sessions.ts'
 import { type Appservice, type Appservices, mayActAs } from './appservices.ts'
 import type { LastSeen } from './last-seen.ts'
 import { isOperatorToken } from './operator-token.ts'
-import type { Requester } from './requester.ts'
+import { type Requester, requesterFor } from './requester.ts'
 import type { SessionNews } from './session-news.ts'
 import { tokenHash } from './session-token.ts'
 import { userLocked } from './sessions.ts'
@@ -125,9 +126,8 @@ export class Authentication {
     asUser: string,
     deviceId: string | undefined,
   ): Promise<Known> {
-    if (!isUserId(asUser) || !mayActAs(appservice, asUser)) {
-      throw forbidden('The application service may not act as this user')
-    }
+    if (!isUserId(asUser)) throw forbidden('The application service may not act as this user')
+    if (!mayActAs(appservice, asUser)) return await this.#loadPuppet(appservice, asUser, deviceId)
     const changes = this.#changes
     const account = await findAccount(this.#database, asUser)
     if (!account || account.isDeactivated) throw forbidden('The application service has not registered this user')
@@ -142,6 +142,22 @@ export class Authentication {
     const known = { who, expiresTs: Infinity, isLocked }
     if (changes === this.#changes) this.#cache.set(key, known)
     return known
+  }
+
+  /**
+   * A person who has linked the account with themselves in the other network: there they speak, here the service says it
+   * as them. It has no more rights than a session of theirs without a device; the link is looked up each time, and so
+   * ends it at once.
+   */
+  async #loadPuppet(appservice: Appservice, asUser: UserId, deviceId: string | undefined): Promise<Known> {
+    const { id, puppetProvider, isRateLimited } = appservice
+    const links = puppetProvider === undefined ? [] : await listExternalIds(this.#database, asUser)
+    const isLinked = links.some(({ provider }) => provider === puppetProvider)
+    const account = isLinked && deviceId === undefined ? await findAccount(this.#database, asUser) : undefined
+    if (!account || account.isDeactivated) throw forbidden('The application service may not act as this user')
+    const { isSuspended, isLocked } = account
+    const who = { ...requesterFor(asUser, `puppet of ${id}`), isSuspended, isUnlimited: !isRateLimited }
+    return { who, expiresTs: Infinity, isLocked }
   }
 
   #forgetAppservices(): void {

@@ -1,0 +1,43 @@
+/** People of Telegram who are linked with an account here: what they say there, they say here as themselves. */
+import { Lru } from '../../homeserver/platform/lru.ts'
+import type { AccountAnswer } from '../../homeserver/core/telegram-login.ts'
+import { errcodeOf, type Matrix } from './matrix.ts'
+
+const MAX_KNOWN = 10_000
+
+export class Puppets {
+  readonly #matrix: Matrix
+  /** By Telegram's id; null for those who are not linked. */
+  readonly #known = new Lru<string, string | null>(MAX_KNOWN)
+  /** Counts what was forgotten, so that an answer from before is not kept after it. */
+  #changes = 0
+
+  constructor({ matrix }: { matrix: Matrix }) {
+    this.#matrix = matrix
+  }
+
+  /** The Matrix user whom this id of Telegram is linked with. */
+  async of(tgUser: string): Promise<string | undefined> {
+    const known = this.#known.get(tgUser)
+    if (known !== undefined) return known ?? undefined
+    const changes = this.#changes
+    const userId = await this.#ask(tgUser)
+    if (changes === this.#changes) this.#known.set(tgUser, userId ?? null)
+    return userId
+  }
+
+  /** A link was made, or is over. */
+  forget(tgUser: string): void {
+    this.#changes++
+    this.#known.delete(tgUser)
+  }
+
+  async #ask(tgUser: string): Promise<string | undefined> {
+    try {
+      return ((await this.#matrix.internal('account', { tg_user: tgUser })) as unknown as AccountAnswer).user_id
+    } catch (error) {
+      if (errcodeOf(error) === 'M_UNRECOGNIZED') return undefined // other homeservers have no links
+      throw error
+    }
+  }
+}

@@ -2,6 +2,7 @@
 import { networkInterfaces } from 'node:os'
 import { styleText } from 'node:util'
 import type { Config } from './config/schema.ts'
+import { setupHours } from './domain/accounts/first-admin.ts'
 import { logger } from './platform/log.ts'
 
 export interface StartReport {
@@ -14,6 +15,8 @@ export interface StartReport {
   readonly wroteKey: boolean
   readonly wroteSecrets: boolean
   readonly keyId: string
+  /** The path of the link that makes the first administrator, as long as there is none. */
+  readonly setupPath: string | undefined
   readonly schema: { readonly from: number; readonly to: number }
   readonly ms: number
 }
@@ -53,14 +56,28 @@ export function describeStart(report: StartReport): Line[] {
   return first ? lines : lines.filter((line) => line.on)
 }
 
-export function nextSteps({ config }: StartReport): string[] {
+export function nextSteps(report: StartReport): string[] {
+  const { config } = report
   return [
-    'Make yourself the admin:   npm run cli -- register-user --admin NAME',
+    ...setupSteps(report),
     ...(config.registration.mode === 'invite' ? ['Invite somebody:           npm run cli -- invite'] : []),
     `Then log in with any Matrix client; its homeserver is ${config.public_url}`,
     'Stop: Ctrl-C   Settings: docs/config.md',
   ]
 }
+
+/** The link is at every address by which the server may be seen before it has a name. */
+function setupSteps({ config, setupPath }: StartReport): string[] {
+  if (setupPath === undefined) return []
+  return [
+    `Become the admin (works once, ${setupHours} h):`,
+    ...setupPlaces(config).map((place) => `  ${place}${setupPath}`),
+    'or, without a browser:     npm run cli -- register-user --admin NAME',
+  ]
+}
+
+const setupPlaces = (config: Config): string[] =>
+  new URL(config.public_url).hostname === 'localhost' ? addresses(config) : [config.public_url]
 
 /** On a terminal a page for people. */
 export function printBanner(report: StartReport, write: (text: string) => void): void {
@@ -74,19 +91,19 @@ export function printBanner(report: StartReport, write: (text: string) => void):
     const mark = on ? styleText('green', '[ok]') : styleText('yellow', '[--]')
     write(`  ${mark} ${name.padEnd(13)} ${text}${hint === undefined ? '' : `   ${hint}`}\n`)
   }
-  if (first)
-    write(
-      `\n${nextSteps(report)
-        .map((step) => `  ${step}\n`)
-        .join('')}\n`,
-    )
+  const steps = first ? nextSteps(report) : setupSteps(report)
+  if (steps.length > 0) write(`\n${steps.map((step) => `  ${step}\n`).join('')}\n`)
 }
 
 /** Elsewhere one log line for each fact, so that it is JSON where the log is. */
 export function logBanner(report: StartReport): void {
   const log = logger('start')
   for (const { name, on, text, hint } of describeStart(report)) log.info({ name, on, text, hint }, 'state')
-  log.info({ version: report.version, serverName: report.config.server_name, ms: report.ms }, 'ready')
+  const { config, setupPath } = report
+  if (setupPath !== undefined) {
+    log.info({ links: setupPlaces(config).map((place) => place + setupPath), hours: setupHours }, 'become the admin')
+  }
+  log.info({ version: report.version, serverName: config.server_name, ms: report.ms }, 'ready')
 }
 
 const nameOf = (url: string): string =>

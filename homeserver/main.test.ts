@@ -21,6 +21,8 @@ test('the first start makes everything for the user alone, and the second change
     ['registration', true],
     ['federation', false],
   ])
+  const { links } = first.log.find(({ msg }) => msg === 'become the admin') as { links: string[] }
+  expect((await fetch(links[0] ?? '')).status).toBe(200)
   expect(await stop(first.child)).toBe(0)
 
   const modes = [

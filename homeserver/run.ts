@@ -75,6 +75,7 @@ async function start({ files: named, env, cacheIn }: RunOptions): Promise<Runnin
     wroteKey: missing.signingKey,
     wroteSecrets: missing.sharedSecret,
     keyId: signingKeys[0].keyId,
+    setupPath: await server.services.firstAdmin.newLink(),
     schema: server.schema,
     ms: Math.round(performance.now()), // since the process began
   }

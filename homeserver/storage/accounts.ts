@@ -36,6 +36,11 @@ export async function findAccount(conn: Conn, userId: string): Promise<Account |
   return row && accountOf(row)
 }
 
+/** Whether anybody administrates the server. */
+export async function hasAdmin(conn: Conn): Promise<boolean> {
+  return (await conn.row('select 1 from accounts where is_admin = 1 and is_deactivated = 0 limit 1')) !== undefined
+}
+
 export interface NewAccount {
   readonly userId: UserId
   readonly passwordHash?: string | undefined

@@ -23,6 +23,12 @@ export async function addAuditEntry(tx: Tx, entry: AuditEntry): Promise<void> {
   )
 }
 
+/** Reads the whole log: for what is asked seldom. */
+export async function wasEverDone(conn: Conn, action: string): Promise<boolean> {
+  const found = await conn.row('select 1 from audit_log where action = ? and errcode is null limit 1', [action])
+  return found !== undefined
+}
+
 /** The newest first, those before the entry `before`. */
 export async function listAuditEntries(
   conn: Conn,

@@ -101,6 +101,7 @@ group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', ()
     const { name, viewport, colorScheme } = shape
     const app = await OAuthApp.start(browsed.server, web)
     const { body: begun } = await app.beginDeviceGrant()
+    await browsed.server.client().login('alice', password) // a session to be seen in the list
     await using context = await browsed.open({ viewport, colorScheme })
     const page = await context.newPage()
     const look = async (title: string, address?: string): Promise<void> => {
@@ -114,6 +115,9 @@ group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', ()
         width: viewport.width,
       })
     }
+    const { firstAdmin } = browsed.server.server.services
+    await look('setup', await firstAdmin.newLink())
+    await look('setup-over', '/setup/over')
     await look('register', '/register')
     await look('login', '/login')
     await page.getByLabel('User name').fill('alice')
@@ -123,6 +127,7 @@ group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', ()
     await page.goto('/account')
     await logIn(page)
     await look('profile')
+    await look('setup-done', '/setup')
     await look('consent', app.authorizationUrl())
     await look('bad-request', app.authorizationUrl({ scope: 'openid' }))
     await look('link', '/link')

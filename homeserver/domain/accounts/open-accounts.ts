@@ -9,6 +9,7 @@ import { Accounts } from './accounts.ts'
 import { Appservices } from './appservices.ts'
 import { Authentication } from './authentication.ts'
 import { Deactivation } from './deactivation.ts'
+import { FirstAdmin } from './first-admin.ts'
 import type { AccountHooks } from './hooks.ts'
 import { AccountHousekeeping } from './housekeeping.ts'
 import { LastSeen } from './last-seen.ts'
@@ -35,6 +36,7 @@ export interface AccountServices {
   readonly accounts: Accounts
   readonly appservices: Appservices
   readonly deactivation: Deactivation
+  readonly firstAdmin: FirstAdmin
   readonly login: Login
   readonly mailer: Mailer
   readonly moderation: Moderation
@@ -81,6 +83,7 @@ export async function openAccounts({ config, clock, background, database, bus, s
   const deactivation = new Deactivation({ database, clock, background, sessions, news, hooks })
   const profiles = new Profiles({ database, background, streams, serverName, hooks })
   const registration = new Registration({ database, clock, serverName, passwords, sessions, appservices, hooks })
+  const firstAdmin = new FirstAdmin({ database, clock, registration, secret: config.registration.shared_secret })
   const registrationTokens = new RegistrationTokens({ database, clock })
   const mailer = new Mailer(config)
   const sms = new SmsGateway({ sms: config.sms, clock })
@@ -103,6 +106,7 @@ export async function openAccounts({ config, clock, background, database, bus, s
     appservices,
     authenticator,
     deactivation,
+    firstAdmin,
     login,
     moderation: new Moderation({ serverName, accounts, deactivation }),
     profiles,

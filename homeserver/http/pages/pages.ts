@@ -8,11 +8,13 @@ import { oidcPages } from './oidc.ts'
 import { forgotPages } from './forgot.ts'
 import { newAccountPages } from './new-account.ts'
 import { registerPages } from './register.ts'
+import { setupPages } from './setup.ts'
 import { telegramPages } from './telegram.ts'
 import { ssoPages } from './sso.ts'
 
 export const pages = [
   ...landingPages,
+  ...setupPages,
   ...loginPages,
   ...registerPages,
   ...forgotPages,

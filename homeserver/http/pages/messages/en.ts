@@ -103,6 +103,17 @@ export const en = {
   yourAccount: 'Your account',
   appsHint: (server: string) => `To talk, take Element or Element X and enter ${server} as your homeserver.`,
   askAgain: 'Ask the person who has invited you for a new one.',
+  // The first administrator
+  setupTitle: (server: string) => `Become the administrator of ${server}`,
+  setupText: 'This is the first account of your server. It looks after all others. The link works once.',
+  setupOver: 'This link is not good any more: there is an administrator, or it is older than a day.',
+  setupDone: (server: string) => `${server} is ready`,
+  setupIsAdmin: 'You are the administrator.',
+  setupElement:
+    'Talk with Element: there choose to log in, change the homeserver to this address, and enter your name.',
+  setupInvite: 'Others come by a link: npm run cli -- invite',
+  homeserver: 'Homeserver',
+  openElement: 'Open Element',
   inviteCode: 'Invitation code',
   inviteHint: 'From the person who has invited you.',
   badInvite: 'This invitation code does not exist, has been used or has expired.',

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { Database } from '../../homeserver/storage/database.ts'
 import { main, Place } from '../support/program.ts'
 import type { Failpoint, Survived } from './failpoints.ts'
+import type { Site } from './sites.ts'
 
 const failpoints = fileURLToPath(new URL('failpoints.ts', import.meta.url))
 
@@ -16,12 +17,17 @@ export class DrillServer implements AsyncDisposable {
   readonly readyMs: number[] = []
   readonly databaseUrl: string
   readonly #place: Place
+  readonly #host: string
   readonly #withFailpoints: boolean
   #child: ChildProcess | undefined
   #up = Promise.withResolvers<void>()
 
-  private constructor(place: Place, databaseUrl: string, withFailpoints: boolean) {
+  private constructor(
+    place: Place,
+    { databaseUrl, host, withFailpoints }: { databaseUrl: string; host: string; withFailpoints: boolean },
+  ) {
     this.#place = place
+    this.#host = host
     this.databaseUrl = databaseUrl
     this.#withFailpoints = withFailpoints
   }
@@ -30,16 +36,21 @@ export class DrillServer implements AsyncDisposable {
   static async make({
     databaseUrl,
     withFailpoints = false,
+    site,
   }: {
     databaseUrl?: string | undefined
     withFailpoints?: boolean
+    /** Where other servers find it; without one it is an island. */
+    site?: Site
   }): Promise<DrillServer> {
     const place = await Place.make()
     const url = databaseUrl ?? `sqlite:${place.path('domovoi.db')}`
+    const host = site?.host ?? '127.0.0.1'
     const config = `
-server_name: drill.test
+server_name: ${site?.name ?? 'drill.test'}
 data_dir: ${place.path('data')}
-listen: { host: 127.0.0.1, port: ${place.port} }
+listen: { host: ${host}, port: ${place.port} }
+${site ? federationWith(site) : ''}
 database: { url: '${url}' }
 registration: { mode: open, i_accept_abuse_risk: true }
 auth: { password_hash: fast }
@@ -47,11 +58,11 @@ limits: { preset: off }
 log: { level: info, format: json }
 `
     await writeFile(place.path('config.yaml'), config)
-    return new DrillServer(place, url, withFailpoints)
+    return new DrillServer(place, { databaseUrl: url, host, withFailpoints })
   }
 
   get url(): string {
-    return this.#place.url
+    return `http://${this.#host}:${this.#place.port}`
   }
 
   /** Of the running process. */
@@ -124,6 +135,14 @@ log: { level: info, format: json }
     await this.kill()
     await this.#place[Symbol.asyncDispose]()
   }
+}
+
+function federationWith({ port, tls }: Site): string {
+  return `
+federation: { mode: open }
+tls: { mode: files, port: ${port}, key: ${tls.key}, cert: ${tls.cert} }
+outgoing: { allow_ranges: [127.0.0.0/8], ca_file: ${tls.cert} }
+`
 }
 
 /** False if its output ends before. */

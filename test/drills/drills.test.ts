@@ -1,10 +1,14 @@
 /** The drills, short: enough to see that they can be run and what they find by a few kills. `npm run drill` is the whole. */
-import { expect, jest, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
+import { hasOpenssl } from '../support/certificates.ts'
 import { forEachDatabase } from '../support/databases.ts'
 import { killWhileWriting } from './d1-kill-while-writing.ts'
+import { catchUp } from './d12-catch-up.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
 
-jest.setTimeout(120_000) // every kill is a start of the program
+const describeTls = hasOpenssl ? describe : describe.skip
+
+jest.setTimeout(180_000) // every kill is a start of the program
 
 forEachDatabase(({ freshUrl }) => {
   test('D1: nothing acknowledged is lost or there twice when the server dies while clients write', async () => {
@@ -16,5 +20,15 @@ forEachDatabase(({ freshUrl }) => {
   test('D3: tables agree when the server dies within the transaction of a message', async () => {
     const { figures } = await killInCommit({ databaseUrl: await freshUrl(), kills: 10 })
     expect(figures).toMatchObject({ killed: 10, inconsistent: 0, duplicated: 0 })
+  })
+})
+
+describeTls('over TLS', () => {
+  forEachDatabase(({ freshUrl }) => {
+    test('D12: another server that was away for days gets everything when it is back', async () => {
+      const { figures } = await catchUp({ databaseUrl: await freshUrl(), rooms: 5, events: 60 })
+      expect(figures).toMatchObject({ deliveredPercent: 100, toDeviceLost: 0, toDeviceInOrder: 1, duplicated: 0 })
+      expect(figures).toMatchObject({ toDevice: 6, inconsistent: 0 })
+    })
   })
 })

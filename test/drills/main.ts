@@ -7,9 +7,15 @@ import { findPostgres, startPostgres } from '../support/postgres.ts'
 import { killWhileWriting } from './d1-kill-while-writing.ts'
 import { syncBeforeAnswer } from './d2-sync-before-answer.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
+import { catchUp } from './d12-catch-up.ts'
 import type { Drill } from './drill.ts'
 
-const drills: Readonly<Record<string, Drill>> = { D1: killWhileWriting, D2: syncBeforeAnswer, D3: killInCommit }
+const drills: Readonly<Record<string, Drill>> = {
+  D1: killWhileWriting,
+  D2: syncBeforeAnswer,
+  D3: killInCommit,
+  D12: catchUp,
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -35,7 +35,12 @@ export class Observer {
 
   /** Reads until the signal is aborted. */
   async readUntil(stopped: AbortSignal): Promise<void> {
-    while (!stopped.aborted) await this.#sync(500)
+    await this.readWhile(() => !stopped.aborted)
+  }
+
+  /** Reads until `goesOn` says no. */
+  async readWhile(goesOn: () => boolean): Promise<void> {
+    while (goesOn()) await this.#sync(500)
   }
 
   /** Reads what there is, until there is nothing. */

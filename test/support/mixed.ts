@@ -13,6 +13,7 @@ import { hasOpenssl } from './certificates.ts'
 import { type Dialect, freshDatabaseUrl } from './databases.ts'
 import { type FederatedServer, Federation } from './federation.ts'
 import { Gate } from './gate.ts'
+import { loopback } from './loopback.ts'
 import { Synapse, synapsePython } from './synapse.ts'
 
 const PORT = 8448
@@ -164,11 +165,6 @@ export async function startMixed(count: number, database: Dialect = 'sqlite'): P
     await federation[Symbol.asyncDispose]()
     throw error
   }
-}
-
-/** Of this process alone. */
-function loopback(index: number): string {
-  return `127.${64 + (process.pid & 63)}.${(process.pid >> 6) & 255}.${index}`
 }
 
 function tlsPlace({ server }: FederatedServer): { readonly host: string; readonly port: number } {

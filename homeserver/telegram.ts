@@ -12,7 +12,7 @@ const FIRST_WAIT_MS = 1_000
 const LONGEST_WAIT_MS = 60_000
 const log = logger('telegram')
 
-const registrationPath = ({ data_dir: dataDir }: Config): string => join(dataDir, 'appservices', 'telegram.yaml')
+export const registrationPath = ({ data_dir: dataDir }: Config): string => join(dataDir, 'appservices', 'telegram.yaml')
 
 /** A socket in the data directory, unless the settings name a port: other homeservers need one. */
 function addressOf({ data_dir: dataDir, telegram: { listen } }: Config): { listen: ListenAddress; url: string } {
@@ -31,7 +31,13 @@ export async function withTelegram(config: Config): Promise<Config> {
 
 /** Undefined where there is no bot. */
 export async function bridgeConfigOf(config: Config, homeserverUrl: string): Promise<BridgeConfig | undefined> {
-  const { bot_token: token, api_root: apiRoot, admins, max_file: maxUpload } = config.telegram
+  const {
+    bot_token: token,
+    api_root: apiRoot,
+    admins,
+    max_file: maxUpload,
+    group_rate: groupPerMinute,
+  } = config.telegram
   if (!token) return undefined
   const { listen, url } = addressOf(config)
   return {
@@ -42,6 +48,7 @@ export async function bridgeConfigOf(config: Config, homeserverUrl: string): Pro
     registration: await ensureRegistration(registrationPath(config), config.server_name, url),
     listen,
     admins,
+    groupPerMinute,
     maxUpload,
   }
 }

@@ -9,6 +9,7 @@ import { Listener } from './listener.ts'
 import { Login } from './login.ts'
 import { MatrixCommands } from './matrix-commands.ts'
 import { errcodeOf, Matrix, type MatrixEvent, puppetKey } from './matrix.ts'
+import { Pace, TooEarlyError } from './pace.ts'
 import { Poller } from './poller.ts'
 import { Puppets } from './puppets.ts'
 import { addEvents, eventLanes, firstEvent, noteEventFailure, pruneEvents, type StoredEvent } from './store/events.ts'
@@ -52,6 +53,7 @@ export class TelegramBridge implements AsyncDisposable {
   readonly #poller: Poller
   readonly #listener: Listener
   readonly #login: Login
+  readonly #pace: Pace
   readonly #stopping = new AbortController()
   #polling: Promise<void> = Promise.resolve()
 
@@ -73,7 +75,9 @@ export class TelegramBridge implements AsyncDisposable {
     })
     const commands = new TelegramCommands({ ...base, ghosts, login: this.#login, matrixCommands })
     this.#toMatrix = new ToMatrix({ ...base, ghosts, puppets, files, commands, topics: new Topics(base) })
-    this.#toTelegram = new ToTelegram({ ...base, ghosts, commands: matrixCommands, maxUpload: config.maxUpload })
+    this.#pace = new Pace({ clock, groupPerMinute: config.groupPerMinute })
+    const { maxUpload } = config
+    this.#toTelegram = new ToTelegram({ ...base, ghosts, commands: matrixCommands, pace: this.#pace, maxUpload })
     this.#updates = new Lanes<StoredUpdate>(
       {
         name: 'updates',
@@ -181,6 +185,7 @@ export class TelegramBridge implements AsyncDisposable {
   }
 
   async #eventFailed(stored: StoredEvent, error: unknown): Promise<number | undefined> {
+    if (error instanceof TooEarlyError) return error.ms
     const { database } = this.#parts
     const verdict = verdictOf(error)
     if (verdict.kind === 'migrated') {
@@ -196,7 +201,10 @@ export class TelegramBridge implements AsyncDisposable {
     log.warn({ event: stored.event_id, isDead, problem: problemOf(error) }, 'event not bridged')
     if (isDead) await this.#tell(stored, verdict.kind === 'never' ? verdict.why : 'Telegram is not reached')
     if (isDead) return undefined
-    return verdict.kind === 'again' && verdict.ms !== undefined ? verdict.ms : this.#wait(stored.attempts)
+    if (verdict.kind !== 'again' || verdict.ms === undefined) return this.#wait(stored.attempts)
+    const { chat_id: chatId } = (await this.#portalOf(stored)) ?? {}
+    if (chatId !== undefined) this.#pace.pause(chatId, verdict.ms) // its other topics wait too
+    return verdict.ms
   }
 
   async #portalOf({ room_id: roomId }: StoredEvent): Promise<{ chat_id: string } | undefined> {

@@ -28,6 +28,8 @@ export interface BridgeConfig {
   readonly listen: ListenAddress
   /** Matrix users who may bridge every room in which the bot is. */
   readonly admins: readonly string[]
+  /** Messages to a group. */
+  readonly groupPerMinute: number
   /** The largest file that goes to Telegram, in bytes. */
   readonly maxUpload: number
 }

@@ -6,6 +6,7 @@ import type { Links, Text } from './format/to-entities.ts'
 import { type Ghosts } from './ghosts.ts'
 import type { MatrixCommands } from './matrix-commands.ts'
 import type { Content, Matrix, MatrixEvent } from './matrix.ts'
+import type { Pace } from './pace.ts'
 import { relayed, textOfContent } from './relay.ts'
 import type { Database } from './store/database.ts'
 import { beginPart, endPart, finishEvent, type StoredEvent } from './store/events.ts'
@@ -49,6 +50,7 @@ export interface ToTelegramParts {
   readonly database: Database
   readonly ghosts: Ghosts
   readonly commands: MatrixCommands
+  readonly pace: Pace
   readonly maxUpload: number
 }
 
@@ -61,7 +63,7 @@ export class ToTelegram {
     this.#parts = parts
   }
 
-  /** Throws what the Bot API or the homeserver answered; the event then waits. */
+  /** Throws what the Bot API or the homeserver answered, or that it is too early; the event then waits. */
   async take(stored: StoredEvent): Promise<void> {
     const event = JSON.parse(stored.json) as MatrixEvent
     const { database, matrix, commands } = this.#parts
@@ -112,13 +114,14 @@ export class ToTelegram {
     steps: readonly Step[],
     record = true,
   ): Promise<void> {
-    const { database, matrix } = this.#parts
+    const { database, matrix, pace } = this.#parts
     const answered = await this.#answered(event)
     for (const [part, step] of steps.entries()) {
       if (part < stored.sent_parts) continue
       const to = this.#destination(portal, part === 0 ? answered : undefined)
       const isDoubtful = part === stored.sent_parts && stored.is_sending === 1
       const adopted = isDoubtful ? await this.#probe(step, to, portal) : undefined
+      if (adopted === undefined) pace.take(portal.chat_id)
       const messageId = adopted ?? (await this.#attempt(event.event_id, () => step.send(to))).message_id
       await database.transaction('telegram sent', async (tx) => {
         await endPart(tx, event.event_id, { isSent: true })

@@ -217,6 +217,7 @@ export const schema = z.strictObject({
       'Matrix users who may bridge any room.',
     ),
     max_file: size('50MiB', 'Largest file that goes to Telegram, which takes no more than 50MiB from bots.'),
+    group_rate: whole(1, 100_000, 20, 'Messages to a group in a minute: Telegram refuses what comes faster.'),
     api_root: address
       .default('https://api.telegram.org')
       .meta({ description: 'Bot API server; another one for tests, or for larger files.' }),

@@ -27,7 +27,7 @@ export class Bridged implements AsyncDisposable {
 
   static async start(database: Dialect, config = ''): Promise<Bridged> {
     const telegram = await FakeTelegram.start()
-    const settings = `telegram: { bot_token: '${telegram.token}', api_root: '${telegram.url}' }`
+    const settings = `telegram: { bot_token: '${telegram.token}', api_root: '${telegram.url}', group_rate: 100000 }`
     const server = await startServer({ database, config: [settings, config] })
     const alice = await server.register('alice')
     return new Bridged({ telegram, server, alice, tom: telegram.person('Tom', { username: 'tom' }) })

@@ -85,6 +85,7 @@ export class FakeBot {
     const { promise, resolve } = Promise.withResolvers<void>()
     const cancel = this.#clock.after(ms, resolve)
     signal.addEventListener('abort', () => resolve(), { once: true })
+    if (signal.aborted) resolve()
     const look = (): void => {
       if (this.#queue.length > 0 || mine !== this.polls) resolve()
       else this.#wake.push(look)

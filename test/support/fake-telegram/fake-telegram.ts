@@ -197,6 +197,8 @@ export class FakeTelegram implements AsyncDisposable {
     response: ServerResponse
   }): Promise<void> {
     const { response } = asked
+    const gone = new AbortController()
+    response.on('close', () => gone.abort()) // which may be before the call is read
     const params = await Params.read(asked.request, asked.url.searchParams)
     const bot = this.world.bots.get(asked.token)
     const found = byLowerCase.get(asked.method.toLowerCase())
@@ -206,8 +208,6 @@ export class FakeTelegram implements AsyncDisposable {
     if (name !== 'getUpdates') this.calls.push({ method: name, params: params.describe() })
     const fault = this.faults.take(name, Number(params.text('chat_id')))
     if (fault && failBefore(fault, response)) return
-    const gone = new AbortController()
-    response.on('close', () => gone.abort())
     const working = method({ world: this.world, bot, params, signal: gone.signal })
     this.#ring()
     const result = await working

@@ -259,6 +259,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ...federation,
     ...delayed,
     members,
+    writer,
     openIdTokens,
   })
   const { runnable: adminRunnable, ...admin } = openAdmin({

@@ -57,6 +57,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'make a new key for signing; the old one goes on counting for what it has signed',
     load: async () => (await import('./rotate-keys.ts')).rotateKeys,
   },
+  call: {
+    summary: 'list who is in a call now, or end one',
+    load: async () => (await import('./call.ts')).call,
+  },
   'calls-install': {
     summary: 'build LiveKit, through which calls of groups go, and put it where the server finds it',
     load: async () => (await import('./calls-install.ts')).callsInstall,

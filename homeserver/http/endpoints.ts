@@ -2,6 +2,7 @@
 import type { Config } from '../config/schema.ts'
 import { audited } from './admin/audited.ts'
 import { auditLogEndpoints } from './admin/audit-log.ts'
+import { adminCallsEndpoints } from './admin/calls.ts'
 import { adminDestinationsEndpoints } from './admin/destinations.ts'
 import { adminDevicesEndpoints } from './admin/devices.ts'
 import { adminMediaEndpoints } from './admin/media.ts'
@@ -127,6 +128,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...adminMediaEndpoints,
   ...adminRoomsEndpoints,
   ...adminReportsEndpoints,
+  ...adminCallsEndpoints,
   ...adminDestinationsEndpoints,
   ...adminRegistrationTokensEndpoints,
   ...auditLogEndpoints,

@@ -55,6 +55,11 @@ export async function listCallIdentities(conn: Conn, roomId: RoomId, userId: Use
   return await conn.rows('select * from call_identities where user_id = ? and room_id = ?', [userId, roomId])
 }
 
+/** Whoever was ever let into a room of the SFU, and is remembered. */
+export async function listIdentitiesIn(conn: Conn, sfuRoom: string): Promise<CallIdentityRow[]> {
+  return await conn.rows('select * from call_identities where sfu_room = ?', [sfuRoom])
+}
+
 export async function listCallRooms(conn: Conn): Promise<CallRoomRow[]> {
   return await conn.rows('select sfu_room, room_id, slot_id, used_ts from call_rooms')
 }

@@ -85,11 +85,12 @@ export class FakeSfu implements AsyncDisposable {
 
   #answer(method: string, { name, names, room, identity }: Fields): Fields {
     if (method === 'CreateRoom') this.rooms.set(name, this.rooms.get(name) ?? [])
+    if (method === 'DeleteRoom') this.rooms.delete(room)
     if (method === 'ListRooms')
       return { rooms: (names as string[]).filter((one) => this.rooms.has(one)).map((one) => ({ name: one })) }
     const present = this.rooms.get(room) ?? []
     if (method === 'ListParticipants')
-      return { participants: present.map((one) => ({ identity: one, sid: `PA_${one}` })) }
+      return { participants: present.map((one) => ({ identity: one, sid: `PA_${one}`, joined_at: '1700000000' })) }
     if (method === 'RemoveParticipant') {
       this.rooms.set(room, present.filter((one) => one !== identity)) // prettier-ignore
     }

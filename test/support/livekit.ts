@@ -46,7 +46,7 @@ export async function startCallServer({ config = [], parts, ...options }: TestSe
 
 /** Asks for a token by OpenID, as old clients do. `delegation` leaves a delayed event to the server. */
 export async function askToken(
-  server: TestServer,
+  server: { readonly url: string },
   client: Client,
   room: string,
   delegation: object = {},

@@ -92,7 +92,7 @@ export class Doorkeeper implements Service {
   }
 
   /** Rooms that the SFU has in common with others are none of our business. */
-  async #check(sfuRoom: string, { identity }: SfuParticipant): Promise<void> {
+  async #check(sfuRoom: string, { identity }: Pick<SfuParticipant, 'identity'>): Promise<void> {
     const known = await findCallIdentity(this.#database, sfuRoom, identity)
     if (known && (await this.#access.mayJoin(known.user_id, known.room_id))) return
     if (!known && !(await this.#isOurs(sfuRoom))) return

@@ -14,12 +14,14 @@ import type { FederationClient } from '../federation/client.ts'
 import type { ServerAcls } from '../federation/server-acl.ts'
 import type { ServerFilter } from '../federation/server-filter.ts'
 import type { Members } from '../rooms/members.ts'
+import type { RoomWriter } from '../rooms/writer.ts'
 import { CallAccess } from './call-access.ts'
 import { CallTokens } from './call-tokens.ts'
 import type { DelayedEvents } from './delayed-events.ts'
 import { DelegatedLeaves } from './delegated-leaves.ts'
 import { Doorkeeper } from './doorkeeper.ts'
 import { ownLivekitKey } from './livekit-key.ts'
+import { LiveCalls } from './live-calls.ts'
 import { ManagedLivekit } from './managed-livekit.ts'
 import { OpenIdCheck } from './openid-check.ts'
 import { RemoteTokens } from './remote-tokens.ts'
@@ -37,6 +39,7 @@ export interface Calls {
   readonly openId: OpenIdCheck
   readonly leaves: DelegatedLeaves
   readonly webhooks: Webhooks
+  readonly live: LiveCalls
   /** Puts out of calls whom no webhook told of; done from time to time of itself. */
   look(): Promise<void>
   /** The SFU that is reached through this server: `http://…`, undefined while it is down. */
@@ -58,6 +61,7 @@ interface OpenCallsParts {
   /** The program `livekit-server` of this machine, if there is one. */
   readonly livekit: string | undefined
   readonly members: Members
+  readonly writer: RoomWriter
   readonly openIdTokens: OpenIdTokens
   readonly delayedEvents: DelayedEvents
   readonly federationClient: FederationClient
@@ -97,6 +101,7 @@ export async function openCalls(
       openId: new OpenIdCheck({ serverName, tokens: parts.openIdTokens, client }),
       leaves,
       webhooks,
+      live: new LiveCalls({ ...parts, sfu }),
       look: () => doorkeeper.look(),
       tunnelTo: managed && (() => managed.internalUrl()),
     },

@@ -19,6 +19,8 @@ export interface SfuParticipant {
   readonly identity: string
   /** Names this one connection. */
   readonly sid: string
+  /** Milliseconds since the epoch. */
+  readonly joinedTs: number
 }
 
 /** It could not be asked, or it refused. */
@@ -62,18 +64,21 @@ export class Sfu {
   /** Nobody, if there is no such room. */
   async participants(room: string): Promise<SfuParticipant[]> {
     const { participants } = await this.#call('ListParticipants', { room }, { roomAdmin: true, room })
-    return objectsIn(participants).map(({ identity, sid }) => ({ identity: textOf(identity), sid: textOf(sid) }))
+    return objectsIn(participants).map(({ identity, sid, joined_at: joined }) => ({
+      identity: textOf(identity),
+      sid: textOf(sid),
+      joinedTs: Number(joined ?? 0) * 1000,
+    }))
   }
 
   /** False if there is no such participant. */
   async removeParticipant(room: string, identity: string): Promise<boolean> {
-    try {
-      await this.#call('RemoveParticipant', { room, identity }, { roomAdmin: true, room })
-      return true
-    } catch (error) {
-      if (error instanceof SfuError && error.code === 'not_found') return false
-      throw error
-    }
+    return await isFound(this.#call('RemoveParticipant', { room, identity }, { roomAdmin: true, room }))
+  }
+
+  /** Everybody who is in it is out. False if there is no such room. */
+  async deleteRoom(room: string): Promise<boolean> {
+    return await isFound(this.#call('DeleteRoom', { room }, { roomCreate: true }))
   }
 
   async #call(method: string, body: JsonObject, grant: AdminGrant): Promise<JsonObject> {
@@ -96,6 +101,16 @@ export class Sfu {
     const { code, msg } = answer
     const reason = typeof msg === 'string' ? `: ${msg}` : ''
     throw new SfuError(`The SFU answered ${method} with ${status}${reason}`, typeof code === 'string' ? code : '')
+  }
+}
+
+async function isFound(call: Promise<JsonObject>): Promise<boolean> {
+  try {
+    await call
+    return true
+  } catch (error) {
+    if (error instanceof SfuError && error.code === 'not_found') return false
+    throw error
   }
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, jest, test } from '@jest/globals'
 import { adminToken, joinToken } from '../../../homeserver/domain/rtc/grants.ts'
 import { ownLivekitKey } from '../../../homeserver/domain/rtc/livekit-key.ts'
 import { sfuRoomOf } from '../../../homeserver/domain/rtc/names.ts'
+import { registerAdmin } from '../../support/admin.ts'
 import type { Client } from '../../support/client.ts'
 import { askToken, LoneCaller, mediaMissing, startCallServer } from '../../support/livekit.ts'
 
@@ -16,6 +17,8 @@ const memberType = 'org.matrix.msc3401.call.member'
 const clock = { now: () => Date.now() }
 /** `PARTICIPANT_REMOVED`, as LiveKit counts the reasons. */
 const removed = 'out 4'
+/** `ROOM_DELETED`. */
+const deleted = 'out 5'
 
 /** Resolves when a leave has come to the room. */
 async function someoneLeaves(client: Client, room: string, since: string): Promise<void> {
@@ -101,6 +104,22 @@ withSfu(`calls through the real SFU${mediaMissing ? ` (${mediaMissing})` : ''}`,
     await using again = new LoneCaller(server, jwt)
     // so quickly, perhaps, that it never was in
     await Promise.any([again.says(removed), again.says('refused')])
+  })
+
+  test('administrators see who is in a call, and end it', async () => {
+    await using server = await startCallServer()
+    const [admin, alice] = [await registerAdmin(server), await server.register('alice')]
+    const room = await alice.createRoom()
+    await using caller = new LoneCaller(server, (await askToken(server, alice, room)).jwt)
+    await caller.says('in')
+    // the SFU lets people in first, and lists them then
+    let calls: readonly { participants: { joined_ts: number }[] }[] = []
+    while (calls.length === 0) calls = (await admin.get('/_domovoi/admin/v1/calls'))['calls']
+    expect(calls).toMatchObject([{ room_id: room, participants: [{ user_id: alice.userId }] }])
+    expect(calls[0]?.participants[0]?.joined_ts).toBeGreaterThan(1_600_000_000_000) // milliseconds
+    expect(await admin.post(`/_domovoi/admin/v1/calls/${room}/end`)).toEqual({ participants: 1, left: [] })
+    await caller.says(deleted)
+    expect(await admin.get('/_domovoi/admin/v1/calls')).toEqual({ calls: [] })
   })
 
   test('rtc 22: who is killed in a call leaves it, though the leave has an hour of time', async () => {

@@ -1,0 +1,31 @@
+import { writeFile } from 'node:fs/promises'
+import { expect, jest, test } from '@jest/globals'
+import { Client } from '../../test/support/client.ts'
+import { FakeSfu } from '../../test/support/fake-sfu.ts'
+import { askToken } from '../../test/support/livekit.ts'
+import { cli, type Ended, Place } from '../../test/support/program.ts'
+import type { RoomId, UserId } from '../core/ids.ts'
+import { plainIdentityOf, ROOM_SLOT, sfuRoomOf } from '../domain/rtc/names.ts'
+
+jest.setTimeout(300_000) // starts whole processes, perhaps on a busy machine
+
+test('who is in a call is listed, and the call ended', async () => {
+  await using sfu = await FakeSfu.start()
+  await using place = await Place.make()
+  const run = (...args: string[]): Promise<Ended> => place.run(cli, { args })
+  await writeFile(place.path('config.yaml'), sfu.config)
+  await place.start()
+  await place.run(cli, { args: ['register-user', 'alice'], input: 'correct horse\n' })
+  const alice = await new Client(place.url).login('alice', 'correct horse')
+  const room = await alice.createRoom()
+  await askToken(place, alice, room)
+  expect((await run('call', 'list')).stdout).toBe('Nobody is in a call\n')
+
+  const name = sfuRoomOf(room as RoomId, ROOM_SLOT)
+  sfu.rooms.set(name, [plainIdentityOf(alice.userId as UserId, alice.deviceId)])
+  const line = `${room}\t${alice.userId}\t${alice.deviceId}\t2023-11-14T22:13:20.000Z\n`
+  expect((await run('call', 'list')).stdout).toBe(line)
+  expect((await run('call', 'end', room)).stdout).toBe('The call is over; cut off: 1\n')
+  expect(await run('call', 'end', room)).toMatchObject({ code: 1, stderr: 'There is no call in this room\n' })
+  expect(await run('call', 'end')).toMatchObject({ code: 64 })
+})

@@ -1,11 +1,17 @@
 import { configFiles } from '../config/files.ts'
 import { ConfigError } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import { lookAtCalls } from '../diagnose/calls.ts'
 import { lookAtConfig } from '../diagnose/config.ts'
 import { lookAtDatabase } from '../diagnose/database.ts'
+import { lookAtFederation } from '../diagnose/federation.ts'
 import { lookAtBackups, lookAtDisk, lookAtFiles } from '../diagnose/files.ts'
 import { fail, type Finding } from '../diagnose/finding.ts'
 import { type Ask, lookAtMail, lookAtNames, lookAtServer, lookAtTls } from '../diagnose/network.ts'
+import { lookAtPush } from '../diagnose/push.ts'
+import { lookAtTelegram } from '../diagnose/telegram.ts'
 import { diagnose as diagnoseServer, type Diagnosis } from '../domain/federation/diagnose.ts'
+import { findLivekit } from '../domain/rtc/find-livekit.ts'
 import { openOutgoing } from '../outgoing.ts'
 import { systemClock as clock } from '../platform/clock.ts'
 import { createDns } from '../platform/dns.ts'
@@ -14,7 +20,8 @@ import { type Command, CommandError, type Invocation, UsageError } from './comma
 export const diagnose: Command = {
   usage: '[--json] | federation SERVER [--json]',
   help: `Looks at everything around the server and says what mends what is wrong: settings, files and their modes, database,
-disk, backups, the server itself, its public name, certificate and clock, mail. Changes nothing. Works beside a running
+disk, backups, the server itself, its public name, certificate and clock, mail, calls, push, the bot in Telegram, and
+whether other servers find this one. Changes nothing. Works beside a running
 server and without one, which it then tells. Ends with 0 if all is good, 1 with warnings, 2 if something fails.
 
 With federation SERVER it looks at the way from this machine to another server, hop by hop: delegation, SRV records,
@@ -63,6 +70,12 @@ async function lookAround(config: Invocation['config'], files: readonly string[]
     lookAtNames(settings, clock, ask),
     lookAtTls(settings, clock.now()),
     lookAtMail(settings),
+    findLivekit(settings.data_dir, process.env).then((livekit) =>
+      lookAtCalls(settings, { livekit, asking: ask, clock }),
+    ),
+    lookAtPush(settings, clock.now()),
+    lookAtTelegram(settings, ask),
+    lookAtFederation(settings, (server) => lookAtServerOf(settings, server)),
   ])
   return areas.flat()
 }
@@ -82,12 +95,16 @@ function lineOf({ area, level, what, fix }: Finding): string {
 }
 
 async function diagnoseFederation({ values, config, print }: Invocation, server: string): Promise<void> {
+  const diagnosis = await lookAtServerOf(config(), server)
+  print(values['json'] === true ? JSON.stringify(diagnosis, null, 2) : textOf(diagnosis))
+  if (!diagnosis.ok) throw new CommandError(`${server} cannot be talked with`)
+}
+
+async function lookAtServerOf(config: Config, server: string): Promise<Diagnosis> {
   const dns = createDns({ clock })
-  const fetch = await openOutgoing(config(), { dns, clock })
+  const fetch = await openOutgoing(config, { dns, clock })
   try {
-    const diagnosis = await diagnoseServer({ dns, fetch, clock }, server)
-    print(values['json'] === true ? JSON.stringify(diagnosis, null, 2) : textOf(diagnosis))
-    if (!diagnosis.ok) throw new CommandError(`${server} cannot be talked with`)
+    return await diagnoseServer({ dns, fetch, clock }, server)
   } finally {
     fetch.close()
   }

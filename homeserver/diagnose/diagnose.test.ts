@@ -1,9 +1,14 @@
 import { chmod, mkdtemp, rm, truncate, unlink, utimes, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, jest, test } from '@jest/globals'
 import { hasOpenssl, makeCertificate } from '../../test/support/certificates.ts'
+import { FakeDns } from '../../test/support/fake-dns.ts'
+import { FakeSfu } from '../../test/support/fake-sfu.ts'
+import { FakeTelegram } from '../../test/support/fake-telegram/fake-telegram.ts'
 import { makeBackup } from '../backup/make.ts'
 import { backupDirectory } from '../backup/place.ts'
 import { loadConfig } from '../config/load.ts'
@@ -12,12 +17,19 @@ import { furnish, makeDataDir, survey } from '../installation.ts'
 import { openDatabase } from '../open-database.ts'
 import { systemClock as clock } from '../platform/clock.ts'
 import { FakeClock } from '../platform/fake-clock.ts'
+import { createFetcher } from '../platform/fetch.ts'
+import { diagnose } from '../domain/federation/diagnose.ts'
 import { migrate } from '../storage/migrate.ts'
+import { setPusher } from '../storage/pushers.ts'
+import { lookAtCalls } from './calls.ts'
 import { lookAtConfig } from './config.ts'
 import { lookAtDatabase } from './database.ts'
+import { lookAtFederation } from './federation.ts'
 import { lookAtBackups, lookAtDisk, lookAtFiles } from './files.ts'
 import type { Finding } from './finding.ts'
 import { type Ask, lookAtMail, lookAtNames, lookAtServer, lookAtTls } from './network.ts'
+import { lookAtPush } from './push.ts'
+import { lookAtTelegram } from './telegram.ts'
 
 jest.setTimeout(30_000)
 
@@ -222,4 +234,108 @@ test('fault 13: a mail server that does not answer', async () => {
   await new Promise((resolve) => server.close(resolve))
   const config = house.config(`mail: { host: 127.0.0.1, port: ${port}, encryption: none }`)
   expect(await lookAtMail(config)).toEqual([found('fail', /does not take our letters/, /mail/)])
+})
+
+test('fault 14: no SFU, or none that holds its ports, and apps that are not told of it', async () => {
+  await using house = await House.make()
+  const surroundings = { livekit: undefined, asking: proxy({}), clock }
+  expect(await lookAtCalls(house.config(), surroundings)).toEqual([found('warn', /no livekit-server/, /calls:install/)])
+  expect(await lookAtCalls(house.config('calls: { sfu: off }'), surroundings)).toEqual([])
+
+  const [udp, tcp] = [createSocket('udp4').bind(0), createServer().listen(0, '127.0.0.1')]
+  await Promise.all([once(udp, 'listening'), once(tcp, 'listening')])
+  const ports = (ofUdp: number, ofTcp: number) => house.config(`calls: { udp_port: ${ofUdp}, tcp_port: ${ofTcp} }`)
+  const held = ports(udp.address().port, (tcp.address() as AddressInfo).port)
+  const told = { headers: open, text: '{"rtc":[{"livekit_service_url":"https://chat.example.org/livekit/jwt"}]}' }
+  const look = async (answer: typeof told, config = held) =>
+    await lookAtCalls(config, { livekit: '/bin/livekit', asking: proxy({ 'matrix/client': answer }), clock })
+  expect(levels(await look(told))).toEqual(new Set(['good']))
+  expect(await look(leading)).toContainEqual(found('fail', /are not told of the SFU/, /restart/))
+  await Promise.all([once(udp.close(), 'close'), once(tcp.close(), 'close')])
+  const closed = await look(told, ports(20_017, 20_018)) // below those that systems give away
+  expect(closed).toContainEqual(found('fail', /^Nothing listens at UDP port/, /livekit in its log/))
+  expect(closed).toContainEqual(found('fail', /^Nothing listens at TCP port/, /livekit in its log/))
+})
+
+test('fault 15: an SFU elsewhere that is down, does not know our key, or is not to be reached by apps', async () => {
+  await using house = await House.make()
+  const sfu = await FakeSfu.start()
+  const settings = sfu.config
+  const config = (secret = sfu.secret, publicUrl = sfu.publicUrl) =>
+    house.config(settings.replace(sfu.secret, secret).replace(sfu.publicUrl, publicUrl))
+  const asking = proxy({ 'sfu.test': { text: 'OK' } })
+  const look = async (given: Config) => await lookAtCalls(given, { livekit: undefined, asking, clock })
+  expect(levels(await look(config()))).toEqual(new Set(['good']))
+  expect(await look(config('another secret of more than thirty-two'))).toContainEqual(found('fail', /401/, /api_key/))
+  expect(await look(config(sfu.secret, 'wss://gone.test'))).toContainEqual(found('fail', /^Apps do not reach/, /DNS/))
+  expect(await look(config(sfu.secret, 'ws://sfu.test'))).toContainEqual(found('fail', /^Browsers refuse/, /wss/))
+  await sfu[Symbol.asyncDispose]()
+  expect(await look(config())).toContainEqual(found('fail', /cannot be reached/, /livekit_internal_url/))
+})
+
+test('fault 16: a bot that is not ours, hears nothing, or belongs to another program; a bridge nobody knows', async () => {
+  await using house = await House.make()
+  await using telegram = await FakeTelegram.start()
+  const asking: Ask = async (url) => {
+    const answer = await fetch(url)
+    return { status: answer.status, headers: answer.headers, text: await answer.text() }
+  }
+  const config = (token: string = telegram.token, root: string = telegram.url) =>
+    house.config(`telegram: { bot_token: '${token}', api_root: '${root}' }`)
+  expect(await lookAtTelegram(house.config(), asking)).toEqual([])
+  expect(await lookAtTelegram(config(), asking)).toEqual([
+    expect.objectContaining({ level: 'good' }),
+    found('fail', /^The registration of the bridge is missing/, /npm start/),
+  ])
+  telegram.bot.readsAll = false
+  expect(await lookAtTelegram(config(), asking)).toContainEqual(found('warn', /privacy mode/, /setprivacy/))
+  await fetch(`${telegram.url}/bot${telegram.token}/setWebhook?url=https://elsewhere.test`)
+  expect(await lookAtTelegram(config(), asking)).toContainEqual(found('warn', /has set a webhook/, /other program/))
+  const wrong = await lookAtTelegram(config('1:AAWrong'), asking)
+  expect(wrong).toContainEqual(found('fail', /does not know the token/, /BotFather/))
+  const nowhere = await lookAtTelegram(config('1:AAWrong', 'http://127.0.0.1:1'), asking)
+  expect(nowhere).toContainEqual(found('fail', /does not answer/, /api_root/))
+  expect(JSON.stringify([wrong, nowhere])).not.toContain('AAWrong')
+})
+
+test('fault 17: gateways that take no pushes', async () => {
+  await using house = await House.make()
+  expect(await lookAtPush(house.config(), clock.now())).toEqual([])
+  const config = await house.furnish()
+  expect(await lookAtPush(config, clock.now())).toEqual([])
+  const pusher = {
+    userId: '@alice:chat.example.org',
+    appId: 'app',
+    deviceId: undefined,
+    profileTag: undefined,
+  } as const
+  const shown = { appDisplayName: 'App', deviceDisplayName: 'Phone', lang: 'en', data: { url: 'https://push.test' } }
+  const database = await openDatabase(config)
+  await database.transaction('plant', async (tx) => {
+    for (const pushkey of ['one', 'two']) {
+      await setPusher(tx, { ...pusher, ...shown, pushkey, enabled: true, setTs: 0 }, 0)
+    }
+  })
+  expect(await lookAtPush(config, clock.now())).toEqual([
+    { area: 'push', level: 'good', what: 'All 2 devices are told' },
+  ])
+  await database.transaction('plant', (tx) =>
+    tx.run(`update pushers set failing_since = ? where pushkey = 'two'`, [clock.now() - day]),
+  )
+  await database.close()
+  expect(await lookAtPush(config, clock.now())).toEqual([found('warn', /^1 of 2 devices.* 24 h$/, /allow_ranges/)])
+})
+
+test('fault 18: a name under which other servers find nothing', async () => {
+  await using house = await House.make()
+  const dns = new FakeDns()
+  dns.serve('chat.example.org', 1)
+  const outgoing = createFetcher({ allow: ['127.0.0.0/8'], resolve: (host) => dns.addresses(host), clock })
+  const look = async (settings: string) =>
+    await lookAtFederation(house.config(settings), (server) => diagnose({ dns, fetch: outgoing, clock }, server))
+  expect(await look('federation: { mode: off }')).toEqual([])
+  expect(await look('federation: { mode: open }')).toEqual([found('warn', /localhost:1 cannot be reached/, /listens/)])
+  dns.addresses = () => Promise.reject(new Error('no address'))
+  expect(await look('federation: { mode: open }')).toEqual([found('fail', /has no address/, /A or AAAA/)])
+  outgoing.close()
 })

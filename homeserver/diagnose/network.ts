@@ -136,7 +136,8 @@ export async function lookAtMail({ mail }: Config): Promise<Finding[]> {
   }
 }
 
-async function tried<T>(asking: () => Promise<T>): Promise<T | string> {
+/** What came, or why nothing did. */
+export async function tried<T>(asking: () => Promise<T>): Promise<T | string> {
   try {
     return await asking()
   } catch (error) {

@@ -112,6 +112,17 @@ export async function countPushers(conn: Conn, userId: UserId): Promise<number> 
   return row?.count ?? 0
 }
 
+/** How many are at work, how many of them could not tell their gateway, and since when the first of these. */
+export async function countFailingPushers(
+  conn: Conn,
+): Promise<{ readonly pushers: number; readonly failing: number; readonly since: number | undefined }> {
+  const row = await conn.row<{ pushers: number; failing: number; since: number | null }>(
+    `select count(*) as pushers, count(failing_since) as failing, min(failing_since) as since
+       from pushers where enabled = 1`,
+  )
+  return { pushers: row?.pushers ?? 0, failing: row?.failing ?? 0, since: row?.since ?? undefined }
+}
+
 /** Those of all users who are told of anything. */
 export async function listPushingUsers(conn: Conn): Promise<UserId[]> {
   const rows = await conn.rows<{ user_id: UserId }>('select distinct user_id from pushers where enabled = 1')

@@ -84,6 +84,23 @@ forEachDatabase(({ dialect: database }) => {
     for (const device of devices) expect(await waiting(server, device)).toEqual([])
   })
 
+  test('rtc 33: the keys of a great call are not held back by limits, and come to whoever waits', async () => {
+    await using server = await startServer({ database, config: 'limits: { preset: normal }' })
+    const [alice, bob] = [await server.register('alice'), await server.register('bob')]
+    let { next_batch: since } = await bob.sync()
+    const numbers = Array.from({ length: 100 }, (_, n) => n)
+    const got = new Set<number>()
+    const hear = async (): Promise<void> => {
+      while (got.size < numbers.length) {
+        const answer = await bob.sync({ since: String(since), timeout: 30_000 })
+        for (const { content } of answer['to_device']?.events ?? []) got.add(content.n)
+        since = answer['next_batch']
+      }
+    }
+    await Promise.all([hear(), ...numbers.map((n) => send(alice, `${n}`, { [bob.userId]: { [bob.deviceId]: { n } } }))])
+    expect(got).toEqual(new Set(numbers))
+  })
+
   test('messages go with their device', async () => {
     await using server = await startServer({ database })
     const [alice, bob] = [await server.register('alice'), await server.register('bob')]

@@ -1,12 +1,14 @@
 /** What is in docker/: every file is read by the program that it is for, or by our own eyes where that is a service. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { loadConfig } from '../../homeserver/config/load.ts'
 import { hasOpenssl, makeCertificate } from '../support/certificates.ts'
+import { FakeSfu } from '../support/fake-sfu.ts'
+import { FakeTelegram } from '../support/fake-telegram/fake-telegram.ts'
 import { startServer } from '../support/server.ts'
 
 const docker = new URL('../../docker/', import.meta.url).pathname
@@ -88,21 +90,70 @@ test('the image holds what the server needs, and runs as nobody', () => {
   expect(text.lastIndexOf('\nUSER')).toBeLessThan(text.indexOf('\nENTRYPOINT'))
 })
 
-test('alerts ask for numbers that there are', async () => {
-  const metrics = join(place, 'metrics')
-  mkdirSync(metrics)
-  await using server = await startServer()
-  await server.register('alice')
-  const text = server.server.services.metrics.text()
-  const { groups } = parse(read('prometheus/alerts.yml')) as { groups: { rules: { alert: string; expr: string }[] }[] }
-  const rules = groups.flatMap((group) => group.rules)
-  expect(rules.length).toBeGreaterThan(4)
-  for (const { alert, expr } of rules) {
-    const names = expr.replaceAll(/"[^"]*"|by \([^)]*\)|\[[^\]]*\]/g, '').match(/\b[a-z]+_[a-z_]+(?=\{|\)|\s|$)/g) ?? []
-    const known = names.filter((name) => name !== 'histogram_quantile').map((name) => name.replace(/_bucket$/, ''))
-    for (const name of known)
-      expect({ alert, found: text.includes(`# TYPE ${name} `) && name }).toEqual({ alert, found: name })
+describe('numbers that there are', () => {
+  /** Of a server that has all there is: other servers, calls, a bridge. */
+  async function metricsText(): Promise<string> {
+    await using telegram = await FakeTelegram.start()
+    await using sfu = await FakeSfu.start()
+    const bot = `telegram: { bot_token: '${telegram.token}', api_root: '${telegram.url}' }`
+    await using server = await startServer({ config: ['federation: { mode: open }', sfu.config, bot] })
+    await server.register('alice')
+    return server.server.services.metrics.text()
   }
+
+  /** Names of metrics in a query that the server does not have. */
+  function unknownIn(query: string, text: string): string[] {
+    const names = query.replaceAll(/"[^"]*"|by \([^)]*\)|\[[^\]]*\]/g, '').match(/\bdomovoi_\w+/g) ?? []
+    return names.filter((name) => !text.includes(`# TYPE ${name.replace(/_bucket$/, '')} `))
+  }
+
+  test('are what alerts and the dashboard ask for', async () => {
+    const text = await metricsText()
+    expect(unknownIn('rate(domovoi_no_such_total[5m])', text)).toEqual(['domovoi_no_such_total'])
+    const { groups } = parse(read('prometheus/alerts.yml')) as {
+      groups: { rules: { alert: string; expr: string }[] }[]
+    }
+    const rules = groups.flatMap((group) => group.rules)
+    expect(rules.length).toBeGreaterThan(4)
+    for (const { alert, expr } of rules) {
+      expect({ alert, unknown: unknownIn(expr, text) }).toEqual({ alert, unknown: [] })
+    }
+    const queries = panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ title, expr })))
+    expect(queries.length).toBeGreaterThan(15)
+    for (const { title, expr } of queries) {
+      expect({ title, asks: expr.includes('domovoi_'), unknown: unknownIn(expr, text) }).toEqual({
+        title,
+        asks: true,
+        unknown: [],
+      })
+    }
+  })
+
+  const { panels } = JSON.parse(read('grafana/dashboards/domovoi.json')) as {
+    panels: readonly {
+      readonly id: number
+      readonly title: string
+      readonly datasource?: { readonly uid: string }
+      readonly targets?: readonly { readonly expr: string }[]
+    }[]
+  }
+
+  test('are shown by panels of the data source that Grafana is given', () => {
+    const { datasources } = parse(read('grafana/provisioning/datasources/prometheus.yml')) as {
+      datasources: readonly { readonly uid: string; readonly url: string }[]
+    }
+    const compose = parse(read('docker-compose.yml'), { merge: true }) as Compose
+    expect(Object.keys(compose.services)).toContain(new URL(datasources[0]?.url ?? '').hostname)
+    const used = panels.flatMap(({ datasource }) => datasource?.uid ?? [])
+    expect(new Set(used)).toEqual(new Set(datasources.map(({ uid }) => uid)))
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length)
+
+    const { providers } = parse(read('grafana/provisioning/dashboards/domovoi.yml')) as {
+      providers: readonly { readonly options: { readonly path: string } }[]
+    }
+    const { volumes = [] } = compose.services['grafana'] ?? {}
+    expect(volumes).toContain(`./grafana/dashboards:${providers[0]?.options.path}:ro`)
+  })
 })
 
 /** The tests of what a program says; skipped with its name where it is missing: .ci/run installs it. */

@@ -4,6 +4,7 @@ import { hasOpenssl } from '../support/certificates.ts'
 import { forEachDatabase } from '../support/databases.ts'
 import { killWhileWriting } from './d1-kill-while-writing.ts'
 import { catchUp } from './d12-catch-up.ts'
+import { largeJoin } from './d17-large-join.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
 
 const describeTls = hasOpenssl ? describe : describe.skip
@@ -29,6 +30,11 @@ describeTls('over TLS', () => {
       const { figures } = await catchUp({ databaseUrl: await freshUrl(), rooms: 5, events: 60 })
       expect(figures).toMatchObject({ deliveredPercent: 100, toDeviceLost: 0, toDeviceInOrder: 1, duplicated: 0 })
       expect(figures).toMatchObject({ toDevice: 6, inconsistent: 0 })
+    })
+
+    test('D17: who joins a room of another server is in it, whenever the server dies over it', async () => {
+      const { figures } = await largeJoin({ databaseUrl: await freshUrl(), members: 200 })
+      expect(figures).toMatchObject({ deaths: 3, joined: 201, inconsistent: 0 })
     })
   })
 })

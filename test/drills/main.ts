@@ -8,6 +8,8 @@ import { killWhileWriting } from './d1-kill-while-writing.ts'
 import { syncBeforeAnswer } from './d2-sync-before-answer.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
 import { catchUp } from './d12-catch-up.ts'
+import { deadDestinations } from './d13-dead-destinations.ts'
+import { largeJoin } from './d17-large-join.ts'
 import type { Drill } from './drill.ts'
 
 const drills: Readonly<Record<string, Drill>> = {
@@ -15,6 +17,8 @@ const drills: Readonly<Record<string, Drill>> = {
   D2: syncBeforeAnswer,
   D3: killInCommit,
   D12: catchUp,
+  D13: deadDestinations,
+  D17: largeJoin,
 }
 
 const { values, positionals } = parseArgs({

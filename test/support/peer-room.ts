@@ -16,6 +16,8 @@ export interface PeerDraft {
   readonly redacts?: EventId
   /** Whatever else the event is to say, such as other `prev_events`. */
   readonly also?: Partial<Pdu>
+  /** Who signs, if not the server of the room. */
+  readonly signer?: Signer
 }
 
 /** A place in the history: its tips and the state there. */
@@ -56,7 +58,10 @@ export class PeerRoom {
   }
 
   /** An event on top of a fork, which stays where it is. */
-  make({ type, sender, stateKey, content = {}, redacts, also = {} }: PeerDraft, on: Fork = this.main): FinishedEvent {
+  make(
+    { type, sender, stateKey, content = {}, redacts, also = {}, signer = this.signer }: PeerDraft,
+    on: Fork = this.main,
+  ): FinishedEvent {
     const { version, roomId } = this
     const isCreate = type === 'm.room.create'
     const inContent = version.redaction.redactsInContent
@@ -79,7 +84,7 @@ export class PeerRoom {
       auth_events: this.references(auth),
       ...also,
     }
-    const event = finishEvent(pdu, version, this.signer)
+    const event = finishEvent(pdu, version, signer)
     this.events.set(event.eventId, event)
     return event
   }

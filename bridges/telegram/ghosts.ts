@@ -1,6 +1,8 @@
 /** Telegram's people in Matrix: registered when they are first seen, with the name and picture that they have there. */
 import type { Chat, Message, User } from 'node-telegram-bot-api'
+import type { Clock } from '../../homeserver/platform/clock.ts'
 import { logger } from '../../homeserver/platform/log.ts'
+import { Lru } from '../../homeserver/platform/lru.ts'
 import type { Files } from './files.ts'
 import { type Content, errcodeOf, type Matrix } from './matrix.ts'
 import type { Puppets } from './puppets.ts'
@@ -9,6 +11,8 @@ import { addMember, findUser, isMember, removeMember, setUser } from './store/pe
 import type { Telegram } from './telegram.ts'
 
 const MAX_NAME = 100
+const PICTURE_MS = 24 * 3600_000
+const MAX_LOOKED = 10_000
 const log = logger('telegram')
 
 /** Somebody who speaks: a person, a channel, or a group for which an anonymous administrator speaks. */
@@ -41,19 +45,32 @@ export function speakerOf({ sender_chat: chat, from }: Pick<Message, 'sender_cha
   return from && speakerOfUser(from)
 }
 
+export interface GhostsParts {
+  readonly matrix: Matrix
+  readonly telegram: Telegram
+  readonly database: Database
+  readonly clock: Clock
+  readonly files: Files
+  readonly puppets: Puppets
+}
+
 export class Ghosts {
   readonly #matrix: Matrix
   readonly #telegram: Telegram
   readonly #database: Database
   readonly #files: Files
   readonly #puppets: Puppets
+  readonly #clock: Clock
+  /** When somebody's picture was looked for. */
+  readonly #looked = new Lru<string, number>(MAX_LOOKED)
 
-  constructor(parts: { matrix: Matrix; telegram: Telegram; database: Database; files: Files; puppets: Puppets }) {
+  constructor(parts: GhostsParts) {
     this.#matrix = parts.matrix
     this.#telegram = parts.telegram
     this.#database = parts.database
     this.#files = parts.files
     this.#puppets = parts.puppets
+    this.#clock = parts.clock
   }
 
   /** Gives the Matrix id of a user who is there, with this name. */
@@ -61,10 +78,12 @@ export class Ghosts {
     const username = current ?? null
     const userId = this.#matrix.ghostOf(id)
     const known = await findUser(this.#database, id)
-    if (known?.name === name && known.username === username) return userId
-    await this.#matrix.ensureRegistered(userId)
+    const isSame = known?.name === name && known.username === username
+    if (isSame && !this.#isDue(id)) return userId
+    if (!isSame) await this.#matrix.ensureRegistered(userId)
     if (known?.name !== name) await this.#matrix.setProfile(userId, { name })
-    const profile = known ? known.profile : await this.#setPicture(userId, user)
+    const profile = await this.#setPicture(userId, user, known?.profile ?? '')
+    this.#looked.set(id, this.#clock.monotonic())
     await this.#database.transaction('telegram user', (tx) => setUser(tx, { id, username, name, profile }))
     return userId
   }
@@ -147,19 +166,29 @@ export class Ghosts {
     await this.#database.transaction('telegram member', (tx) => removeMember(tx, roomId, userId))
   }
 
-  /** A picture that cannot be had keeps nobody from speaking. */
-  async #setPicture(userId: string, user: User | undefined): Promise<string> {
-    if (!user) return ''
+  /** Telegram does not tell of new pictures: they are looked for once a day, and with a new name. */
+  #isDue(id: string): boolean {
+    const looked = this.#looked.get(id)
+    return looked === undefined || this.#clock.monotonic() - looked > PICTURE_MS
+  }
+
+  /** Gives the id of the picture that is set. One that cannot be had keeps nobody from speaking. */
+  async #setPicture(userId: string, user: User | undefined, known: string): Promise<string> {
+    if (!user) return known
     try {
       const { photos } = await this.#telegram.reader.getUserProfilePhotos({ user_id: user.id, limit: 1 })
       const photo = photos[0]?.at(-1)
-      if (!photo) return ''
+      if ((photo?.file_unique_id ?? '') === known) return known
+      if (!photo) {
+        await this.#matrix.setProfile(userId, { avatar: '' })
+        return ''
+      }
       const { mxc } = await this.#files.toMatrix(photo, { kind: 'photo', name: 'photo.jpg', type: 'image/jpeg' })
       await this.#matrix.setProfile(userId, { avatar: mxc })
       return photo.file_unique_id
     } catch (error) {
       log.warn({ userId, problem: String(error) }, 'profile photo not taken')
-      return ''
+      return known
     }
   }
 }

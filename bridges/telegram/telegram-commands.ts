@@ -6,6 +6,7 @@ import { speakerOfUser } from './ghosts.ts'
 import type { Login } from './login.ts'
 import type { MatrixCommands } from './matrix-commands.ts'
 import type { Matrix } from './matrix.ts'
+import { levelOf, setLevels } from './powers.ts'
 import type { Database } from './store/database.ts'
 import { countEvents } from './store/events.ts'
 import { findMessage, removeMessage } from './store/messages.ts'
@@ -141,9 +142,11 @@ export class TelegramCommands {
     }
     await matrix.trySetState(found.room_id, 'm.bridge', bridge, `org.domovoi.telegram://${chatId}`)
     await matrix.notice(found.room_id, `This room is bridged with the Telegram group ${title}.`, `tg.bridged.${code}`)
-    for (const { user } of await telegram.reader.getChatAdministrators({ chat_id: message.chat.id })) {
-      if (!user.is_bot) await ghosts.arrive(speakerOfUser(user), found.room_id)
-    }
+    const everybody = await telegram.reader.getChatAdministrators({ chat_id: message.chat.id })
+    const admins = everybody.filter(({ user }) => !user.is_bot)
+    for (const { user } of admins) await ghosts.arrive(speakerOfUser(user), found.room_id)
+    const levels = new Map(admins.map((admin) => [matrix.ghostOf(admin.user.id), levelOf(admin)]))
+    await setLevels(matrix, found.room_id, levels)
     return texts.bridged
   }
 

@@ -206,6 +206,36 @@ forEachDatabase(({ dialect }) => {
     await bridged.text(roomId, 'hello again')
   })
 
+  test('case 27: administrators of the group are moderators of the room, and names and pictures follow', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, tom, telegram } = bridged
+    const ann = telegram.person('Ann')
+    const group = bridged.group({ members: [ann] })
+    const room = `/rooms/${encodeURIComponent(await bridged.bridge(group))}`
+    const roomId = decodeURIComponent(room.slice('/rooms/'.length))
+    const levels = `${room}/state/m.room.power_levels`
+    await alice.put(levels, { ...(await alice.get(levels)), users: { [bridged.botId]: 100 } })
+    const level = (wanted: number | undefined) =>
+      bridged.event(
+        roomId,
+        ({ type, sender, content }) =>
+          type === 'm.room.power_levels' && sender === bridged.botId && content.users[bridged.ghost(ann)] === wanted,
+      )
+    telegram.world.setMember(group, ann.user, tom.user, 'administrator', { can_restrict_members: true })
+    await level(50)
+    telegram.world.setMember(group, ann.user, tom.user, 'administrator', { can_pin_messages: true })
+    expect((await level(0))['content'].users).toMatchObject({ [bridged.botId]: 100 })
+
+    telegram.world.photosOf.set(ann.user.id, ann.upload('photo', { bytes: Buffer.from('a face') }))
+    Object.assign(ann.user, { first_name: 'Anna' })
+    ann.say(group, 'new')
+    await bridged.text(roomId, 'new')
+    expect(await alice.get(`/profile/${bridged.ghost(ann)}`)).toMatchObject({
+      displayname: 'Anna',
+      avatar_url: expect.stringMatching(/^mxc:/),
+    })
+  })
+
   test('case 28: an anonymous administrator speaks as the group', async () => {
     await using bridged = await Bridged.start(dialect)
     const { tom } = bridged

@@ -6,6 +6,7 @@ import type { Files } from './files.ts'
 import type { Names } from './format/to-html.ts'
 import { type Ghosts, type Speaker, speakerOf, speakerOfChat, speakerOfUser } from './ghosts.ts'
 import { type Content, errcodeOf, type Matrix } from './matrix.ts'
+import { levelOf, setLevels } from './powers.ts'
 import type { Puppets } from './puppets.ts'
 import type { Database } from './store/database.ts'
 import {
@@ -287,13 +288,16 @@ export class ToMatrix {
     await matrix.trySetState(known.room_id, 'm.room.pinned_events', { pinned: [...pinned, known.event_id] })
   }
 
-  async #membership({ chat, new_chat_member: { status, user } }: ChatMemberUpdated): Promise<void> {
+  async #membership({ chat, new_chat_member: member }: ChatMemberUpdated): Promise<void> {
     const { database, ghosts, matrix } = this.#parts
+    const { status, user } = member
+    const levels = new Map([[matrix.ghostOf(user.id), levelOf(member)]])
     const isThere = status !== 'left' && status !== 'kicked'
     for (const { room_id: roomId, state } of await portalsOfChat(database, String(chat.id))) {
       if (state !== 'active') continue
       if (isThere) await ghosts.arrive(speakerOfUser(user), roomId)
       else await ghosts.leave(matrix.ghostOf(user.id), roomId)
+      await setLevels(matrix, roomId, levels)
     }
   }
 

@@ -66,6 +66,18 @@ test('a turn that does not come in time is an error and is counted', async () =>
   expect(clock.pending).toBe(0)
 })
 
+test('no error tells a key that is a secret', async () => {
+  const clock = new FakeClock()
+  const lock = new KeyedLock({ name: 'something', clock, hidesKeys: true })
+  const { open, opened } = gate()
+  const first = lock.run('a secret', () => opened)
+  const late = lock.run('a secret', () => 1).catch((error: unknown) => error)
+  await clock.advance(60_000)
+  expect(await late).toMatchObject({ message: 'Waited 60000 ms for something' })
+  open()
+  await first
+})
+
 test('500 wait for one key without a tick of work in between', async () => {
   const clock = new FakeClock()
   const lock = new KeyedLock({ name: 'room', clock })

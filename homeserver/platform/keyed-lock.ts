@@ -15,6 +15,8 @@ export interface KeyedLockOptions {
   readonly clock?: Clock
   /** Counts the waits that were given up. */
   readonly timeouts?: Counter
+  /** For keys that no error may tell, as errors are logged. */
+  readonly hidesKeys?: boolean
 }
 
 export class KeyedLock {
@@ -22,14 +24,16 @@ export class KeyedLock {
   readonly #timeoutMs: number
   readonly #clock: Clock
   readonly #timeouts: Counter | undefined
+  readonly #hidesKeys: boolean
   /** A key is here while it is held, with those who wait for it. */
   readonly #held = new Map<string, Set<Turn>>()
 
-  constructor({ name, timeoutMs = 60_000, clock = systemClock, timeouts }: KeyedLockOptions) {
+  constructor({ name, timeoutMs = 60_000, clock = systemClock, timeouts, hidesKeys = false }: KeyedLockOptions) {
     this.#name = name
     this.#timeoutMs = timeoutMs
     this.#clock = clock
     this.#timeouts = timeouts
+    this.#hidesKeys = hidesKeys
   }
 
   /** How many keys are held. */
@@ -76,7 +80,8 @@ export class KeyedLock {
       const cancel = this.#clock.after(this.#timeoutMs, () => {
         leave()
         this.#timeouts?.inc()
-        reject(new LockTimeoutError(`Waited ${this.#timeoutMs} ms for ${this.#name} ${key}`))
+        const what = this.#hidesKeys ? this.#name : `${this.#name} ${key}`
+        reject(new LockTimeoutError(`Waited ${this.#timeoutMs} ms for ${what}`))
       })
       signal?.addEventListener('abort', onAbort, { once: true })
       waiting.add(turn)

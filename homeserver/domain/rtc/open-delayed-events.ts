@@ -30,7 +30,7 @@ interface Parts {
 }
 
 export function openDelayedEvents(parts: Parts): DelayedEventServices & { readonly runnable: readonly Service[] } {
-  const locks = new KeyedLock({ name: 'delayed event' })
+  const locks = new KeyedLock({ name: 'a delayed event', hidesKeys: true })
   const sender = new DelayedSender(parts)
   const timer = new DelayedTimer({ ...parts, sender, locks })
   const delayedEvents = new DelayedEvents({ ...parts, sender, timer, locks, maxDelay: parts.config.calls.max_delay })

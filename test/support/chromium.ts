@@ -17,6 +17,10 @@ const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/goo
 export const chromiumMissing =
   program === undefined ? 'install the package chromium' : hasOpenssl ? undefined : 'install the package openssl'
 
+export async function launchChromium(args: readonly string[] = []): Promise<Browser> {
+  return await chromium.launch({ executablePath: program ?? '', args: [...args, '--no-sandbox'] })
+}
+
 /** A server at https://hs.test, as a browser sees it that is started with it; all other names lead to it as well. */
 export class BrowsedServer implements AsyncDisposable {
   readonly server: TestServer
@@ -36,10 +40,7 @@ export class BrowsedServer implements AsyncDisposable {
     await Promise.all([writeFile(keyFile, key), writeFile(certFile, cert)])
     const tls = `tls: { mode: files, port: 0, key: ${keyFile}, cert: ${certFile} }`
     const server = await startServer({ config: [tls, config] })
-    const browser = await chromium.launch({
-      executablePath: program ?? '',
-      args: [`--host-resolver-rules=MAP * 127.0.0.1:${server.server.tlsPort ?? 0}`, '--no-sandbox'],
-    })
+    const browser = await launchChromium([`--host-resolver-rules=MAP * 127.0.0.1:${server.server.tlsPort ?? 0}`])
     return new BrowsedServer(server, browser, folder)
   }
 

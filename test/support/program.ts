@@ -78,9 +78,12 @@ export class Place implements AsyncDisposable {
     return { code: child.exitCode, stdout, stderr }
   }
 
-  /** Starts the server and waits until it says that it is ready. */
-  async start(options?: RunOptions): Promise<{ readonly child: ChildProcess; readonly log: readonly Logged[] }> {
-    const child = this.launch(main, options)
+  /** Starts the server, ours or a copy, and waits until it says that it is ready. */
+  async start(
+    options?: RunOptions,
+    program = main,
+  ): Promise<{ readonly child: ChildProcess; readonly log: readonly Logged[] }> {
+    const child = this.launch(program, options)
     const log: Logged[] = []
     const errors = contentOf(child.stderr)
     if (child.stdout) {

@@ -81,9 +81,13 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     namesDevices: config.federation.device_names,
     hooks: { ...hooks, ...deviceHooks },
   })
-  const factors = await openSecondFactors({ ...foundation, hooks })
-  const secondFactors = [factors.authenticatorApp]
-  const { runnable: oauthRunnable, ...oauth } = openOAuth({ ...foundation, ...accounts, secondFactors })
+  const {
+    methods,
+    secondFactors,
+    runnable: factorsRunnable,
+    ...factors
+  } = await openSecondFactors({ ...foundation, hooks })
+  const { runnable: oauthRunnable, ...oauth } = openOAuth({ ...foundation, ...accounts, methods, secondFactors })
   const providers: SsoProvider[] = []
   const { runnable: ssoRunnable, ...sso } = await openSso({ ...foundation, ...accounts, hooks, providers })
   const { runnable: telegramRunnable, ...telegramLogin } = await openTelegramLogin({
@@ -322,6 +326,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...receivingRunnable,
       ...adminRunnable,
       ...oauthRunnable,
+      ...factorsRunnable,
       ...ssoRunnable,
       ...telegramRunnable,
       ...ephemeralRunnable,

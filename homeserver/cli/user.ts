@@ -74,7 +74,8 @@ export const user: Command = {
   make-admin, take-admin
   reset-password   asks for the new password, or reads it from the first line of standard input
   remove-second-factor
-                   for somebody who has lost the telephone and the recovery codes
+                   for somebody who has lost the telephone and the recovery codes; takes
+                   away the passkeys as well
   export           what the server keeps of a person, as JSON; --out FILE writes it to a new file
   deactivate       ends the account for good
   erase --yes      ends the account, and removes the profile and the uploaded files

@@ -83,6 +83,10 @@ export const maxUnusedClients = 10_000
 export const maxDeviceGrants = 10_000
 /** Browsers in which a user is logged in on the server's own pages; the oldest give way. */
 export const maxBrowserSessions = 20
+/** Passkeys of a user, characters in the name of one, and browsers that are about to show one. */
+export const maxPasskeys = 20
+export const maxPasskeyName = 100
+export const maxPasskeyChallenges = 10_000
 /** Meetings of two devices that log in by QR code, and the bytes they may leave for each other. */
 export const maxRendezvous = 1_000
 export const maxRendezvousBytes = 4_096

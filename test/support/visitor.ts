@@ -31,8 +31,15 @@ export class Visitor {
     return await this.#go('GET', address, undefined)
   }
 
-  /** Fills the only form, or the one with this button, and sends it: hidden fields as they are. */
-  async submit(fields: Record<string, string> = {}, { nth = 0 } = {}): Promise<Shown> {
+  /**
+   * Fills the only form, or the nth, and sends it: hidden fields as they are. `to` sends it elsewhere, as scripts do, and
+   * with `isAside` the page stays.
+   */
+  async submit(
+    fields: Record<string, string> = {},
+    { nth = 0, to, isAside = false }: { nth?: number; to?: string; isAside?: boolean } = {},
+  ): Promise<Shown> {
+    const before = this.shown
     const form = [...this.shown.text.matchAll(/<form ([^>]*)>(.*?)<\/form>/gs)][nth]
     if (!form) throw new Error(`There is no form at ${this.shown.address}: ${this.shown.text}`)
     const [, attributes = '', content = ''] = form
@@ -43,7 +50,9 @@ export class Visitor {
       if (!input.includes('type="checkbox"') || fields[name] !== undefined) filled.set(name, value)
     }
     for (const [name, value] of Object.entries(fields)) filled.set(name, value)
-    return await this.#go('POST', valueOf(attributes, 'action') || this.shown.address, filled)
+    const answer = await this.#go('POST', to ?? (valueOf(attributes, 'action') || this.shown.address), filled)
+    if (isAside) this.shown = before
+    return answer
   }
 
   async #go(method: string, address: string, body: URLSearchParams | undefined): Promise<Shown> {

@@ -14,7 +14,7 @@ import { DeviceGrants } from './device-grants.ts'
 import { Granting } from './granting.ts'
 import { OAuthHousekeeping } from './housekeeping.ts'
 import { RendezvousPoints } from './rendezvous.ts'
-import { PasswordMethod, type SecondFactor, SignIn } from './sign-in.ts'
+import { type LoginMethod, PasswordMethod, type SecondFactor, SignIn } from './sign-in.ts'
 import { Tokens } from './tokens.ts'
 
 export interface OAuthServices {
@@ -35,11 +35,14 @@ interface OAuthParts {
   readonly login: Login
   readonly sessions: Sessions
   readonly threePids: ThreePids
+  /** Besides the password. */
+  readonly methods?: readonly LoginMethod[]
   readonly secondFactors?: readonly SecondFactor[]
 }
 
 export function openOAuth(parts: OAuthParts): OAuthServices & { readonly runnable: readonly Service[] } {
   const { config, clock, database, login, sessions, threePids, secondFactors = [] } = parts
+  const methods = [new PasswordMethod({ login, threePids }), ...(parts.methods ?? [])]
   const clients = new Clients({ database, clock })
   const granting = new Granting({ database, sessions })
   const authorization = new Authorization({ database, clock, clients, sessions, granting })
@@ -55,7 +58,7 @@ export function openOAuth(parts: OAuthParts): OAuthServices & { readonly runnabl
     crossSigningResets: new CrossSigningResets({ database, clock, url }),
     deviceGrants,
     rendezvous: new RendezvousPoints({ clock }),
-    signIn: new SignIn({ browserSessions, methods: [new PasswordMethod({ login, threePids })], secondFactors }),
+    signIn: new SignIn({ browserSessions, methods, secondFactors }),
     oauthTokens: new Tokens({ database, sessions }),
     runnable: [new OAuthHousekeeping({ clock, parts: sweepable })],
   }

@@ -11,15 +11,18 @@ export type FormFields = URLSearchParams
 /** A form of the login page. Others join the list in `compose.ts`. */
 export interface LoginMethod {
   readonly id: string
+  /** Whether it shows both what people have and what only they know or are: no second factor is asked for after it. */
+  readonly isWhole?: boolean
   /** The fields, in their order; how they are called is in the catalogue of messages. */
   readonly fields: readonly LoginField[]
-  /** Who has filled the form. Throws a `MatrixError` that says why it does not do. */
-  prove(fields: FormFields, ip: string): Promise<UserId>
+  /** Who has filled the form, in the browser with this cookie. Throws a `MatrixError` that says why it does not do. */
+  prove(fields: FormFields, ip: string, cookie: string): Promise<UserId>
 }
 
 export interface LoginField {
   readonly name: string
-  readonly type: 'text' | 'password'
+  /** A passkey is shown by the browser, with a script: the form is hidden where that does not run. */
+  readonly type: 'text' | 'password' | 'passkey'
   /** For password managers: https://html.spec.whatwg.org/#autofill-field */
   readonly autocomplete: string
 }
@@ -27,10 +30,18 @@ export interface LoginField {
 /** Something the person has, asked for after the first step by those who have set it up. */
 export interface SecondFactor {
   readonly id: string
+  /** Whether it is only good in place of another, and not asked for by itself. */
+  readonly isSubstitute?: boolean
   readonly field: LoginField
   isSetUp(userId: UserId): Promise<boolean>
   /** Whether the field is right. Throws `M_LIMIT_EXCEEDED` after too many that were not. */
-  prove(userId: UserId, fields: FormFields, ip: string): Promise<boolean>
+  prove(userId: UserId, fields: FormFields, ip: string, cookie: string): Promise<boolean>
+}
+
+/** Who has taken the first step. */
+interface Halfway {
+  readonly userId: UserId
+  readonly awaitsFactor: string
 }
 
 export class PasswordMethod implements LoginMethod {
@@ -75,21 +86,36 @@ export class SignIn {
     this.secondFactors = parts.secondFactors
   }
 
-  /** After the first step: a session, which waits for the second factor if there is one. Gives the new cookie. */
-  async begin(userId: UserId, before: string | undefined): Promise<{ cookie: string; isComplete: boolean }> {
-    const awaitsFactor = await this.#factorOf(userId)
+  /** After the first step: a session, which waits for the second factor if one is needed. Gives the new cookie. */
+  async begin(
+    userId: UserId,
+    before: string | undefined,
+    { isWhole = false }: Pick<LoginMethod, 'isWhole'> = {},
+  ): Promise<{ cookie: string; isComplete: boolean }> {
+    const awaitsFactor = isWhole ? undefined : await this.#factorOf(userId)
     const cookie = await this.#browserSessions.begin(userId, { awaitsFactor, before })
     return { cookie, isComplete: awaitsFactor === undefined }
   }
 
+  /** The factor that is to be shown, and those of the user that do in its place. */
+  async factorsFor({ userId, awaitsFactor }: Halfway): Promise<readonly SecondFactor[]> {
+    const found: SecondFactor[] = []
+    for (const factor of this.secondFactors) {
+      const isGood = factor.isSubstitute === true ? await factor.isSetUp(userId) : factor.id === awaitsFactor
+      if (isGood) found.push(factor)
+    }
+    return found
+  }
+
   /** After the second: a whole session. Undefined if the factor is wrong. */
   async complete(
-    visit: { readonly userId: UserId; readonly awaitsFactor: string; readonly cookie: string },
+    visit: Halfway & { readonly cookie: string },
     fields: FormFields,
     ip: string,
   ): Promise<string | undefined> {
-    const factor = this.secondFactors.find(({ id }) => id === visit.awaitsFactor)
-    if (!(await factor?.prove(visit.userId, fields, ip))) return undefined
+    const shown = fields.get('method') ?? visit.awaitsFactor
+    const factor = (await this.factorsFor(visit)).find(({ id }) => id === shown)
+    if (!(await factor?.prove(visit.userId, fields, ip, visit.cookie))) return undefined
     return await this.#browserSessions.begin(visit.userId, { before: visit.cookie })
   }
 
@@ -99,7 +125,9 @@ export class SignIn {
   }
 
   async #factorOf(userId: UserId): Promise<string | undefined> {
-    for (const factor of this.secondFactors) if (await factor.isSetUp(userId)) return factor.id
+    for (const factor of this.secondFactors) {
+      if (factor.isSubstitute !== true && (await factor.isSetUp(userId))) return factor.id
+    }
     return undefined
   }
 }

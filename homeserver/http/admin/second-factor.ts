@@ -7,9 +7,11 @@ const removeSecondFactor = endpoint({
   path: '/_domovoi/admin/v1/users/:userId/second_factor',
   auth: 'admin',
   limit: 'admin',
-  handle: async ({ params, who }, { moderation, authenticatorApp }) => {
+  handle: async ({ params, who }, { moderation, authenticatorApp, passkeys }) => {
     const { userId } = await moderation.inspect(who, params.userId)
-    if (!(await authenticatorApp.remove(userId))) throw notFound('The user has no second factor')
+    const hadApp = await authenticatorApp.remove(userId)
+    const hadPasskeys = (await passkeys.removeAll(userId)) > 0
+    if (!hadApp && !hadPasskeys) throw notFound('The user has no second factor')
     return {}
   },
 })

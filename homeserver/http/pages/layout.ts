@@ -16,7 +16,7 @@ export interface Page {
   /** Where forms may lead besides this server, as sources of a content security policy. */
   readonly formTargets?: readonly string[]
   readonly headers?: Readonly<Record<string, string>>
-  /** Run at the end of the page; the page has to do without as well. */
+  /** Run at the end of the page, and may ask this server; the page has to do without as well. */
   readonly script?: string | undefined
   /** Seconds after which the page looks again. */
   readonly refreshAfter?: number | undefined
@@ -53,7 +53,7 @@ function pageHeaders(formTargets: readonly string[], script: string | undefined)
   const policy = [
     "default-src 'none'",
     `style-src '${styleHash}'`,
-    ...(script === undefined ? [] : [`script-src 'sha256-${hash('sha256', script, 'base64')}'`]),
+    ...(script === undefined ? [] : [`script-src 'sha256-${hash('sha256', script, 'base64')}'`, "connect-src 'self'"]),
     `form-action ${["'self'", ...formTargets].join(' ')}`,
     "frame-ancestors 'none'",
     "base-uri 'none'",

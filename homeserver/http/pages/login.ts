@@ -1,12 +1,13 @@
 /** Logging in on the server's own pages: a first step, and perhaps a second factor. */
 import { MatrixError } from '../../core/errors.ts'
-import type { LoginField, LoginMethod } from '../../domain/oauth/sign-in.ts'
+import type { LoginField, LoginMethod, SecondFactor } from '../../domain/oauth/sign-in.ts'
 import type { Services } from '../services.ts'
 import { providerLinks } from './external.ts'
 import { type Html, html } from './html.ts'
 import { type Messages, refusalText } from './messages/messages.ts'
 import { continueOf, cookieHeader, page, seeOther, type Submission, type Visit, withContinue } from './page.ts'
 import { errorNote, field } from './parts.ts'
+import { passkeyForm, passkeyScript } from './passkey-form.ts'
 
 const login = page({
   path: '/login',
@@ -15,8 +16,8 @@ const login = page({
     const method = services.signIn.methods.find(({ id }) => id === visit.form.get('method'))
     if (!method) return showLogin(visit, services, {})
     try {
-      const userId = await method.prove(visit.form, visit.ip)
-      const { cookie, isComplete } = await services.signIn.begin(userId, visit.cookie)
+      const userId = await method.prove(visit.form, visit.ip, visit.cookie)
+      const { cookie, isComplete } = await services.signIn.begin(userId, visit.cookie, method)
       const way = continueOf(visit.query)
       return seeOther(isComplete ? way : withContinue('/login/second', way), cookieHeader(cookie, services))
     } catch (error) {
@@ -43,6 +44,7 @@ function showLogin(visit: Visit, services: Services, { username, error, status =
   return visit.page({
     title: messages.logInTo(config.server_name),
     status,
+    script: passkeyScript,
     content: html`${isAgain && html`<p>${messages.again}</p>`}${errorNote(error)}
     ${signIn.methods.map((method) => methodForm(visit, method, username))} ${providerLinks(visit, services)}
     ${services.mailer.isOn && html`<p class="soft"><a href="/forgot">${messages.forgotPassword}</a></p>`}
@@ -50,7 +52,9 @@ function showLogin(visit: Visit, services: Services, { username, error, status =
   })
 }
 
-function methodForm({ token, messages }: Visit, { id, fields }: LoginMethod, username: string | undefined): Html {
+function methodForm(visit: Visit, { id, fields }: LoginMethod, username: string | undefined): Html {
+  const { token, messages } = visit
+  if (fields.some(isPasskey)) return passkeyForm(visit, { act: 'get', button: messages.usePasskey, isPlain: true })
   return html`<form method="post">
     ${token}<input type="hidden" name="method" value="${id}" />
     ${fields.map((one) => loginField(messages, one, one.name === 'username' ? username : undefined))}
@@ -58,9 +62,18 @@ function methodForm({ token, messages }: Visit, { id, fields }: LoginMethod, use
   </form>`
 }
 
+const isPasskey = ({ type }: LoginField): boolean => type === 'passkey'
+
 function loginField(messages: Messages, { name, type, autocomplete }: LoginField, value?: string): Html {
   const labels: Readonly<Record<string, string>> = { username: messages.username, password: messages.password }
-  return field({ name, type, autocomplete, value, label: labels[name] ?? messages.code, isPlain: type === 'text' })
+  return field({
+    name,
+    type: type === 'password' ? type : 'text',
+    autocomplete,
+    value,
+    label: labels[name] ?? messages.code,
+    isPlain: type === 'text',
+  })
 }
 
 /** From the client's `login_hint`, or who is logged in already. */
@@ -76,7 +89,7 @@ const second = page({
     try {
       return await submitSecond(visit, services)
     } catch (error) {
-      return showSecond(visit, services, refusalText(visit.messages, error))
+      return await showSecond(visit, services, refusalText(visit.messages, error))
     }
   },
 })
@@ -89,19 +102,26 @@ async function submitSecond({ halfway, cookie, form, ip, query, messages, ...vis
   return showSecond({ halfway, cookie, ip, query, messages, ...visit }, services, messages.wrongCode)
 }
 
-function showSecond(visit: Visit, { signIn }: Services, error?: string) {
-  const { halfway, messages, query, token } = visit
-  const factor = signIn.secondFactors.find(({ id }) => id === halfway?.awaitsFactor)
-  if (!factor) return seeOther(withContinue('/login', continueOf(query)))
+async function showSecond(visit: Visit, { signIn }: Services, error?: string) {
+  const { halfway, messages, query } = visit
+  const { userId, awaitsFactor } = halfway ?? {}
+  if (userId === undefined || awaitsFactor === undefined) return seeOther(withContinue('/login', continueOf(query)))
   return visit.page({
     title: messages.secondStep,
     status: error === undefined ? 200 : 403,
+    script: passkeyScript,
     content: html`${errorNote(error)}
-      <form method="post">
-        ${token} ${loginField(messages, factor.field)}
-        <p class="actions"><button>${messages.proceed}</button></p>
-      </form>`,
+    ${(await signIn.factorsFor({ userId, awaitsFactor })).map((factor) => factorForm(visit, factor))}`,
   })
+}
+
+function factorForm(visit: Visit, { id, field: asked }: SecondFactor): Html {
+  const { messages, token } = visit
+  if (isPasskey(asked)) return passkeyForm(visit, { act: 'get', button: messages.usePasskey, isPlain: true })
+  return html`<form method="post">
+    ${token}<input type="hidden" name="method" value="${id}" /> ${loginField(messages, asked)}
+    <p class="actions"><button>${messages.proceed}</button></p>
+  </form>`
 }
 
 const logout = page({

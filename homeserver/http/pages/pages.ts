@@ -7,6 +7,7 @@ import { loginPages } from './login.ts'
 import { oidcPages } from './oidc.ts'
 import { forgotPages } from './forgot.ts'
 import { newAccountPages } from './new-account.ts'
+import { passkeyPages } from './passkey.ts'
 import { registerPages } from './register.ts'
 import { setupPages } from './setup.ts'
 import { telegramPages } from './telegram.ts'
@@ -16,6 +17,7 @@ export const pages = [
   ...landingPages,
   ...setupPages,
   ...loginPages,
+  ...passkeyPages,
   ...registerPages,
   ...forgotPages,
   ...confirmPages,

@@ -11,11 +11,12 @@ import { deactivateView } from './deactivate.ts'
 import { deviceView, devicesView, endView } from './devices.ts'
 import { emailsView } from './emails.ts'
 import { loginsView } from './logins.ts'
+import { passkeysView } from './passkeys.ts'
 import { passwordView } from './password.ts'
 import { profileView } from './profile.ts'
 import { resetView } from './reset.ts'
 import { secondFactorView } from './second-factor.ts'
-import type { View } from './view.ts'
+import type { AccountVisit, View } from './view.ts'
 
 const views: Readonly<Record<AccountView, View>> = {
   profile: profileView,
@@ -29,6 +30,7 @@ const views: Readonly<Record<AccountView, View>> = {
   logins: loginsView,
   emails: emailsView,
   second_factor: secondFactorView,
+  passkeys: passkeysView,
 }
 
 const account = page({
@@ -56,8 +58,8 @@ async function accountVisit<V extends Visit | Submission>(visit: V, visitor: Vis
   return {
     ...visit,
     visitor,
-    page: ({ title, content, status }: { title: string; content: Html; status?: number }) =>
-      visit.page({ title, content, status, isWide: true, navigation: navigation(messages, active) }),
+    page: (shown: Parameters<AccountVisit['page']>[0]) =>
+      visit.page({ ...shown, isWide: true, navigation: navigation(messages, active) }),
     serverName: config.server_name,
   }
 }
@@ -69,6 +71,7 @@ const entries: readonly (readonly [view: AccountView, action: string, text: (mes
   ['emails', 'emails', ({ emails }) => emails],
   ['logins', 'logins', ({ waysIn }) => waysIn],
   ['second_factor', 'second_factor', ({ secondFactor }) => secondFactor],
+  ['passkeys', 'passkeys', ({ passkeys }) => passkeys],
   ['data', 'data', ({ yourData }) => yourData],
 ]
 

@@ -11,6 +11,7 @@ export type AccountView =
   | 'reset'
   | 'logins'
   | 'second_factor'
+  | 'passkeys'
   | 'emails'
 
 /** The names of the specification, then those before it, which Element X knows, then pages of our own. */
@@ -33,6 +34,7 @@ const viewOf: Readonly<Record<string, AccountView>> = {
   logins: 'logins',
   emails: 'emails',
   second_factor: 'second_factor',
+  passkeys: 'passkeys',
 }
 
 export const accountActions = Object.keys(viewOf).filter((action) => action.startsWith('org.matrix.'))

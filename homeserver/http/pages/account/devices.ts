@@ -114,7 +114,7 @@ function nameOf(messages: Messages, { displayName }: Device): string {
 }
 
 /** Without scripts the time zone of the reader is not known. */
-function timeOf({ language, never }: Messages, ts: number | undefined): string {
+export function timeOf({ language, never }: Messages, ts: number | undefined): string {
   if (ts === undefined) return never
   const format = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' })
   return `${format.format(ts)} UTC`

@@ -1,13 +1,13 @@
 import type { Visitor } from '../../../domain/oauth/browser-sessions.ts'
 import type { Reply } from '../../endpoint.ts'
 import type { Services } from '../../services.ts'
-import type { Html } from '../html.ts'
+import type { Page } from '../layout.ts'
 import type { Visit } from '../page.ts'
 
 /** A visit of somebody who is logged in. */
 export interface AccountVisit extends Omit<Visit, 'visitor' | 'page'> {
   readonly visitor: Visitor
-  page(page: { readonly title: string; readonly content: Html; readonly status?: number }): Reply
+  page(page: Pick<Page, 'title' | 'content' | 'status' | 'script'>): Reply
 }
 
 export interface View {

@@ -87,6 +87,23 @@ export const en = {
   recoveryCodes: 'Keep these codes',
   recoveryHint:
     'Each of them logs you in once if you have lost the telephone. They are not shown again: print them or write them down.',
+  // Passkeys
+  passkeys: 'Passkeys',
+  usePasskey: 'Use a passkey',
+  passkeyFailed: 'The passkey did not work. Try again, or take another way.',
+  passkeysHint:
+    'A passkey logs you in on these pages without a password: your telephone, computer or security key keeps it, and you unlock it there. No code of an authenticator app is asked for after it.',
+  passkeysNeedScript: 'To add or use one the browser has to know passkeys, and to allow scripts on this page.',
+  passkeyName: 'Name of the new passkey',
+  passkeyNameHint: 'Such as the device that keeps it.',
+  addPasskey: 'Add a passkey',
+  passkeyAdded: 'The passkey is added: you can log in with it.',
+  passkeyRemoved: 'The passkey is removed. Delete it on the device too.',
+  passkeysFull: 'There are as many passkeys as an account can have. Remove one first.',
+  passkeyIsCopied: 'Copied to other devices of yours',
+  passkeyIsNotCopied: 'On one device only',
+  addedOn: 'Added',
+  removePasskey: 'Remove',
   // Making an account
   hello: (name: string) => `Hello, ${name}! Choose a user name.`,
   usernameStays: 'Small letters, digits and . _ = - / It cannot be changed later.',

@@ -29,6 +29,7 @@ const refusals: Readonly<Record<string, TextKey>> = {
   M_LIMIT_EXCEEDED: 'tooManyTries',
   M_NOT_FOUND: 'notFound',
   M_OLD_FORM: 'oldForm',
+  M_PASSKEY_FAILED: 'passkeyFailed',
   M_SSO_FAILED: 'ssoFailed',
   M_UNAUTHORIZED: 'badInvite',
   M_UNKNOWN: 'fault',

@@ -49,6 +49,7 @@ export async function bridgeConfigOf(config: Config, homeserverUrl: string): Pro
     listen,
     admins,
     groupPerMinute,
+    metadataSync: config.telegram.sync_metadata,
     maxUpload,
   }
 }

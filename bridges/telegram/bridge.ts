@@ -9,6 +9,7 @@ import { Listener } from './listener.ts'
 import { Login } from './login.ts'
 import { MatrixCommands } from './matrix-commands.ts'
 import { errcodeOf, Matrix, type MatrixEvent, puppetKey } from './matrix.ts'
+import { Metadata } from './metadata.ts'
 import { Pace, TooEarlyError } from './pace.ts'
 import { Poller } from './poller.ts'
 import { Puppets } from './puppets.ts'
@@ -35,6 +36,9 @@ const bridgedTypes = new Set([
   'm.room.redaction',
   'm.room.member',
   'm.room.pinned_events',
+  'm.room.name',
+  'm.room.topic',
+  'm.room.avatar',
   'm.room.tombstone',
   'm.poll.start',
   'm.poll.end',
@@ -54,8 +58,9 @@ export class TelegramBridge implements AsyncDisposable {
   readonly #listener: Listener
   readonly #login: Login
   readonly #pace: Pace
+  readonly #metadata: Metadata
   readonly #stopping = new AbortController()
-  #polling: Promise<void> = Promise.resolve()
+  #running: Promise<unknown> = Promise.resolve()
 
   private constructor(parts: BridgeParts, matrix: Matrix, telegram: Telegram, bot: { id: string; username: string }) {
     const { config, database, clock, retryMs = RETRY_MS } = parts
@@ -67,17 +72,27 @@ export class TelegramBridge implements AsyncDisposable {
     const puppets = new Puppets(base)
     const ghosts = new Ghosts({ ...base, files, puppets })
     this.#login = new Login({ ...base, files, puppets })
+    this.#metadata = new Metadata({ ...base, sync: config.metadataSync })
+    const metadata = this.#metadata
     const matrixCommands = new MatrixCommands({
       ...base,
+      metadata,
       ghosts,
       admins: config.admins,
       wake: (room) => this.#events.wake(room),
     })
     const commands = new TelegramCommands({ ...base, ghosts, login: this.#login, matrixCommands })
-    this.#toMatrix = new ToMatrix({ ...base, ghosts, puppets, files, commands, topics: new Topics(base) })
+    this.#toMatrix = new ToMatrix({ ...base, ghosts, puppets, files, commands, metadata, topics: new Topics(base) })
     this.#pace = new Pace({ clock, groupPerMinute: config.groupPerMinute })
     const { maxUpload } = config
-    this.#toTelegram = new ToTelegram({ ...base, ghosts, commands: matrixCommands, pace: this.#pace, maxUpload })
+    this.#toTelegram = new ToTelegram({
+      ...base,
+      ghosts,
+      commands: matrixCommands,
+      metadata,
+      pace: this.#pace,
+      maxUpload,
+    })
     this.#updates = new Lanes<StoredUpdate>(
       {
         name: 'updates',
@@ -125,7 +140,7 @@ export class TelegramBridge implements AsyncDisposable {
     for (const lane of await updateLanes(database)) this.#updates.wake(lane)
     for (const lane of await eventLanes(database)) this.#events.wake(lane)
     const { signal } = this.#stopping
-    this.#polling = this.#poller.run(signal)
+    this.#running = Promise.all([this.#poller.run(signal), this.#metadata.run(signal)])
     void this.#login.run(signal) // its request ends with the homeserver, or within half a minute
   }
 
@@ -133,7 +148,7 @@ export class TelegramBridge implements AsyncDisposable {
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('The bridge stops'))
     await this.#listener.stop()
-    await Promise.all([this.#updates.stop(), this.#events.stop(), this.#polling])
+    await Promise.all([this.#updates.stop(), this.#events.stop(), this.#running])
     await this.#matrix.close()
   }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Counter } from '../../homeserver/platform/metrics.ts'
+import type { MetadataSync } from './metadata.ts'
 import type { Database } from './store/database.ts'
 
 /** Where the homeserver finds the bridge: a Unix socket, or a host with port. */
@@ -30,6 +31,7 @@ export interface BridgeConfig {
   readonly admins: readonly string[]
   /** Messages to a group. */
   readonly groupPerMinute: number
+  readonly metadataSync: MetadataSync
   /** The largest file that goes to Telegram, in bytes. */
   readonly maxUpload: number
 }

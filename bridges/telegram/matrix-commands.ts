@@ -8,6 +8,7 @@ import { membersOf } from './store/people.ts'
 import { addHandshake, allPortals, type Portal, portalOfRoom, removePortal, setPortalState } from './store/portals.ts'
 import { countUpdates } from './store/updates.ts'
 import type { Ghosts } from './ghosts.ts'
+import type { Metadata } from './metadata.ts'
 
 const CODE_MS = 10 * 60_000
 /** Without letters and digits that look alike. */
@@ -16,6 +17,7 @@ const LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789'
 const HELP = `!tg bridge – join this room with a Telegram group: gives a code to send there
 !tg unbridge – end that
 !tg pause, !tg resume – bridge nothing for a while
+!tg sync – take over description and pins of the group now
 !tg status – what is bridged, and what waits
 !tg retry – send again what Telegram did not take
 !tg link – log in to this account by Telegram from now on
@@ -26,6 +28,7 @@ export interface MatrixCommandsParts {
   readonly matrix: Matrix
   readonly database: Database
   readonly ghosts: Ghosts
+  readonly metadata: Metadata
   readonly clock: Clock
   readonly bot: { readonly id: string; readonly username: string }
   readonly admins: readonly string[]
@@ -47,6 +50,7 @@ export class MatrixCommands {
       pause: (event, portal) => this.#setState(event, portal, 'paused'),
       resume: (event, portal) => this.#setState(event, portal, 'active'),
       status: (_, portal) => this.#status(portal),
+      sync: (_, portal) => this.#sync(portal),
       retry: (event, portal) => this.#retry(event, portal),
       link: (event) => this.#link(event),
       whoami: (event) => this.#whoami(event),
@@ -132,6 +136,12 @@ export class MatrixCommands {
     if (!(await this.#mayBridge(event))) return 'You may not do that here.'
     await this.#parts.database.transaction('telegram state', (tx) => setPortalState(tx, portal.chat_id, state))
     return state === 'active' ? 'Bridged again.' : 'Nothing is bridged until !tg resume.'
+  }
+
+  async #sync(portal: Portal | undefined): Promise<string> {
+    if (!portal) return 'This room is not bridged.'
+    await this.#parts.metadata.refresh(portal)
+    return `This room is as ${portal.title} is.`
   }
 
   async #status(portal: Portal | undefined): Promise<string> {

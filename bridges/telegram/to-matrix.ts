@@ -6,6 +6,7 @@ import type { Files } from './files.ts'
 import type { Names } from './format/to-html.ts'
 import { type Ghosts, type Speaker, speakerOf, speakerOfChat, speakerOfUser } from './ghosts.ts'
 import { type Content, errcodeOf, type Matrix } from './matrix.ts'
+import type { Metadata } from './metadata.ts'
 import { levelOf, setLevels } from './powers.ts'
 import type { Puppets } from './puppets.ts'
 import type { Database } from './store/database.ts'
@@ -41,6 +42,7 @@ export interface ToMatrixParts {
   readonly files: Files
   readonly commands: TelegramCommands
   readonly topics: Topics
+  readonly metadata: Metadata
   readonly bot: { readonly id: string; readonly username: string }
 }
 
@@ -244,7 +246,7 @@ export class ToMatrix {
 
   /** What is about the chat and not said in it. Gives whether the message was of that kind. */
   async #service(message: Message, portal: Portal): Promise<boolean> {
-    const { database, ghosts, matrix, files, topics, bot } = this.#parts
+    const { database, ghosts, matrix, files, topics, metadata, bot } = this.#parts
     const { room_id: roomId } = portal
     if (message.new_chat_members) {
       for (const user of message.new_chat_members) {
@@ -258,10 +260,11 @@ export class ToMatrix {
     }
     const { new_chat_title: title, new_chat_photo: photo } = message
     if (title !== undefined) {
-      await matrix.trySetState(roomId, 'm.room.name', { name: title })
+      if (metadata.isFromTelegram) await matrix.trySetState(roomId, 'm.room.name', { name: title })
       await database.transaction('telegram title', (tx) => setPortalTitle(tx, roomId, title))
       return true
     }
+    if ((photo ?? message.delete_chat_photo) && !metadata.isFromTelegram) return true
     const largest = photo?.at(-1)
     if (largest) {
       const { mxc } = await files.toMatrix(largest, { kind: 'photo', name: 'photo.jpg', type: 'image/jpeg' })
@@ -273,19 +276,10 @@ export class ToMatrix {
       return true
     }
     if (message.pinned_message) {
-      await this.#pin(message.pinned_message.message_id, portal)
+      if (metadata.isFromTelegram) await metadata.pin(message.pinned_message.message_id, portal)
       return true
     }
     return await topics.service(message, portal)
-  }
-
-  async #pin(messageId: number, portal: Portal): Promise<void> {
-    const { database, matrix } = this.#parts
-    const known = await findMessage(database, portal.chat_id, messageId)
-    if (!known) return
-    const { pinned = [] } = ((await matrix.state(known.room_id, 'm.room.pinned_events')) ?? {}) as { pinned?: string[] }
-    if (pinned.includes(known.event_id)) return
-    await matrix.trySetState(known.room_id, 'm.room.pinned_events', { pinned: [...pinned, known.event_id] })
   }
 
   async #membership({ chat, new_chat_member: member }: ChatMemberUpdated): Promise<void> {

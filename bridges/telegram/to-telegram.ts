@@ -6,6 +6,7 @@ import type { Links, Text } from './format/to-entities.ts'
 import { type Ghosts } from './ghosts.ts'
 import type { MatrixCommands } from './matrix-commands.ts'
 import type { Content, Matrix, MatrixEvent } from './matrix.ts'
+import type { Metadata } from './metadata.ts'
 import type { Pace } from './pace.ts'
 import { relayed, textOfContent } from './relay.ts'
 import type { Database } from './store/database.ts'
@@ -50,6 +51,7 @@ export interface ToTelegramParts {
   readonly database: Database
   readonly ghosts: Ghosts
   readonly commands: MatrixCommands
+  readonly metadata: Metadata
   readonly pace: Pace
   readonly maxUpload: number
 }
@@ -77,6 +79,7 @@ export class ToTelegram {
   }
 
   async #forward(stored: StoredEvent, event: MatrixEvent, portal: Portal): Promise<void> {
+    const { metadata } = this.#parts
     switch (event.type) {
       case 'm.room.message': {
         const relation = event.content['m.relates_to'] as { rel_type?: string; event_id?: string } | undefined
@@ -96,6 +99,10 @@ export class ToTelegram {
         return await this.#redact(event, portal)
       case 'm.room.pinned_events':
         return await this.#pins(event, portal)
+      case 'm.room.name':
+      case 'm.room.topic':
+      case 'm.room.avatar':
+        return await metadata.toTelegram(event, portal)
       case 'm.poll.start':
       case 'org.matrix.msc3381.poll.start':
         return await this.#poll(stored, event, portal)

@@ -217,6 +217,11 @@ export const schema = z.strictObject({
       'Matrix users who may bridge any room.',
     ),
     max_file: size('50MiB', 'Largest file that goes to Telegram, which takes no more than 50MiB from bots.'),
+    sync_metadata: choice(
+      ['from_telegram', 'both', 'none'],
+      'from_telegram',
+      'Name, topic and picture: whether rooms follow their groups, and groups their rooms.',
+    ),
     group_rate: whole(1, 100_000, 20, 'Messages to a group in a minute: Telegram refuses what comes faster.'),
     api_root: address
       .default('https://api.telegram.org')

@@ -160,6 +160,16 @@ export class Person {
     this.#post(chat, { pinned_message: message })
   }
 
+  /** No bot is told of it. */
+  unpin(chat: FakeChat, message: Message): void {
+    chat.pinned = chat.pinned.filter((id) => id !== message.message_id)
+  }
+
+  /** Nor of this. */
+  describe(chat: FakeChat, description: string): void {
+    chat.description = description
+  }
+
   openTopic(chat: FakeChat, name: string): number {
     const id = this.#world.nextMessageId(chat)
     chat.topics.set(id, { name, closed: false })

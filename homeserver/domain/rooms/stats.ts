@@ -15,7 +15,7 @@ export function statsAfter(
 ): RoomStats {
   if (type === 'm.room.member') return afterMember(stats, content['membership'], before?.['membership'])
   if (stateKey !== '') return stats
-  const read = readers[type]
+  const read = Object.hasOwn(readers, type) ? readers[type] : undefined // a type may be called `__proto__`
   return read ? { ...stats, ...read(content) } : stats
 }
 

@@ -20,7 +20,7 @@ import {
   takeHandshake,
 } from './store/portals.ts'
 import { countUpdates } from './store/updates.ts'
-import type { Telegram } from './telegram.ts'
+import { type Telegram, verdictOf } from './telegram.ts'
 import { textsFor } from './texts.ts'
 
 export interface TelegramCommandsParts {
@@ -176,7 +176,7 @@ export class TelegramCommands {
 
   /** Telegram tells no bot of deletions, so people say which. */
   async #redact(message: Message): Promise<string> {
-    const { database, matrix } = this.#parts
+    const { database, matrix, telegram } = this.#parts
     const target = message.reply_to_message
     const texts = textsFor(message.from?.language_code)
     if (!target) return texts.replyToRedact
@@ -186,6 +186,11 @@ export class TelegramCommands {
     if (!known || known.is_from_matrix === 1) return texts.notThere
     await matrix.redact(known.sender, known.room_id, known.event_id, `tg.redact.${known.event_id.slice(1)}`)
     await database.transaction('telegram redacted', (tx) => removeMessage(tx, known))
+    for (const { message_id: id } of [target, message]) {
+      await telegram.sender.deleteMessage({ chat_id: message.chat.id, message_id: id }).catch((error: unknown) => {
+        if (verdictOf(error).kind !== 'never') throw error // the bot may lack the right
+      })
+    }
     return ''
   }
 

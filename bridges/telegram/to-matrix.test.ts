@@ -33,9 +33,9 @@ forEachDatabase(({ dialect }) => {
     expect(mine).toBeDefined()
   })
 
-  test('case 20: /redact deletes a message that is deleted in Telegram', async () => {
+  test('case 20: /redact deletes a message on both sides', async () => {
     await using bridged = await Bridged.start(dialect)
-    const { tom } = bridged
+    const { tom, telegram } = bridged
     const group = bridged.group()
     const roomId = await bridged.bridge(group)
     const message = tom.say(group, 'oops')
@@ -43,6 +43,7 @@ forEachDatabase(({ dialect }) => {
     tom.say(group, { text: '/redact', replyTo: message.message_id })
     const redaction = await bridged.event(roomId, ({ type }) => type === 'm.room.redaction')
     expect(redaction['redacts'] ?? redaction['content'].redacts).toBe(eventId)
+    await telegram.until(() => !group.messages.has(message.message_id))
   })
 
   test('case 21: reactions come, change and go', async () => {
@@ -65,6 +66,20 @@ forEachDatabase(({ dialect }) => {
       ({ type, redacts, content }) =>
         type === 'm.room.redaction' && [redacts, content.redacts].includes(first['event_id']),
     )
+  })
+
+  test('case 21: a bot that is no administrator is told of no reactions, and says so', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { tom, telegram } = bridged
+    const group = bridged.group()
+    await bridged.bridge(group)
+    const hint = 'Make me an administrator'
+    tom.say(group, '/status')
+    const { text } = await bridged.said(group, (message) => message.text?.includes('Waiting: ') === true)
+    expect(text).not.toContain(hint)
+    telegram.world.setMember(group, telegram.bot.user, tom.user, 'member')
+    tom.say(group, '/status')
+    await bridged.said(group, (message) => message.text?.includes(hint) === true)
   })
 
   test('case 22: an album keeps its order and caption; a file that is too large is told with its size', async () => {
@@ -204,6 +219,51 @@ forEachDatabase(({ dialect }) => {
     await bridged.event(roomId, ({ content }) => content?.body?.startsWith('Telegram: the bot is back') === true)
     tom.say(group, 'hello again')
     await bridged.text(roomId, 'hello again')
+  })
+
+  test('case 27: whoever is thrown out on one side is thrown out on the other', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, tom, telegram } = bridged
+    const people = ['Ann', 'Ben', 'Cem'].map((name) => telegram.person(name))
+    const group = bridged.group({ members: people })
+    const roomId = await bridged.bridge(group)
+    for (const person of people) {
+      person.say(group, `I am ${person.user.first_name}`)
+      await bridged.text(roomId, `I am ${person.user.first_name}`)
+    }
+    const [ann, ben, cem] = people.map((person) => ({ person, ghost: bridged.ghost(person) }))
+    const status = (of: typeof ann) => group.members.get(of?.person.user.id ?? 0)?.status
+    await alice.post(`/rooms/${encodeURIComponent(roomId)}/ban`, { user_id: ann?.ghost })
+    await telegram.until(() => status(ann) === 'kicked')
+    await alice.post(`/rooms/${encodeURIComponent(roomId)}/kick`, { user_id: ben?.ghost })
+    await telegram.until(() => status(ben) === 'left')
+    if (cem) telegram.world.setMember(group, cem.person.user, tom.user, 'kicked')
+    await bridged.event(
+      roomId,
+      ({ type, state_key: key, content }) =>
+        type === 'm.room.member' && key === cem?.ghost && content.membership === 'leave',
+    )
+  })
+
+  test('case 27: the picture follows, and who has blocked the bot holds up nobody', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, tom, telegram } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const levels = `/rooms/${encodeURIComponent(roomId)}/state/m.room.power_levels`
+    await alice.put(levels, { ...(await alice.get(levels)), users: { [bridged.botId]: 50 } })
+    tom.setPhoto(group, Buffer.from('a kitchen'))
+    await bridged.event(
+      roomId,
+      ({ type, content }) => type === 'm.room.avatar' && content.url?.startsWith('mxc:') === true,
+    )
+    tom.say(tom.bot, '/help')
+    const answer = await bridged.said(tom.bot, ({ text }) => text?.includes('/login') === true)
+    telegram.block(tom)
+    tom.press(answer, 'o')
+    await telegram.until(() => telegram.calls.some(({ params }) => params['text'] === 'Signed out everywhere.'))
+    tom.say(group, 'still here')
+    await bridged.text(roomId, 'still here')
   })
 
   test('case 27: administrators of the group are moderators of the room, and names and pictures follow', async () => {

@@ -1,5 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { forEachDatabase } from '../../test/support/databases.ts'
+import { FakeClock } from '../../homeserver/platform/fake-clock.ts'
+import { fullRights } from '../../test/support/fake-telegram/fake-telegram.ts'
 import { Bridged } from '../../test/support/telegram.ts'
 
 const encoded = encodeURIComponent
@@ -24,6 +26,65 @@ forEachDatabase(({ dialect }) => {
         `alice: ${kind} 2`,
       ]),
     )
+  })
+
+  test('case 9: a chat that has to wait keeps its order, and the others do not wait for it', async () => {
+    const clock = new FakeClock()
+    await using bridged = await Bridged.start(dialect, '', { clock })
+    const { alice, tom, telegram } = bridged
+    const kitchen = bridged.group()
+    const hall = telegram.supergroup('Hall', { owner: tom, bot: fullRights })
+    const inKitchen = await bridged.bridge(kitchen)
+    const inHall = await bridged.bridge(hall)
+    const known = telegram.said(kitchen).length
+    const arrived = () =>
+      telegram
+        .said(kitchen)
+        .slice(known)
+        .map(({ text }) => text)
+    telegram.fail({ kind: '429', method: 'sendMessage', chat: kitchen.chat.id, after: 4, retryAfter: 3 })
+    const sent = Array.from({ length: 10 }, (_, index) => `message ${index + 1}`)
+    for (const body of sent) await alice.send(inKitchen, body)
+    await telegram.until(() => telegram.calls.some(({ params }) => params['text'] === 'alice: message 5'))
+    await alice.send(inHall, 'not delayed')
+    await bridged.said(hall, ({ text }) => text === 'alice: not delayed')
+    expect(arrived()).toHaveLength(4)
+    while (arrived().length < 10) {
+      await clock.advance(10)
+      await alice.get('/account/whoami') // what goes on beside has time to
+    }
+    expect(arrived()).toEqual(sent.map((body) => `alice: ${body}`))
+  })
+
+  test('case 20: after two days a message is emptied where the bot may not delete', async () => {
+    const telegramClock = new FakeClock()
+    await using bridged = await Bridged.start(dialect, '', { telegramClock })
+    const { alice, telegram } = bridged
+    const group = bridged.group({ bot: { ...fullRights, can_delete_messages: false } })
+    const roomId = await bridged.bridge(group)
+    const eventId = await alice.send(roomId, 'a slip')
+    const { message_id: id } = await bridged.said(group, ({ text }) => text === 'alice: a slip')
+    await alice.send(roomId, 'next')
+    await bridged.said(group, ({ text }) => text === 'alice: next')
+    await telegramClock.advance(49 * 3600_000)
+    await alice.put(`/rooms/${encoded(roomId)}/redact/${encoded(eventId)}/r1`, {})
+    await telegram.until(() => group.messages.get(id)?.text === '[deleted]')
+  })
+
+  test('case 20: what is found to be deleted in Telegram is redacted', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, tom } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const message = tom.say(group, 'soon gone')
+    const { event_id: target } = await bridged.text(roomId, 'soon gone')
+    tom.say(group, 'next')
+    await bridged.text(roomId, 'next')
+    tom.delete(message)
+    const relation = { rel_type: 'm.annotation', event_id: target, key: '👍' }
+    await alice.send(roomId, { 'm.relates_to': relation }, 'm.reaction')
+    const { redacts, content, sender } = await bridged.event(roomId, ({ type }) => type === 'm.room.redaction')
+    expect([redacts ?? content.redacts, sender]).toEqual([target, bridged.ghost(tom)])
   })
 
   test('case 16: a long text is several messages, and an edit to a short one deletes what is over', async () => {

@@ -15,6 +15,7 @@ import {
   addMessage,
   addPoll,
   addReaction,
+  findMessage,
   findReaction,
   messagesOfEvent,
   pollOfEvent,
@@ -373,13 +374,22 @@ export class ToTelegram {
         await telegram.sender.setMessageReaction({ ...chat, reaction: [{ type: 'emoji', emoji }] })
         return
       } catch (error) {
-        if (isGone(error)) return
+        if (isGone(error)) return await this.#gone(chatId, messageId)
         if (verdictOf(error).kind !== 'never') throw error
       }
     }
     await telegram.sender.setMessageReaction({ ...chat, reaction: [] }).catch((error: unknown) => {
       if (verdictOf(error).kind !== 'never') throw error
     })
+  }
+
+  /** Telegram tells no bot of deletions: this one has come to light. */
+  async #gone(chatId: string, messageId: number): Promise<void> {
+    const { database, matrix } = this.#parts
+    const known = await findMessage(database, chatId, messageId)
+    if (!known || known.is_from_matrix === 1) return
+    await matrix.redact(known.sender, known.room_id, known.event_id, `tg.gone.${known.event_id.slice(1)}`)
+    await database.transaction('telegram gone', (tx) => removeMessage(tx, known))
   }
 
   async #pins({ content }: MatrixEvent, portal: Portal): Promise<void> {

@@ -1,4 +1,5 @@
 /** A homeserver with the bridge in it, and a Telegram for it. */
+import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Client } from './client.ts'
 import type { Dialect } from './databases.ts'
 import { FakeTelegram, fullRights } from './fake-telegram/fake-telegram.ts'
@@ -25,10 +26,15 @@ export class Bridged implements AsyncDisposable {
     this.tom = parts.tom
   }
 
-  static async start(database: Dialect, config = ''): Promise<Bridged> {
-    const telegram = await FakeTelegram.start()
+  /** `clock` is the server's and the bridge's, `telegramClock` Telegram's. */
+  static async start(
+    database: Dialect,
+    config = '',
+    { clock, telegramClock }: { clock?: Clock; telegramClock?: Clock } = {},
+  ): Promise<Bridged> {
+    const telegram = await FakeTelegram.start(telegramClock ? { clock: telegramClock } : {})
     const settings = `telegram: { bot_token: '${telegram.token}', api_root: '${telegram.url}', group_rate: 100000 }`
-    const server = await startServer({ database, config: [settings, config] })
+    const server = await startServer({ database, config: [settings, config], parts: clock ? { clock } : {} })
     const alice = await server.register('alice')
     return new Bridged({ telegram, server, alice, tom: telegram.person('Tom', { username: 'tom' }) })
   }

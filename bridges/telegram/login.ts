@@ -59,7 +59,7 @@ export class Login {
       else await this.#start(message, from, texts, { nonce })
       return true
     }
-    const command = this.#commands[name]
+    const command = Object.hasOwn(this.#commands, name) ? this.#commands[name] : undefined
     if (name === 'login') await this.#start(message, from, texts, {})
     else if (command) await this.#say(from, await command(from, texts))
     else return false

@@ -64,9 +64,9 @@ export class MatrixCommands {
     if (event.type !== 'm.room.message' || typeof body !== 'string') return false
     const [word, name = 'help'] = body.trim().split(/\s+/)
     if (word !== '!tg') return false
-    const command =
-      this.#commands[name.toLowerCase()] ?? (() => Promise.resolve(`There is no command ${name}.\n\n${HELP}`))
-    const answer = await command(event, portal)
+    const key = name.toLowerCase()
+    const command = Object.hasOwn(this.#commands, key) ? this.#commands[key] : undefined
+    const answer = command ? await command(event, portal) : `There is no command ${name}.\n\n${HELP}`
     await this.#parts.matrix.notice(event.room_id, answer, `tg.answer.${event.event_id.slice(1)}`, event.event_id)
     return true
   }

@@ -1,4 +1,4 @@
-/** What a hostile server, or a crowd, does to a whole server. The ids are those of the threats in docs/testing.md. */
+/** What a hostile server, or a crowd, does to a whole server. The ids are those of the threats in docs/security.md. */
 import { connect, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { describe, expect, test } from '@jest/globals'

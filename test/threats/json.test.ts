@@ -1,4 +1,4 @@
-/** Threats 1a of the threat table: numbers, texts, depth and size of what clients send. */
+/** Threats in what clients send (docs/security.md): numbers, texts, depth and size. */
 import { expect, test } from '@jest/globals'
 import { allowsServer } from '../../homeserver/core/server-acl.ts'
 import { Database } from '../../homeserver/storage/database.ts'

@@ -102,6 +102,8 @@ export class Element implements AsyncDisposable {
   /** What Element does when a person types the recovery key on a new device. Gives the number of restored sessions. */
   async recover(recoveryKey: RecoveryKey): Promise<number> {
     this.#secrets.recoveryKey = recoveryKey
+    // The private keys are compared with the public ones, which a new device may not have asked for yet.
+    await until('the own keys are known', () => this.crypto.userHasCrossSigningKeys())
     await this.crypto.bootstrapCrossSigning({})
     await this.crypto.loadSessionBackupPrivateKeyFromSecretStorage()
     await this.crypto.checkKeyBackupAndEnable()

@@ -1,6 +1,6 @@
 /** People with standard clients on servers of their own talk, encrypted. */
 import { randomBytes } from 'node:crypto'
-import { describe, expect, test } from '@jest/globals'
+import { describe, expect, jest, test } from '@jest/globals'
 import { signingKeyFromSeed } from '../../homeserver/core/signing.ts'
 import { hasOpenssl } from '../support/certificates.ts'
 import { forEachDatabase, freshDatabaseUrl } from '../support/databases.ts'
@@ -8,6 +8,9 @@ import { Federation } from '../support/federation.ts'
 import { Element, until, verify } from './element.ts'
 
 const describeTls = hasOpenssl ? describe : describe.skip
+
+// Clients of others take part, each with a pace of its own: one failure is told and tried again, two count. See docs/testing.md.
+jest.retryTimes(1, { logErrorsBeforeRetry: true })
 
 describeTls('over TLS', () => {
   forEachDatabase(({ dialect }) => {

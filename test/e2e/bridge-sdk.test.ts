@@ -1,21 +1,13 @@
 /** A bridge as others write them: by matrix-appservice-bridge, which many of the bridges in use are made with. */
 import { writeFile } from 'node:fs/promises'
-import { once } from 'node:events'
 import { expect, test } from '@jest/globals'
 import { AppServiceRegistration, Bridge, type WeakEvent } from 'matrix-appservice-bridge'
+import { freePort } from '../../homeserver/domain/rtc/run-livekit.ts'
 import { forEachDatabase } from '../support/databases.ts'
-import { occupy, Place } from '../support/program.ts'
+import { Place } from '../support/program.ts'
 import { startServer } from '../support/server.ts'
 
 const encoded = encodeURIComponent
-
-async function freePort(): Promise<number> {
-  const server = await occupy(0)
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address ? address.port : 0
-}
 
 forEachDatabase(({ dialect: database }) => {
   test('a bridge of the SDK makes users and rooms on demand, hears, speaks as its users and names its network', async () => {

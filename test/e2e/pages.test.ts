@@ -1,23 +1,10 @@
 /** The server's own pages in a real browser: by mouse and by keyboard, small and large, light and dark. */
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Page } from 'playwright-core'
-import { accessibilityFaults, BrowsedServer, chromiumMissing } from '../support/chromium.ts'
-import { callbackOf, elementX, OAuthApp } from '../support/oauth-app.ts'
+import { BrowsedServer, chromiumMissing, expectWhole, screens } from '../support/chromium.ts'
+import { callbackOf, OAuthApp, webApp } from '../support/oauth-app.ts'
 
 const password = 'password of alice'
-const web = {
-  ...elementX,
-  client_uri: 'https://app.example/',
-  redirect_uris: ['https://app.example/callback'],
-  application_type: 'web',
-  logo_uri: undefined,
-  tos_uri: 'https://app.example/terms',
-  policy_uri: 'https://app.example/privacy',
-}
-
-/** Set it to a directory to have a look at every page. */
-const { SCREENSHOTS: screenshots } = process.env
 
 const group = chromiumMissing ? describe.skip : describe
 group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', () => {
@@ -37,7 +24,7 @@ group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', ()
   }
 
   test('without scripts a new user makes an account, allows an app, and the app has its session', async () => {
-    const app = await OAuthApp.start(browsed.server, web)
+    const app = await OAuthApp.start(browsed.server, webApp)
     await using context = await browsed.open({ javaScriptEnabled: false })
     const page = await context.newPage()
     await page.goto(app.authorizationUrl({ prompt: 'create', response_mode: 'fragment' }))
@@ -92,28 +79,16 @@ group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', ()
     expect(refused.filter((text) => text.includes('Content Security Policy'))).toEqual([])
   })
 
-  const shapes = [
-    { name: 'phone', viewport: { width: 360, height: 740 } },
-    { name: 'desk', viewport: { width: 1280, height: 800 } },
-  ].flatMap((shape) => (['light', 'dark'] as const).map((colorScheme) => ({ ...shape, colorScheme })))
-
-  test.each(shapes)('on a $name, $colorScheme: every page is whole and without faults', async (shape) => {
+  test.each(screens)('on a $name, $colorScheme: every page is whole and without faults', async (shape) => {
     const { name, viewport, colorScheme } = shape
-    const app = await OAuthApp.start(browsed.server, web)
+    const app = await OAuthApp.start(browsed.server, webApp)
     const { body: begun } = await app.beginDeviceGrant()
     await browsed.server.client().login('alice', password) // a session to be seen in the list
     await using context = await browsed.open({ viewport, colorScheme })
     const page = await context.newPage()
     const look = async (title: string, address?: string): Promise<void> => {
       if (address !== undefined) await page.goto(address)
-      if (screenshots !== undefined) {
-        await page.screenshot({ path: join(screenshots, `${title}-${name}-${colorScheme}.png`), fullPage: true })
-      }
-      expect({ title, faults: await accessibilityFaults(page) }).toEqual({ title, faults: [] })
-      expect({ title, width: await page.evaluate('document.documentElement.scrollWidth') }).toEqual({
-        title,
-        width: viewport.width,
-      })
+      await expectWhole(page, title, `${name}-${colorScheme}`)
     }
     const { firstAdmin } = browsed.server.server.services
     await look('setup', await firstAdmin.newLink())

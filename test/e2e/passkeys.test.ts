@@ -1,23 +1,9 @@
 /** Passkeys in a real browser with a virtual authenticator: made, used at once and as second factor, removed. */
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { BrowserContext, Page } from 'playwright-core'
 import { codeOfApp } from '../support/authenticator.ts'
-import { accessibilityFaults, BrowsedServer, chromiumMissing } from '../support/chromium.ts'
-import { callbackOf, elementX, OAuthApp } from '../support/oauth-app.ts'
-
-const web = {
-  ...elementX,
-  client_uri: 'https://app.example/',
-  redirect_uris: ['https://app.example/callback'],
-  application_type: 'web',
-  logo_uri: undefined,
-  tos_uri: 'https://app.example/terms',
-  policy_uri: 'https://app.example/privacy',
-}
-
-/** Set it to a directory to have a look at every page. */
-const { SCREENSHOTS: screenshots } = process.env
+import { BrowsedServer, chromiumMissing, expectWhole } from '../support/chromium.ts'
+import { callbackOf, OAuthApp, webApp } from '../support/oauth-app.ts'
 
 const words = {
   en: {
@@ -78,13 +64,7 @@ group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', ()
     await addAuthenticator(context, page)
     const press = (text: string) => page.getByRole('button', { name: text, exact: true }).click()
     const look = async (title: string): Promise<void> => {
-      if (screenshots !== undefined) {
-        const path = join(screenshots, `passkeys-${title}-${name}-${colorScheme}-${language}.png`)
-        await page.screenshot({ path, fullPage: true })
-      }
-      expect({ title, faults: await accessibilityFaults(page) }).toEqual({ title, faults: [] })
-      const width = await page.evaluate('document.documentElement.scrollWidth')
-      expect({ title, width }).toEqual({ title, width: viewport.width })
+      await expectWhole(page, `passkeys-${title}`, `${name}-${colorScheme}-${language}`)
     }
     const withPassword = async () => {
       await page.getByLabel(say.username).fill(user)
@@ -103,7 +83,7 @@ group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', ()
 
     // by itself, for an app
     await context.clearCookies()
-    const app = await OAuthApp.start(browsed.server, web)
+    const app = await OAuthApp.start(browsed.server, webApp)
     await page.goto(app.authorizationUrl())
     await page.getByRole('button', { name: say.use }).waitFor()
     await look('login')

@@ -1,15 +1,11 @@
 /** Logging in by Telegram in a real browser, into a session of matrix-js-sdk. */
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { createClient } from 'matrix-js-sdk'
 import type { Page } from 'playwright-core'
 import { TestAppservice } from '../support/appservice.ts'
-import { accessibilityFaults, BrowsedServer, chromiumMissing } from '../support/chromium.ts'
+import { BrowsedServer, chromiumMissing, expectWhole, screens } from '../support/chromium.ts'
 import { silent } from './element.ts'
 import { ann, codeIn, LoginBot } from '../support/telegram-login-bot.ts'
-
-/** Set it to a directory to have a look at every page. */
-const { SCREENSHOTS: screenshots } = process.env
 
 const group = chromiumMissing ? describe.skip : describe
 group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', () => {
@@ -55,24 +51,12 @@ group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', ()
     expect(await mine.getProfileInfo('@ann:hs.test')).toEqual({ displayname: 'Ann Lee' })
   })
 
-  const shapes = [
-    { name: 'phone', viewport: { width: 360, height: 740 } },
-    { name: 'desk', viewport: { width: 1280, height: 800 } },
-  ].flatMap((shape) => (['light', 'dark'] as const).map((colorScheme) => ({ ...shape, colorScheme })))
-
-  test.each(shapes)('on a $name, $colorScheme: every page is whole and without faults', async (shape) => {
+  test.each(screens)('on a $name, $colorScheme: every page is whole and without faults', async (shape) => {
     const { name, viewport, colorScheme } = shape
     await using context = await browsed.open({ viewport, colorScheme, locale: name === 'phone' ? 'ru' : 'en' })
     const page = await context.newPage()
     const look = async (title: string): Promise<void> => {
-      if (screenshots !== undefined) {
-        await page.screenshot({ path: join(screenshots, `${title}-${name}-${colorScheme}.png`), fullPage: true })
-      }
-      expect({ title, faults: await accessibilityFaults(page) }).toEqual({ title, faults: [] })
-      expect({ title, width: await page.evaluate('document.documentElement.scrollWidth') }).toEqual({
-        title,
-        width: viewport.width,
-      })
+      await expectWhole(page, title, `${name}-${colorScheme}`)
     }
     const fill = async (field: string, text: string): Promise<void> => {
       await page.locator(`input[name=${field}]`).fill(text)

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AxeResults } from 'axe-core'
+import { expect } from '@jest/globals'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { hasOpenssl, makeCertificate } from './certificates.ts'
 import { startServer, type TestServer } from './server.ts'
@@ -65,4 +66,21 @@ export async function accessibilityFaults(page: Page): Promise<string[]> {
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
   )
+}
+
+/** A phone and a desk, in light and dark. */
+export const screens = [
+  { name: 'phone', viewport: { width: 360, height: 740 } },
+  { name: 'desk', viewport: { width: 1280, height: 800 } },
+].flatMap((screen) => (['light', 'dark'] as const).map((colorScheme) => ({ ...screen, colorScheme })))
+
+/** Expects a page without faults that is no wider than its screen. SCREENSHOTS=DIR keeps a picture `<title>-<screen>.png`. */
+export async function expectWhole(page: Page, title: string, screen: string): Promise<void> {
+  const { SCREENSHOTS: directory } = process.env
+  if (directory !== undefined) {
+    await page.screenshot({ path: join(directory, `${title}-${screen}.png`), fullPage: true })
+  }
+  expect({ title, faults: await accessibilityFaults(page) }).toEqual({ title, faults: [] })
+  const width = await page.evaluate('document.documentElement.scrollWidth')
+  expect({ title, width }).toEqual({ title, width: page.viewportSize()?.width })
 }

@@ -20,6 +20,17 @@ export const elementX = {
   grant_types: ['authorization_code', 'refresh_token', 'urn:ietf:params:oauth:grant-type:device_code'],
 }
 
+/** An app in the browser, at a site of its own. */
+export const webApp = {
+  ...elementX,
+  client_uri: 'https://app.example/',
+  redirect_uris: ['https://app.example/callback'],
+  application_type: 'web',
+  logo_uri: undefined,
+  tos_uri: 'https://app.example/terms',
+  policy_uri: 'https://app.example/privacy',
+}
+
 export class OAuthApp {
   readonly #server: TestServer
   readonly redirectUri: string

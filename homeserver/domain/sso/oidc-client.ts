@@ -1,5 +1,5 @@
 /** An OpenID provider as we talk to it. https://openid.net/specs/openid-connect-core-1_0.html */
-import * as openid from 'openid-client'
+import type { Configuration, CustomFetch } from 'openid-client'
 import type { Config } from '../../config/schema.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Fetcher } from '../../platform/fetch.ts'
@@ -28,7 +28,7 @@ export class OidcClient {
   readonly #redirectUri: string
   readonly #clock: Clock
   readonly #fetch: Fetcher
-  #known: { readonly provider: Promise<openid.Configuration>; readonly until: number } | undefined
+  #known: { readonly provider: Promise<Configuration>; readonly until: number } | undefined
 
   constructor(parts: { settings: OidcSettings; secret: Secret; redirectUri: string; clock: Clock; fetch: Fetcher }) {
     this.settings = parts.settings
@@ -40,6 +40,7 @@ export class OidcClient {
 
   /** Where to send the browser. Rejects if the provider cannot be reached. */
   async authorizationUrl({ state, nonce, codeVerifier }: Challenge): Promise<string> {
+    const openid = await openidClient()
     const url = openid.buildAuthorizationUrl(await this.#provider(), {
       redirect_uri: this.#redirectUri,
       scope: this.settings.scopes.join(' '),
@@ -56,6 +57,7 @@ export class OidcClient {
    * not as it has to be.
    */
   async claimsFor(query: URLSearchParams, { state, nonce, codeVerifier }: Challenge): Promise<Claims> {
+    const openid = await openidClient()
     const provider = await this.#provider()
     const url = new URL(this.#redirectUri)
     url.search = query.toString()
@@ -75,7 +77,7 @@ export class OidcClient {
   }
 
   /** What the provider tells about itself; a failure is not kept. */
-  async #provider(): Promise<openid.Configuration> {
+  async #provider(): Promise<Configuration> {
     const now = this.#clock.monotonic()
     if (!this.#known || this.#known.until <= now) {
       this.#known = { provider: this.#discover(), until: now + KNOWN_MS }
@@ -84,7 +86,8 @@ export class OidcClient {
     return await this.#known.provider
   }
 
-  async #discover(): Promise<openid.Configuration> {
+  async #discover(): Promise<Configuration> {
+    const openid = await openidClient()
     const { issuer, client_id: clientId } = this.settings
     const isInsecure = issuer.startsWith('http:') // on this machine, says the schema
     const fetch = fetchBy(this.#fetch)
@@ -104,10 +107,13 @@ export class OidcClient {
   }
 }
 
+/** Loaded when somebody comes by way of a provider: most servers have none. */
+const openidClient = async () => await import('openid-client')
+
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
 /** All that goes out goes by our own way, which leads to no private address that is not allowed. */
-function fetchBy(fetch: Fetcher): openid.CustomFetch {
+function fetchBy(fetch: Fetcher): CustomFetch {
   return async (url, { method, headers, body, signal }) => {
     const answer = await fetch(url, {
       method,

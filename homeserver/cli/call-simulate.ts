@@ -26,8 +26,8 @@ Exit codes: 0 calls work, 1 they do not, 69 there is no client of LiveKit for th
     })
     if (told.kind === 'fails') throw new CommandError(told.why)
     if (told.kind === 'no client') {
-      const missing = 'There is no @livekit/rtc-node for this machine: npm install puts it there where there is one'
-      throw new CommandError(missing, { exitCode: 69 })
+      const missing = 'No @livekit/rtc-node runs on this machine: npm install puts it there where there is one'
+      throw new CommandError(`${missing} (${told.why})`, { exitCode: 69 })
     }
     print('Calls work.')
   },

@@ -5,14 +5,10 @@ import { hasTone, isSilent, SAMPLE_RATE, toneFrom } from './tone.ts'
 
 export type RtcLibrary = typeof Rtc
 
-/** Undefined where there is no such library for this machine. */
-export async function loadRtc(): Promise<RtcLibrary | undefined> {
+/** Throws where there is no such library for this machine, or where it does not run. */
+export async function loadRtc(): Promise<RtcLibrary> {
   process.env['NODE_ENV'] ??= 'production' // else it prints what it does
-  try {
-    return await import('@livekit/rtc-node')
-  } catch {
-    return undefined
-  }
+  return await import('@livekit/rtc-node')
 }
 
 const FRAME = SAMPLE_RATE / 100

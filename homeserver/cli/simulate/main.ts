@@ -2,7 +2,7 @@
  * Makes the call in a process of its own, which the command ends: LiveKit's client is native code that neither ends by itself
  * nor can be ended in peace.
  */
-import { loadRtc } from './caller.ts'
+import { loadRtc, type RtcLibrary } from './caller.ts'
 import { simulateCall, StepFailed } from './simulate-call.ts'
 
 /** What the command is told. */
@@ -10,13 +10,17 @@ export type Told =
   | { readonly kind: 'line'; readonly line: string }
   | { readonly kind: 'works' }
   | { readonly kind: 'fails'; readonly why: string }
-  | { readonly kind: 'no client' }
+  | { readonly kind: 'no client'; readonly why: string }
 
 const tell = (told: Told): void => void process.send?.(told)
 
 async function main({ url, secret }: { url: string; secret: string }): Promise<Told> {
-  const rtc = await loadRtc()
-  if (!rtc) return { kind: 'no client' }
+  let rtc: RtcLibrary
+  try {
+    rtc = await loadRtc()
+  } catch (error) {
+    return { kind: 'no client', why: String(error) }
+  }
   try {
     await simulateCall({ rtc, url, secret, report: (line) => tell({ kind: 'line', line }) })
     return { kind: 'works' }

@@ -73,7 +73,7 @@ export class Element implements AsyncDisposable {
       client.on(ClientEvent.Sync, (state) => state === SyncState.Prepared && resolve())
     })
     await client.startClient({ initialSyncLimit: 20, lazyLoadMembers: true })
-    await ready
+    await within(`${username} has synced`, ready)
     return new Element(client, secrets)
   }
 
@@ -134,7 +134,7 @@ export class Element implements AsyncDisposable {
       `${this.userId} is invited to ${roomId}`,
       () => this.client.getRoom(roomId)?.getMyMembership() === 'invite',
     )
-    await this.client.joinRoom(roomId)
+    await within(`${this.userId} joins`, this.client.joinRoom(roomId))
     await until(`${this.userId} is in ${roomId}`, () => this.client.getRoom(roomId)?.getMyMembership() === 'join')
   }
 
@@ -150,7 +150,8 @@ export class Element implements AsyncDisposable {
   }
 
   async say(roomId: string, body: string): Promise<string> {
-    const { event_id: eventId } = await this.client.sendMessage(roomId, { msgtype: MsgType.Text, body })
+    const sent = this.client.sendMessage(roomId, { msgtype: MsgType.Text, body })
+    const { event_id: eventId } = await within(`${this.userId} says "${body}"`, sent)
     return eventId
   }
 
@@ -191,22 +192,24 @@ export class Element implements AsyncDisposable {
 /** Two people compare emoji in a direct chat, or one person on two devices. */
 export async function verify(asking: Element, asked: Element, roomId?: string): Promise<void> {
   const heard = nextRequest(asked)
-  const request = roomId
-    ? await asking.crypto.requestVerificationDM(asked.userId, roomId)
-    : await asking.crypto.requestOwnUserVerification()
-  const received = await heard
-  await received.accept()
+  const request = await within(
+    `${asking.userId} asks`,
+    roomId ? asking.crypto.requestVerificationDM(asked.userId, roomId) : asking.crypto.requestOwnUserVerification(),
+  )
+  const received = await within(`${asked.userId} is asked to verify`, heard)
+  await within('the request is answered', received.accept())
   await until('the request is accepted', () => request.phase === 3)
-  const mine = await request.startVerification('m.sas.v1')
+  const mine = await within('the verification starts', request.startVerification('m.sas.v1'))
   await until('the other side has a verifier', () => received.verifier !== undefined)
   const theirs = received.verifier
   if (!theirs) throw new Error('unreachable')
-  const [shown, seen] = [showSas(mine), showSas(theirs)]
-  const done = Promise.all([mine.verify(), theirs.verify()])
-  const [a, b] = await Promise.all([shown, seen])
-  if (JSON.stringify(a.sas.emoji) !== JSON.stringify(b.sas.emoji)) throw new Error('the emoji differ')
-  await Promise.all([a.confirm(), b.confirm()])
-  await done
+  const shown = Promise.all([showSas(mine), showSas(theirs)])
+  const done = Promise.all([mine.verify(), theirs.verify()]) // fails where one side breaks off
+  const confirmed = shown.then(async ([a, b]) => {
+    if (JSON.stringify(a.sas.emoji) !== JSON.stringify(b.sas.emoji)) throw new Error('the emoji differ')
+    await Promise.all([a.confirm(), b.confirm()])
+  })
+  await within('both see the emoji and say so', Promise.all([done, confirmed]))
 }
 
 function nextRequest({ client }: Element): Promise<VerificationRequest> {
@@ -223,6 +226,15 @@ function showSas(verifier: Verifier): Promise<ShowSasCallbacks> {
 
 function eventsOf(room: Room | null): MatrixEvent[] {
   return room?.getLiveTimeline().getEvents() ?? []
+}
+
+/** What a promise gives; rejects where that takes longer than anything here may, and says what was waited for. */
+async function within<T>(what: string, promise: Promise<T>, timeoutMs = 45_000): Promise<T> {
+  const stopped = new AbortController()
+  const late = pause(timeoutMs, undefined, { signal: stopped.signal }).then(() => {
+    throw new Error(`It did not happen that ${what}`)
+  })
+  return await Promise.race([promise, late]).finally(() => stopped.abort())
 }
 
 /** Waits for a condition that the SDK brings about by itself. */

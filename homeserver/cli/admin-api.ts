@@ -27,3 +27,9 @@ export async function withAdminApi<T>(config: Config, use: (ask: AskServer) => P
     })
   })
 }
+
+/** The id of a room that is named by it or by an alias. */
+export async function roomIdOf(ask: AskServer, room: string): Promise<string> {
+  if (!room.startsWith('#')) return room
+  return String((await ask('GET', `/_matrix/client/v3/directory/room/${encodeURIComponent(room)}`))['room_id'])
+}

@@ -21,6 +21,12 @@ test('rooms are listed and closed, old files removed, beside the server and with
   await call('POST', '/_matrix/media/v3/upload', { a: 'file' }, token)
 
   expect((await run('room', 'list', 'kitch')).stdout).toBe(`${roomId}\t1 of 1\t#kitchen:localhost\n`)
+  expect((await run('room', 'state', '#kitchen:localhost')).stdout).toContain('They do not disagree about the state')
+  expect(await run('room', 'state', '#kitchen:localhost', '--yes')).toMatchObject({ code: 64 })
+  expect(await run('room', 'state', '#kitchen:localhost', '--from', 'other.test')).toMatchObject({
+    code: 1,
+    stderr: 'This server does not talk to other servers\n',
+  })
   expect(await run('room', 'delete', '#kitchen:localhost')).toMatchObject({ code: 64 })
   expect((await run('room', 'delete', '#kitchen:localhost', '--yes')).stdout).toBe(
     `${roomId} is closed: 1 people are out\n`,

@@ -10,6 +10,7 @@ import { adminRegisterEndpoints } from './admin/register.ts'
 import { adminRegistrationTokensEndpoints } from './admin/registration-tokens.ts'
 import { adminReportsEndpoints } from './admin/reports.ts'
 import { adminRoomsEndpoints } from './admin/rooms.ts'
+import { adminRoomStateEndpoints } from './admin/room-state.ts'
 import { serverNoticesEndpoints } from './admin/server-notices.ts'
 import { serverVersionEndpoints } from './admin/server-version.ts'
 import { adminSecondFactorEndpoints } from './admin/second-factor.ts'
@@ -127,6 +128,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...adminDevicesEndpoints,
   ...adminMediaEndpoints,
   ...adminRoomsEndpoints,
+  ...adminRoomStateEndpoints,
   ...adminReportsEndpoints,
   ...adminCallsEndpoints,
   ...adminDestinationsEndpoints,

@@ -7,7 +7,9 @@ import type { Tags } from '../account-data/tags.ts'
 import type { AccountHooks } from '../accounts/hooks.ts'
 import type { AccountServices } from '../accounts/open-accounts.ts'
 import type { Devices } from '../devices/devices.ts'
-import type { RoomDirectory } from '../rooms/hooks.ts'
+import type { MissingParts } from '../federation/receive/missing-parts.ts'
+import type { EventCache } from '../rooms/event-cache.ts'
+import type { RoomDirectory, RoomHooks } from '../rooms/hooks.ts'
 import type { Members } from '../rooms/members.ts'
 import type { RoomServices } from '../rooms/open-rooms.ts'
 import type { RoomWriter } from '../rooms/writer.ts'
@@ -19,6 +21,7 @@ import { ReportAdmin } from './report-admin.ts'
 import { RoomAdmin } from './room-admin.ts'
 import { ServerNotices } from './server-notices.ts'
 import { ServerUser } from './server-user.ts'
+import { StateRepair } from './state-repair.ts'
 import { UserAdmin } from './user-admin.ts'
 
 export interface AdminServices {
@@ -29,6 +32,7 @@ export interface AdminServices {
   readonly roomAdmin: RoomAdmin
   readonly userAdmin: UserAdmin
   readonly serverNotices: ServerNotices
+  readonly stateRepair: StateRepair
 }
 
 interface AdminParts
@@ -38,7 +42,10 @@ interface AdminParts
   readonly database: Database
   readonly devices: Devices
   readonly federationSender: Retrying
+  readonly events: EventCache
   readonly members: Members
+  readonly missingParts: MissingParts
+  readonly roomHooks: RoomHooks
   readonly writer: RoomWriter
   readonly directory: RoomDirectory
   readonly tags: Tags
@@ -62,6 +69,7 @@ export function openAdmin(parts: AdminParts): AdminServices & { readonly runnabl
     roomAdmin: new RoomAdmin({ ...parts, serverName }),
     userAdmin: new UserAdmin({ ...parts, serverName }),
     serverNotices: new ServerNotices({ ...parts, serverUser, roomName: notices.room_name }),
+    stateRepair: new StateRepair(parts),
     runnable: [serverUser],
   }
 }

@@ -73,7 +73,7 @@ export class RoomAdmin {
       await memberships.join({ userId }, room)
     } catch (error) {
       if (!(error instanceof MatrixError) || error.errcode !== 'M_FORBIDDEN') throw error
-      await memberships.invite({ userId: await this.#mightiest(roomId) }, roomId, userId)
+      await memberships.invite({ userId: await this.mightiest(roomId) }, roomId, userId)
       await memberships.join({ userId }, room)
     }
   }
@@ -84,7 +84,7 @@ export class RoomAdmin {
    */
   async empower(roomId: RoomId, userId: UserId): Promise<void> {
     const { writer, members } = this.#parts
-    const sender = await this.#mightiest(roomId)
+    const sender = await this.mightiest(roomId)
     const levels = (await currentStateEvents(this.#parts.database, roomId, ['m.room.power_levels']))[0]?.pdu.content
     const users = isJsonObject(levels?.['users']) ? levels['users'] : {}
     const content = { ...levels, users: { ...users, [userId]: users[sender] ?? 100 } }
@@ -136,8 +136,8 @@ export class RoomAdmin {
     return closing
   }
 
-  /** Of the joined users of this server the one with the most power. */
-  async #mightiest(roomId: RoomId): Promise<UserId> {
+  /** Of the joined users of this server the one with the most power. Throws `M_UNKNOWN` where there is none. */
+  async mightiest(roomId: RoomId): Promise<UserId> {
     const { members, database } = this.#parts
     const local = [...(await members.joined(roomId)).keys()].filter((userId) => members.isLocal(userId))
     const state = await currentStateEvents(database, roomId, ['m.room.power_levels', 'm.room.create'])

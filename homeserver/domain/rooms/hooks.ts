@@ -43,6 +43,8 @@ export interface RemoteChange {
 export interface RemoteRooms {
   /** Also into a room this server is in, where nobody of ours can authorise the join. */
   join(change: RemoteChange): Promise<EventId>
+  /** Joins through this one server, and takes the room's state as it tells it for the state here, whatever that was. */
+  joinAnew(server: ServerName, change: RemoteChange): Promise<EventId>
   /** Resolves when the servers that would be asked have heard what was done here before, or did not listen in time. */
   catchUp(change: RemoteChange): Promise<void>
   knock(change: RemoteChange): Promise<EventId>

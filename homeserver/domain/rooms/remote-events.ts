@@ -254,8 +254,14 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
   async #adopt(entry: RoomEntry): Promise<Turn<SentEvent>> {
     const own = await this.#known(entry.event.eventId)
     if (own?.stateGroup !== undefined) return { answer: sentOf(own) }
-    const { head, built, move } = await planEntry(this.#entryParts, entry, own)
-    return { answer: sentBy(await this.#commit(head, built, move)) }
+    for (;;) {
+      const { heads } = this.#parts
+      const here = await heads.find(entry.roomId)
+      using _pause = here?.pause() // there are users of ours in a room that is entered again to put its state right
+      const { head, built, move } = await planEntry(this.#entryParts, entry, own)
+      if (here && (head !== here || heads.peek(entry.roomId) !== here)) continue
+      return { answer: sentBy(await this.#commit(head, built, move)) }
+    }
   }
 
   async #setOutOfBand(membership: OutOfBandMembership): Promise<Turn<SentEvent>> {

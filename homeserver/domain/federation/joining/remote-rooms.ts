@@ -71,6 +71,15 @@ export class FederatedRooms implements RemoteRooms {
     })
   }
 
+  async joinAnew(server: ServerName, change: RemoteChange): Promise<EventId> {
+    return await this.#parts.entrances.through(change.roomId, async () => {
+      const passage = await this.#sign(server, 'join', change)
+      const told = await this.#sendJoin(server, passage)
+      const event = await this.#asTaken(server, passage, told)
+      return await this.#enter(server, { ...passage, event }, told)
+    })
+  }
+
   async catchUp(change: RemoteChange): Promise<void> {
     await this.#parts.outbox.heard(await this.#candidates(change))
   }

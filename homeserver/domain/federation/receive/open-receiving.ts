@@ -45,6 +45,7 @@ export interface OpenReceivingParts {
 export interface ReceivingServices {
   readonly transactionReceiver: TransactionReceiver
   readonly roomInbox: RoomInbox
+  readonly missingParts: MissingParts
 }
 
 export function openReceiving(
@@ -74,5 +75,5 @@ export function openReceiving(
     received,
   })
   parts.roomHooks.incoming.push(transactionReceiver)
-  return { transactionReceiver, roomInbox, runnable: [roomInbox] }
+  return { transactionReceiver, roomInbox, missingParts: missing, runnable: [roomInbox] }
 }

@@ -115,7 +115,8 @@ const push = (parts: HeartParts): Evaluation =>
 
 /** The number at the icon, counted without a memory. */
 async function badgeOf(heart: Heart, userId: UserId): Promise<number> {
-  const unread = new UnreadCounts({ database: heart.database, bus: new MemoryBus() })
+  const { database, streams } = heart
+  const unread = new UnreadCounts({ database, streams, bus: new MemoryBus() })
   let sum = 0
   for (const roomId of await heart.members.joinedRooms(userId)) {
     const { main, threads } = await unread.of(userId, roomId, heart.streams.position('events'))
@@ -246,7 +247,7 @@ forEachDatabase(({ dialect, freshUrl }) => {
       },
       row: (sql, bindings) => database.row(sql, bindings),
     }
-    const unread = new UnreadCounts({ database: slow, bus: heart.bus })
+    const unread = new UnreadCounts({ database: slow, bus: heart.bus, streams: heart.streams })
     const early = unread.of(ben, roomId, position)
     await new Receipts(heart).add({ roomId, userId: ben, type: 'm.read', eventId: said })
     gate.resolve()

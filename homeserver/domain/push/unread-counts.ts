@@ -8,7 +8,9 @@ import type { EventId, RoomId, UserId } from '../../core/ids.ts'
 import type { Bell, Bus } from '../../platform/bus.ts'
 import { Lru } from '../../platform/lru.ts'
 import type { Conn } from '../../storage/database.ts'
+import type { Streams } from '../../storage/streams.ts'
 import { listPushEvents } from '../../storage/unread.ts'
+import { ChangeLog } from '../sync/change-log.ts'
 import type { ReceiptNews } from '../ephemeral/receipts.ts'
 import type { EventNews } from '../rooms/news.ts'
 import { decodeNotified, isIn, type Notified } from './push-column.ts'
@@ -57,12 +59,15 @@ const none: Counts = { notifications: 0, highlights: 0 }
 export class UnreadCounts {
   readonly #database: Conn
   readonly #logs = new Lru<RoomId, RoomLog>(MAX_LOGGED, ({ events }) => events.length + 1)
+  /** When each room got its last event: what was counted after that is true until the next. */
+  readonly #moves: ChangeLog
   readonly #counted = new Lru<RoomId, Map<UserId, Counted>>(MAX_COUNTED, (users) => users.size + 1)
   /** Counts news, so that what was overtaken by some is not kept. */
   #version = 0
 
-  constructor({ database, bus }: { database: Conn; bus: Bus }) {
+  constructor({ database, bus, streams }: { database: Conn; bus: Bus; streams: Pick<Streams, 'position'> }) {
     this.#database = database
+    this.#moves = new ChangeLog(streams.position('events'))
     bus.subscribe((bell) => this.#heard(bell))
   }
 
@@ -70,12 +75,16 @@ export class UnreadCounts {
   async of(userId: UserId, roomId: RoomId, upto: number): Promise<RoomCounts> {
     const version = this.#version
     const known = this.#counted.get(roomId)?.get(userId)
-    if (known?.upto === upto) return known
+    if (known && this.#isTrueAt(known, roomId, upto)) return known
     const begun = known && known.upto < upto ? known : await this.#begin(userId, roomId)
     const events = await this.#eventsOf(roomId, begun.upto, upto)
     const counted = count(begun, events, userId, upto)
     if (version === this.#version) this.#keep(userId, roomId, counted)
     return counted
+  }
+
+  #isTrueAt({ upto: place }: Counted, roomId: RoomId, upto: number): boolean {
+    return place === upto || (place < upto && !this.#moves.hasChanged(roomId, place))
   }
 
   async #begin(userId: UserId, roomId: RoomId): Promise<Counted> {
@@ -106,7 +115,8 @@ export class UnreadCounts {
     return log.events
   }
 
-  #heard({ stream, keys, payload }: Bell): void {
+  #heard({ stream, position, keys, payload }: Bell): void {
+    if (stream === 'events') for (const roomId of keys.rooms ?? []) this.#moves.record(roomId, position)
     if (stream === 'receipts') this.#heardReceipts(payload as ReceiptNews | undefined) // only receipts.ts rings it
     if (stream === 'events' && payload !== undefined) this.#heardEvents(payload as EventNews, keys.rooms ?? [])
   }

@@ -7,10 +7,13 @@ import { listEvents, listEventsByNid, type StoredEvent } from '../../storage/eve
 import { newsOf } from './news.ts'
 
 const MAX_BYTES = 32 * 1024 * 1024
+const MAX_NIDS = 30_000
 
 export class EventCache {
   readonly #database: Database
   readonly #byId = new Lru<EventId, StoredEvent>(MAX_BYTES, (event) => event.weight)
+  /** Of events that were here lately: what an interned id stands for never changes. */
+  readonly #ids = new Lru<number, EventId>(MAX_NIDS)
   /** Counts redactions, so that a read that was overtaken by one is not kept. */
   #version = 0
 
@@ -31,6 +34,7 @@ export class EventCache {
 
   put(event: StoredEvent): void {
     this.#byId.set(event.eventId, event)
+    this.#ids.set(event.row.nid, event.eventId)
   }
 
   async find(eventId: EventId, conn: Conn = this.#database): Promise<StoredEvent | undefined> {
@@ -55,9 +59,22 @@ export class EventCache {
     return found
   }
 
-  /** By interned id. These are read from the database, so ask by event id where both are known. */
-  async listByNid(nids: readonly number[], conn: Conn = this.#database): Promise<Map<number, StoredEvent>> {
-    const events = await listEventsByNid(conn, nids)
-    return new Map(events.map((event) => [event.row.nid, event]))
+  /** By interned id. */
+  async listByNid(nids: Iterable<number>, conn: Conn = this.#database): Promise<Map<number, StoredEvent>> {
+    const found = new Map<number, StoredEvent>()
+    const missing: number[] = []
+    for (const nid of nids) {
+      const id = this.#ids.get(nid)
+      const cached = id && this.#byId.get(id)
+      if (cached) found.set(nid, cached)
+      else missing.push(nid)
+    }
+    if (missing.length === 0) return found
+    const version = this.#version
+    for (const event of await listEventsByNid(conn, missing)) {
+      if (version === this.#version) this.put(event)
+      found.set(event.row.nid, event)
+    }
+    return found
   }
 }

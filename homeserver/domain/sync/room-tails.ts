@@ -17,9 +17,10 @@ export interface Range {
   readonly upto: number
 }
 
-/** Everything that came after `floor`. */
+/** All events that came after `floor`, and all changes after `changesFloor`. */
 interface Tail {
   floor: number
+  changesFloor: number
   weight: number
   events: StoredEvent[]
   changes: StateChange[]
@@ -49,10 +50,34 @@ export class RoomTails {
     return await listRoomEvents(this.#database, roomId, { after, upto, limit })
   }
 
+  /** The newest `limit` accepted events at or below `upto`, or all of a room that began here, if they are in memory. */
+  page(roomId: RoomId, upto: number, limit: number): readonly StoredEvent[] | undefined {
+    const tail = this.#tails.get(roomId)
+    const known = tail?.events.filter(({ row }) => isIn(row.stream_id ?? 0, 0, upto)) ?? []
+    return known.length >= limit || known[0]?.row.type === 'm.room.create' ? known.slice(-limit) : undefined
+  }
+
+  /** Takes in the newest `limit` accepted events of a room, as they were read: nothing must have come to it since. */
+  fill(roomId: RoomId, page: readonly StoredEvent[], limit: number): void {
+    const [first] = page
+    const last = page.at(-1)?.row.stream_id ?? 0
+    const isWhole = page.length === limit || first?.row.type === 'm.room.create'
+    const floor = (first?.row.stream_id ?? 0) - 1
+    const known = this.#tails.get(roomId)
+    if (!isWhole || floor < 0 || page.length > MAX_EVENTS || (known && known.floor <= floor)) return
+    const tail = known ?? emptyTail(last)
+    const older = page.filter(({ row }) => (row.stream_id ?? 0) <= tail.floor)
+    tail.floor = floor
+    tail.events.unshift(...older)
+    for (const event of older) tail.weight += event.weight
+    for (const target of targetsOf(older)) tail.targets.add(target)
+    this.#tails.set(roomId, tail)
+  }
+
   /** What became of the room's state in the range, in order. */
   async changes(roomId: RoomId, { after, upto }: Range): Promise<readonly StateChange[]> {
     const tail = this.#tails.get(roomId)
-    if (tail && tail.floor <= after) return tail.changes.filter(({ streamId }) => isIn(streamId, after, upto))
+    if (tail && tail.changesFloor <= after) return tail.changes.filter(({ streamId }) => isIn(streamId, after, upto))
     return await listStateChanges(this.#database, roomId, after, upto)
   }
 
@@ -80,8 +105,9 @@ export class RoomTails {
     for (const [roomId, tail] of grown) this.#tails.set(roomId, trimmed(tail))
     if (news.redacted.length === 0) return
     const redacted = new Set(news.redacted)
-    for (const [roomId, tail] of grown) {
-      if (tail.events.some(({ eventId }) => redacted.has(eventId))) this.#tails.delete(roomId)
+    for (const roomId of bell.keys.rooms ?? []) {
+      const tail = this.#tails.get(roomId as RoomId) // keys of this stream are ids
+      if (tail?.events.some(({ eventId }) => redacted.has(eventId))) this.#tails.delete(roomId as RoomId)
     }
   }
 
@@ -99,7 +125,7 @@ export class RoomTails {
   #tailOf(roomId: RoomId, streamId: number): Tail {
     const known = this.#tails.get(roomId)
     if (known) return known
-    const tail: Tail = { floor: streamId - 1, weight: 1_000, events: [], changes: [], targets: new Set() }
+    const tail = emptyTail(streamId - 1)
     this.#tails.set(roomId, tail)
     return tail
   }
@@ -109,16 +135,24 @@ function isIn(streamId: number, after: number, upto: number): boolean {
   return streamId > after && streamId <= upto
 }
 
+function emptyTail(floor: number): Tail {
+  return { floor, changesFloor: floor, weight: 1_000, events: [], changes: [], targets: new Set() }
+}
+
 function trimmed(tail: Tail): Tail {
   if (tail.events.length <= MAX_EVENTS) return tail
   const dropped = tail.events.splice(0, MAX_EVENTS / 2)
   tail.floor = dropped.at(-1)?.row.stream_id ?? tail.floor
+  tail.changesFloor = Math.max(tail.changesFloor, tail.floor)
   tail.changes = tail.changes.filter(({ streamId }) => streamId > tail.floor)
   tail.targets = new Set(targetsOf(tail.events))
   for (const event of dropped) tail.weight -= event.weight
   return tail
 }
 
+/** Most events relate to nothing, and need not be parsed to know that. */
 function targetsOf(events: readonly StoredEvent[]): EventId[] {
-  return events.flatMap(({ pdu }) => relationOf(pdu.content)?.targetId ?? [])
+  return events.flatMap((event) =>
+    event.row.json.includes('m.relates_to') ? (relationOf(event.pdu.content)?.targetId ?? []) : [],
+  )
 }

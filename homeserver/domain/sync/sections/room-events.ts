@@ -7,7 +7,8 @@ import type { Requester } from '../../accounts/requester.ts'
 import type { ClientEvents, ClientForm } from '../../rooms/client-event.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
 import type { Members } from '../../rooms/members.ts'
-import type { IgnoredUsers, Visibility } from '../../rooms/visibility.ts'
+import type { Visibility } from '../../rooms/visibility.ts'
+import type { Notifier } from '../notifier.ts'
 import type { KnownRoom } from '../room-lists.ts'
 import type { RoomTails } from '../room-tails.ts'
 import { ownMemberships } from './own-memberships.ts'
@@ -19,9 +20,9 @@ export interface RoomEventsParts {
   readonly events: EventCache
   readonly members: Members
   readonly tails: RoomTails
+  readonly notifier: Notifier
   readonly clientEvents: ClientEvents
   readonly visibility: Visibility
-  readonly ignored: IgnoredUsers
 }
 
 type Memberships = Pick<ReadonlyMap<EventId, string>, 'get'>
@@ -39,15 +40,28 @@ export class RoomEvents {
   /** The last events of each room. */
   async pages(
     roomIds: readonly RoomId[],
-    range: { readonly upto: number; readonly limit: number },
-  ): Promise<ReadonlyMap<RoomId, StoredEvent[]>> {
-    const { database, events } = this.#parts
-    const ids = (await listLatestEventIds(database, roomIds, range)).map(({ event_id }) => event_id)
+    { upto, limit }: { readonly upto: number; readonly limit: number },
+  ): Promise<ReadonlyMap<RoomId, readonly StoredEvent[]>> {
+    const { database, events, tails, notifier } = this.#parts
+    const found = new Map<RoomId, readonly StoredEvent[]>()
+    const missing: RoomId[] = []
+    for (const roomId of roomIds) {
+      const page = tails.page(roomId, upto, limit)
+      if (page) found.set(roomId, page)
+      else missing.push(roomId)
+    }
+    if (missing.length === 0) return found
+    const ids = (await listLatestEventIds(database, missing, { upto, limit })).map(({ event_id }) => event_id)
     const known = await events.list(ids)
-    return Map.groupBy(
+    const read = Map.groupBy(
       ids.flatMap((id) => known.get(id) ?? []),
       ({ roomId }) => roomId,
     )
+    for (const [roomId, page] of read) {
+      found.set(roomId, page)
+      if (!notifier.roomChanged('events', roomId, upto)) tails.fill(roomId, page, limit)
+    }
+    return found
   }
 
   /** With memberships they are events of a timeline, which others may relate to; without they are state. */
@@ -66,12 +80,11 @@ export class RoomEvents {
     })
   }
 
-  /** Who was joined all the time may see everything but the messages of those he ignores. */
+  /** Who was joined all the time may see everything but what is hidden from members. */
   async visible(userId: UserId, roomId: RoomId, { stayed }: Pick<KnownRoom, 'stayed'>): Promise<Visible> {
     if (!stayed) return (events) => this.#parts.visibility.visibleTo(userId, roomId, events)
-    const ignored = await this.#parts.ignored.of(userId)
-    if (ignored.size === 0) return (events) => Promise.resolve(events)
-    return (events) => Promise.resolve(events.filter(({ row }) => row.state_key !== null || !ignored.has(row.sender)))
+    const hides = await this.#parts.visibility.hidden(userId, roomId)
+    return (events) => Promise.resolve(hides ? events.filter((event) => !hides(event)) : events)
   }
 
   /** What the user was at each of the events of a room. */

@@ -1,7 +1,9 @@
 /** How much is unread. https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications */
 import type { EventId, RoomId, UserId } from '../../../core/ids.ts'
+import { Lru } from '../../../platform/lru.ts'
 import type { Database } from '../../../storage/database.ts'
 import { listNotifyingRooms } from '../../../storage/sync.ts'
+import type { Notifier } from '../notifier.ts'
 import type { Span } from '../span.ts'
 
 export interface Counts {
@@ -18,12 +20,24 @@ export interface UnreadCounts {
   ): Promise<{ readonly main: Counts; readonly threads: ReadonlyMap<EventId, Counts> }>
 }
 
+export interface UnreadParts {
+  readonly database: Database
+  readonly notifier: Notifier
+  readonly unreadCounts: UnreadCounts
+}
+
+const MAX_QUIET = 50_000
+
 export class UnreadSection {
   readonly #database: Database
+  readonly #notifier: Notifier
   readonly #counts: UnreadCounts
+  /** Rooms in which no event has ever notified anybody, as of a place in the events stream. */
+  readonly #quiet = new Lru<RoomId, number>(MAX_QUIET)
 
-  constructor({ database, unreadCounts }: { database: Database; unreadCounts: UnreadCounts }) {
+  constructor({ database, notifier, unreadCounts }: UnreadParts) {
     this.#database = database
+    this.#notifier = notifier
     this.#counts = unreadCounts
   }
 
@@ -41,7 +55,7 @@ export class UnreadSection {
     { who, upto }: Pick<Span, 'who' | 'upto'>,
     roomIds: readonly RoomId[],
   ): Promise<ReadonlyMap<RoomId, Counts>> {
-    const notifying = roomIds.length > 1 ? await listNotifyingRooms(this.#database, roomIds) : roomIds
+    const notifying = roomIds.length > 1 ? await this.#notifying(roomIds, upto.events) : roomIds
     const counted = notifying.map(
       async (roomId) => [roomId, (await this.#counts.of(who.userId, roomId, upto.events)).main] as const,
     )
@@ -50,12 +64,24 @@ export class UnreadSection {
 
   /** As `text`, of many rooms: most of them have nothing that could be unread. */
   async texts(span: Span, roomIds: readonly RoomId[]): Promise<ReadonlyMap<RoomId, string>> {
-    const notifying = new Set(await listNotifyingRooms(this.#database, roomIds))
+    const notifying = new Set(await this.#notifying(roomIds, span.upto.events))
     const quiet = `"unread_notifications":${countText(none)}`
     const counted = roomIds.map(
       async (roomId) => [roomId, notifying.has(roomId) ? await this.text(span, roomId) : quiet] as const,
     )
     return new Map(await Promise.all(counted))
+  }
+
+  /** Those of the rooms in which anything could be unread. */
+  async #notifying(roomIds: readonly RoomId[], upto: number): Promise<readonly RoomId[]> {
+    const unsure = roomIds.filter((roomId) => {
+      const place = this.#quiet.get(roomId)
+      return place === undefined || this.#notifier.roomChanged('events', roomId, place)
+    })
+    const notifying = unsure.length === 0 ? [] : await listNotifyingRooms(this.#database, unsure)
+    const loud = new Set(notifying)
+    for (const roomId of unsure) if (!loud.has(roomId)) this.#quiet.set(roomId, upto)
+    return notifying
   }
 }
 

@@ -1,19 +1,17 @@
 /** The state that goes with a timeline: what the client asked for and does not know, as it is at the end of the span. */
 import { type StateKey, stateKeyOf } from '../../../core/event.ts'
 import type { RoomId, UserId } from '../../../core/ids.ts'
-import type { Database } from '../../../storage/database.ts'
 import type { StoredEvent } from '../../../storage/events.ts'
 import type { StateChange } from '../../../storage/rooms.ts'
 import { StateGroups } from '../../../storage/state-groups.ts'
-import { listStateChangesAfter, listStateOf } from '../../../storage/sliding-rooms.ts'
-import { findStateGroupAt, listCurrentState, listMemberEvents } from '../../../storage/sync.ts'
-import type { EventCache } from '../../rooms/event-cache.ts'
-import type { Members } from '../../rooms/members.ts'
+import { listStateOf } from '../../../storage/sliding-rooms.ts'
+import { findStateGroupAt, listCurrentState } from '../../../storage/sync.ts'
 import type { LazyMembers } from '../lazy-members.ts'
 import type { RoomTails } from '../room-tails.ts'
 import type { Timeline } from '../sections/timeline.ts'
 import type { Span } from '../span.ts'
 import { isLazy, matches, type RoomConfig } from './room-config.ts'
+import { fill, rewind, type RoomMember, StateMemory, type StateMemoryParts } from './state-memory.ts'
 
 /** State to be told of a room: events, and keys that are gone. */
 export interface ToldState {
@@ -30,10 +28,7 @@ export interface StateTask {
   readonly timeline: Timeline
 }
 
-export interface RequiredStatesParts {
-  readonly database: Database
-  readonly events: EventCache
-  readonly members: Members
+export interface RequiredStatesParts extends StateMemoryParts {
   readonly tails: RoomTails
   readonly lazyMembers: LazyMembers
 }
@@ -42,10 +37,12 @@ const memberType = 'm.room.member'
 
 export class RequiredStates {
   readonly #parts: RequiredStatesParts
+  readonly #memory: StateMemory
   readonly #groups = new StateGroups()
 
   constructor(parts: RequiredStatesParts) {
     this.#parts = parts
+    this.#memory = new StateMemory(parts)
   }
 
   /** What changed of a room's state, for a client that knows it at the beginning of the changes. */
@@ -74,15 +71,9 @@ export class RequiredStates {
 
   /** The state of rooms that are new to the client, or of which it asks for more than before. */
   async whole(span: Span, tasks: readonly StateTask[]): Promise<ReadonlyMap<RoomId, readonly StoredEvent[]>> {
-    if (tasks.length === 0) return new Map()
-    const current = new Map<RoomId, Map<StateKey, StoredEvent>>(tasks.map(({ roomId }) => [roomId, new Map()]))
-    for (const event of await this.#current(tasks)) {
-      current.get(event.roomId)?.set(stateKeyOf(event.row.type, event.row.state_key ?? ''), event)
-    }
-    await this.#rewind(current, span.upto.events)
-    return new Map(
-      tasks.map((task) => [task.roomId, this.#chosen(span, task, [...(current.get(task.roomId)?.values() ?? [])])]),
-    )
+    const alike = [...Map.groupBy(tasks, ({ wanted }) => wanted.key).values()]
+    const states = await Promise.all(alike.map((some) => this.#stateOf(span, some)))
+    return new Map(states.flatMap((some) => [...some]))
   }
 
   /** The state of a room as it was when the user's time in it ended. */
@@ -95,34 +86,45 @@ export class RequiredStates {
     return [...state.values()].filter(({ row }) => matches(wanted, row.type, row.state_key ?? ''))
   }
 
-  async #current(tasks: readonly StateTask[]): Promise<StoredEvent[]> {
-    const { database } = this.#parts
-    const reads = [...Map.groupBy(tasks, ({ wanted }) => wanted.key).values()].map(async (alike) => {
-      const [{ wanted }] = alike as [StateTask] // groups are not empty
-      const roomIds = alike.map(({ roomId }) => roomId)
-      const all = wanted.required.some(({ types }) => types === 'all')
-      const allMembers = wanted.required.some(({ members }) => members === 'all')
-      if (all) return await listCurrentState(database, roomIds, { members: allMembers ? 'all' : 'none' })
-      const types = wanted.required.flatMap(({ types: some }) => (some === 'all' ? [] : [...some]))
-      if (allMembers) types.push(memberType)
-      return await listStateOf(database, roomIds, [...new Set(types)])
-    })
-    const pairs = tasks.flatMap((task) => [...wantedMembers(task)].map((userId) => [task.roomId, userId] as const))
-    return (await Promise.all([...reads, listMemberEvents(database, pairs)])).flat()
+  /** `tasks` want the same. */
+  async #stateOf(span: Span, tasks: readonly StateTask[]): Promise<Map<RoomId, readonly StoredEvent[]>> {
+    const types = typesIn(tasks)
+    const state = types ? await this.#fromMemory(span, tasks, types) : await this.#fromTables(span, tasks)
+    return new Map(tasks.map((task) => [task.roomId, this.#chosen(span, task, state.get(task.roomId) ?? [])]))
   }
 
-  /** State that came after the span goes back to what it was: the log of changes tells, whatever made it so. */
-  async #rewind(rooms: Map<RoomId, Map<StateKey, StoredEvent>>, upto: number): Promise<void> {
-    const { database, events } = this.#parts
-    const later = await listStateChangesAfter(database, [...rooms.keys()], upto)
-    if (later.length === 0) return
-    const before = await events.listByNid(later.flatMap(({ prevNid }) => prevNid ?? []))
-    // Of several changes of a key the first one tells what it was.
-    for (const { roomId, type, stateKey, prevNid } of later.toReversed()) {
-      const event = prevNid === undefined ? undefined : before.get(prevNid)
-      if (event) rooms.get(roomId)?.set(stateKeyOf(type, stateKey), event)
-      else rooms.get(roomId)?.delete(stateKeyOf(type, stateKey))
-    }
+  async #fromMemory(
+    { upto }: Span,
+    tasks: readonly StateTask[],
+    types: readonly string[],
+  ): Promise<ReadonlyMap<RoomId, readonly StoredEvent[]>> {
+    const roomIds = tasks.map(({ roomId }) => roomId)
+    const [states, members] = await Promise.all([
+      this.#memory.ofTypes(roomIds, types, upto.events),
+      this.#memory.ofMembers(membersIn(tasks), upto.events),
+    ])
+    const byRoom = Map.groupBy(members, ({ roomId }) => roomId)
+    return new Map(roomIds.map((roomId) => [roomId, [...(states.get(roomId) ?? []), ...(byRoom.get(roomId) ?? [])]]))
+  }
+
+  /** For who wants all members, or whatever there is. */
+  async #fromTables({ upto }: Span, tasks: readonly StateTask[]): Promise<ReadonlyMap<RoomId, readonly StoredEvent[]>> {
+    const { database } = this.#parts
+    const [{ wanted }] = tasks as [StateTask] // groups are not empty
+    const roomIds = tasks.map(({ roomId }) => roomId)
+    const states = new Map<RoomId, Map<StateKey, StoredEvent>>(roomIds.map((roomId) => [roomId, new Map()]))
+    const types = wanted.required.flatMap((required) => (required.types === 'all' ? [] : [...required.types]))
+    const allMembers = wanted.required.some(({ members }) => members === 'all')
+    const [state, members] = await Promise.all([
+      wanted.required.some((required) => required.types === 'all')
+        ? listCurrentState(database, roomIds, { members: allMembers ? 'all' : 'none' })
+        : listStateOf(database, roomIds, [...new Set([...types, memberType])]),
+      this.#memory.ofMembers(membersIn(tasks), upto.events),
+    ])
+    fill(states, state)
+    await rewind(this.#parts, states, upto.events)
+    fill(states, members)
+    return new Map([...states].map(([roomId, byKey]) => [roomId, [...byKey.values()]]))
   }
 
   #chosen(span: Span, { roomId, wanted, known, timeline }: StateTask, state: readonly StoredEvent[]): StoredEvent[] {
@@ -146,7 +148,7 @@ export class RequiredStates {
     timeline: Timeline,
     told: readonly StoredEvent[],
   ): Promise<StoredEvent[]> {
-    const { members, lazyMembers, database } = this.#parts
+    const { members, lazyMembers } = this.#parts
     const already = new Set(told.filter(({ row }) => row.type === memberType).map(({ row }) => row.state_key))
     for (const { row } of told) {
       if (row.type === memberType) lazyMembers.knows(span, roomId, row.state_key, row.nid)
@@ -157,13 +159,8 @@ export class RequiredStates {
       return !already.has(userId) && (nid === undefined || !lazyMembers.knows(span, roomId, userId, nid))
     })
     if (wanted.length === 0) return []
-    const events = await listMemberEvents(
-      database,
-      wanted.map((userId) => [roomId, userId] as const),
-    )
-    const state = new Map(events.map((event) => [stateKeyOf(memberType, event.row.state_key ?? ''), event]))
-    await this.#rewind(new Map([[roomId, state]]), span.upto.events)
-    return [...state.values()].filter(({ row }) => row.type === memberType && wanted.includes(row.state_key as UserId))
+    const pairs = wanted.map((userId): RoomMember => [roomId, userId])
+    return [...(await this.#memory.ofMembers(pairs, span.upto.events))]
   }
 
   async #byNid(roomId: RoomId, nids: readonly number[], timeline: Timeline): Promise<StoredEvent[]> {
@@ -180,15 +177,27 @@ export class RequiredStates {
   }
 }
 
-/** Members to be read one by one. */
-function wantedMembers({ wanted, timeline }: StateTask): ReadonlySet<UserId> {
-  const users = new Set<UserId>()
-  for (const { members } of wanted.required) {
-    if (members === 'all') return new Set()
-    for (const userId of members) users.add(userId)
+/** All types that rooms are asked for, members aside; undefined where that is whatever there is, or where all members are. */
+function typesIn([task]: readonly StateTask[]): readonly string[] | undefined {
+  const types = new Set<string>()
+  for (const required of task?.wanted.required ?? []) {
+    if (required.types === 'all' || required.members === 'all') return undefined
+    for (const type of required.types) types.add(type)
   }
-  if (isLazy(wanted)) for (const userId of namedIn(timeline)) users.add(userId as UserId) // senders and members are users
-  return users
+  return [...types].toSorted()
+}
+
+/** Members to be read one by one: none of a room that is asked for all of them. */
+function membersIn(tasks: readonly StateTask[]): RoomMember[] {
+  return tasks.flatMap(({ roomId, wanted, timeline }) => {
+    const users = new Set<UserId>()
+    for (const { members } of wanted.required) {
+      if (members === 'all') return []
+      for (const userId of members) users.add(userId)
+    }
+    if (isLazy(wanted)) for (const userId of namedIn(timeline)) users.add(userId as UserId) // senders and members are users
+    return [...users].map((userId): RoomMember => [roomId, userId])
+  })
 }
 
 /** Those who sent something in the timeline, and whose membership changed there. */

@@ -12,12 +12,13 @@ import type { Span } from '../span.ts'
 import type { SyncParts } from '../v3.ts'
 import { AbsentRooms } from './absent-rooms.ts'
 import { JoinedRooms, type RoomAnswer, toldConfig } from './joined-rooms.ts'
+import type { ListedRoom } from './listing.ts'
 import { holdBack, plan, type Plan } from './plan.ts'
 import type { RoomConfig } from './room-config.ts'
 import type { RoomMarks } from './room-marks.ts'
 import { RequiredStates } from './room-state.ts'
 import { live, type Telling } from './told.ts'
-import type { ListedRoom, Windows } from './windows.ts'
+import type { Windows } from './windows.ts'
 
 export interface RoomsScene {
   /** What the client asks for, by room. */

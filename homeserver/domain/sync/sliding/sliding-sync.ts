@@ -22,13 +22,14 @@ import { StickyEventsExtension } from './extensions/sticky-events.ts'
 import { ThreadSubscriptionsExtension } from './extensions/thread-subscriptions.ts'
 import { ToDeviceExtension } from './extensions/to-device.ts'
 import { TypingExtension } from './extensions/typing.ts'
+import { type ListedRoom, type Listing, Listings } from './listing.ts'
 import type { SlidingRequest } from './request.ts'
 import { combined, type RoomConfig, RoomConfigs } from './room-config.ts'
 import { type RoomMarks, RoomMarksCache } from './room-marks.ts'
 import { RoomsSection } from './rooms-section.ts'
 import { RoomTraitsCache } from './room-traits.ts'
 import { live, Telling } from './told.ts'
-import { type ListedRoom, Windows } from './windows.ts'
+import { Windows } from './windows.ts'
 
 interface Built {
   /** The members of the answer besides `pos`. */
@@ -45,6 +46,8 @@ interface View {
   readonly listed: ReadonlyMap<RoomId, ListedRoom>
 }
 
+type ByRoom = ReadonlyMap<RoomId, MembershipRow>
+
 const everything = compileFilter(parseFilter({}))
 
 export class SlidingSync {
@@ -52,6 +55,7 @@ export class SlidingSync {
   readonly #parts: SyncParts
   readonly #configs = new RoomConfigs()
   readonly #lister: RoomLister
+  readonly #listings: Listings
   readonly #windows: Windows
   readonly #marks: RoomMarksCache
   readonly #rooms: RoomsSection
@@ -61,7 +65,8 @@ export class SlidingSync {
     this.#parts = parts
     this.connections = new Connections({ ...parts, configs: this.#configs })
     this.#lister = new RoomLister(parts)
-    this.#windows = new Windows({ ...parts, traits: new RoomTraitsCache(parts) })
+    this.#listings = new Listings({ ...parts, traits: new RoomTraitsCache(parts) })
+    this.#windows = new Windows(parts)
     this.#marks = new RoomMarksCache(parts)
     this.#rooms = new RoomsSection(parts)
     this.#extensions = [
@@ -101,9 +106,10 @@ export class SlidingSync {
     this.#rooms.comesBack(this.#span(request, begun, since))
     for (;;) {
       // A copy: it goes on changing, and the answer is about this moment.
-      const rooms = new Map(await roomsOf(this.#parts, who.userId))
+      const current = await roomsOf(this.#parts, who.userId)
+      const rooms = new Map(current)
       const span = this.#span(request, begun, since)
-      const built = await this.#build(request, span, rooms, telling)
+      const built = await this.#build(request, span, { current, rooms }, telling)
       const left = until - clock.monotonic()
       const finish = async (): Promise<string> => {
         const next = await this.connections.end(key, begun, telling, span.upto)
@@ -138,17 +144,17 @@ export class SlidingSync {
   async #build(
     request: SlidingRequest,
     span: Span,
-    memberships: ReadonlyMap<RoomId, MembershipRow>,
+    { current, rooms: memberships }: { readonly current: ByRoom; readonly rooms: ByRoom },
     telling: Telling,
   ): Promise<Built> {
     const { userId } = span.who
     const candidates = this.#lister.candidates(span, memberships)
-    const [lists, marks, sorted] = await Promise.all([
+    const [lists, marks, listing] = await Promise.all([
       this.#lister.list(span, candidates, memberships, []),
       this.#marks.of(userId),
-      this.#windows.sorted(userId, memberships.values(), span.upto.events),
+      this.#listings.of(userId, current, memberships, span.upto),
     ])
-    const view = await this.#view(request, sorted, marks, memberships)
+    const view = await this.#view(request, listing, marks, memberships)
     const before = telling.rooms
     const [rooms, met] = await Promise.all([
       this.#rooms.build(span, {
@@ -184,9 +190,9 @@ export class SlidingSync {
 
   async #view(
     { who, lists, subscriptions }: SlidingRequest,
-    sorted: readonly ListedRoom[],
+    listing: Listing,
     marks: RoomMarks,
-    memberships: ReadonlyMap<RoomId, MembershipRow>,
+    memberships: ByRoom,
   ): Promise<View> {
     const wanted = new Map<RoomId, RoomConfig>()
     const want = (roomId: RoomId, config: RoomConfig): void => {
@@ -197,7 +203,7 @@ export class SlidingSync {
     const windows = new Map<string, RoomId[]>()
     for (const [name, list] of Object.entries(lists)) {
       const config = this.#configs.make(list.timeline_limit, [list.required_state], who.userId)
-      const { count, rooms } = await this.#windows.window(sorted, list, marks)
+      const { count, rooms } = await this.#windows.window(listing.rooms, list, marks)
       counts.set(name, count)
       windows.set(
         name,
@@ -212,6 +218,6 @@ export class SlidingSync {
       want(row.room_id, this.#configs.make(room.timeline_limit, [room.required_state], who.userId))
       if (row.membership === 'join') subscribed.push(row.room_id)
     }
-    return { counts, windows, subscribed, wanted, listed: new Map(sorted.map((room) => [room.row.room_id, room])) }
+    return { counts, windows, subscribed, wanted, listed: listing.byId }
   }
 }

@@ -1,24 +1,13 @@
 /** Which rooms the lists of a client show. */
 import type { JsonObject } from '../../../core/event.ts'
-import { isRoomId, type RoomId, type UserId } from '../../../core/ids.ts'
+import { isRoomId, type RoomId } from '../../../core/ids.ts'
 import type { Database } from '../../../storage/database.ts'
 import type { MembershipRow } from '../../../storage/memberships.ts'
 import { listStateOf } from '../../../storage/sliding-rooms.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
-import { findIgnoredInviters } from '../../rooms/invite-permission.ts'
-import type { IgnoredUsers } from '../../rooms/visibility.ts'
+import type { ListedRoom } from './listing.ts'
 import type { AskedList, ListFilters, Range } from './request.ts'
 import type { RoomMarks } from './room-marks.ts'
-import type { RoomTraits, RoomTraitsCache } from './room-traits.ts'
-
-/** A room as lists show it. */
-export interface ListedRoom {
-  readonly row: MembershipRow
-  /** Undefined for rooms that this server or the user is not in. */
-  readonly traits: RoomTraits | undefined
-  /** Greater is later. */
-  readonly bumpStamp: number
-}
 
 export interface Window {
   /** Rooms that pass the filters. */
@@ -29,23 +18,10 @@ export interface Window {
 export class Windows {
   readonly #database: Database
   readonly #events: EventCache
-  readonly #ignored: IgnoredUsers
-  readonly #traits: RoomTraitsCache
 
-  constructor(parts: { database: Database; events: EventCache; ignored: IgnoredUsers; traits: RoomTraitsCache }) {
-    this.#database = parts.database
-    this.#events = parts.events
-    this.#ignored = parts.ignored
-    this.#traits = parts.traits
-  }
-
-  /** All rooms that lists can show, the latest first: those the user is in or may come into, and those he was thrown out of. */
-  async sorted(userId: UserId, rows: Iterable<MembershipRow>, upto: number): Promise<readonly ListedRoom[]> {
-    const shown = [...rows].filter((row) => isListed(row) && row.stream_id <= upto)
-    const wanted = await this.#withoutIgnored(userId, shown)
-    const traits = await this.#traits.list(wanted.map(({ room_id }) => room_id))
-    const listed = wanted.map((row) => listedRoom(row, traits.get(row.room_id)))
-    return listed.sort((a, b) => b.bumpStamp - a.bumpStamp || (a.row.room_id < b.row.room_id ? -1 : 1))
+  constructor({ database, events }: { database: Database; events: EventCache }) {
+    this.#database = database
+    this.#events = events
   }
 
   async window(sorted: readonly ListedRoom[], list: AskedList, marks: RoomMarks): Promise<Window> {
@@ -61,17 +37,6 @@ export class Windows {
     if (invites.length === 0) return new Set()
     const events = [...(await this.#events.list(invites)).values()]
     return new Set(events.filter(({ pdu }) => pdu.content['is_direct'] === true).map(({ roomId }) => roomId))
-  }
-
-  async #withoutIgnored(userId: UserId, rows: readonly MembershipRow[]): Promise<readonly MembershipRow[]> {
-    if (!rows.some(({ membership }) => membership === 'invite')) return rows
-    const [ignored, isIgnored] = await Promise.all([
-      this.#ignored.of(userId),
-      findIgnoredInviters(this.#database, userId),
-    ])
-    return rows.filter(
-      ({ membership, sender }) => membership !== 'invite' || !(ignored.has(sender) || isIgnored(sender)),
-    )
   }
 
   async #filter(
@@ -110,19 +75,6 @@ export class Windows {
     const children = await listStateOf(this.#database, known, ['m.space.child'])
     return new Set(children.filter(({ pdu }) => isChild(pdu.content)).map(({ row }) => row.state_key ?? ''))
   }
-}
-
-function listedRoom(row: MembershipRow, traits: RoomTraits | undefined): ListedRoom {
-  // Who was thrown out is told nothing of what became of the room, not even by way of a filter (T40).
-  const isOut = row.membership === 'leave' || row.membership === 'ban'
-  const bumped = row.membership === 'join' ? traits?.bumped : undefined
-  return { row, traits: isOut ? undefined : traits, bumpStamp: bumped || row.stream_id }
-}
-
-/** Who left by himself knows it. */
-function isListed({ membership, sender, user_id: userId, forgotten }: MembershipRow): boolean {
-  if (membership === 'join' || membership === 'invite' || membership === 'knock') return true
-  return forgotten === 0 && sender !== userId
 }
 
 /** Without servers to ask it is taken out of the space. https://spec.matrix.org/v1.19/client-server-api/#mspacechild-relationship */

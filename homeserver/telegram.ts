@@ -50,6 +50,9 @@ export async function bridgeConfigOf(config: Config, homeserverUrl: string): Pro
     admins,
     groupPerMinute,
     metadataSync: config.telegram.sync_metadata,
+    topics: config.telegram.topics,
+    comments: config.telegram.comments,
+    ffmpeg: config.telegram.ffmpeg,
     maxUpload,
   }
 }

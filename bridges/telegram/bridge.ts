@@ -1,31 +1,46 @@
 /** The bridge: Telegram's updates in, Matrix' events in, and from their tables each to the other side. */
-import type { Update } from 'node-telegram-bot-api'
 import { logger } from '../../homeserver/platform/log.ts'
 import type { BridgeParts } from './config.ts'
+import { CustomEmoji } from './custom-emoji.ts'
 import { Files } from './files.ts'
 import { Ghosts } from './ghosts.ts'
 import { Lanes } from './lanes.ts'
 import { Listener } from './listener.ts'
 import { Login } from './login.ts'
 import { MatrixCommands } from './matrix-commands.ts'
-import { errcodeOf, Matrix, type MatrixEvent, puppetKey } from './matrix.ts'
+import { isRefusal, Matrix, type MatrixEvent, puppetKey } from './matrix.ts'
 import { Metadata } from './metadata.ts'
+import { OddError } from './odd.ts'
 import { Pace, TooEarlyError } from './pace.ts'
 import { Poller } from './poller.ts'
 import { Puppets } from './puppets.ts'
+import { Stickers } from './stickers.ts'
 import { addEvents, eventLanes, firstEvent, noteEventFailure, pruneEvents, type StoredEvent } from './store/events.ts'
-import { firstUpdate, noteUpdateFailure, removeUpdate, type StoredUpdate, updateLanes } from './store/updates.ts'
-import { Telegram, verdictOf } from './telegram.ts'
+import { findPortal } from './store/portals.ts'
+import {
+  firstUpdate,
+  noteUpdateFailure,
+  pruneUpdates,
+  removeUpdate,
+  type StoredUpdate,
+  updateLanes,
+} from './store/updates.ts'
+import { Telegram, type Verdict, verdictOf } from './telegram.ts'
 import { TelegramCommands } from './telegram-commands.ts'
 import { commandList } from './texts.ts'
 import { ToMatrix } from './to-matrix.ts'
 import { ToTelegram } from './to-telegram.ts'
 import { Topics } from './topics.ts'
+import { updateOf } from './update.ts'
 
 const RETRY_MS = 1_000
 const LONGEST_WAIT_MS = 15 * 60_000
 const MAX_ATTEMPTS = 10
+/** How long it is remembered what came through, and how long what was given up waits for somebody to try it again. */
 const KEPT_MS = 7 * 24 * 3600_000
+const DEAD_KEPT_MS = 30 * 24 * 3600_000
+const PRUNE_MS = 3600_000
+const LOSS_TOLD_MS = 3600_000
 const log = logger('telegram')
 
 /** Types that have something for Telegram; of the others nothing is kept. */
@@ -82,7 +97,19 @@ export class TelegramBridge implements AsyncDisposable {
       wake: (room) => this.#events.wake(room),
     })
     const commands = new TelegramCommands({ ...base, ghosts, login: this.#login, matrixCommands })
-    this.#toMatrix = new ToMatrix({ ...base, ghosts, puppets, files, commands, metadata, topics: new Topics(base) })
+    this.#toMatrix = new ToMatrix({
+      ...base,
+      ghosts,
+      puppets,
+      files,
+      commands,
+      metadata,
+      topics: new Topics(base),
+      stickers: new Stickers({ files, ffmpeg: config.ffmpeg }),
+      customEmoji: new CustomEmoji({ ...base, files }),
+      topicsAs: config.topics,
+      commentsAs: config.comments,
+    })
     this.#pace = new Pace({ clock, groupPerMinute: config.groupPerMinute })
     const { maxUpload } = config
     this.#toTelegram = new ToTelegram({
@@ -134,14 +161,27 @@ export class TelegramBridge implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { database, clock } = this.#parts
-    await database.transaction('telegram prune', (tx) => pruneEvents(tx, clock.now() - KEPT_MS))
+    await this.#prune()
     await this.#listener.start()
     await this.#login.announce().catch(() => undefined) // `run` does it again; other homeservers have no such thing
     for (const lane of await updateLanes(database)) this.#updates.wake(lane)
     for (const lane of await eventLanes(database)) this.#events.wake(lane)
     const { signal } = this.#stopping
-    this.#running = Promise.all([this.#poller.run(signal), this.#metadata.run(signal)])
+    this.#running = Promise.all([
+      this.#poller.run(signal),
+      this.#metadata.run(signal),
+      clock.every(PRUNE_MS, 'prune what Telegram has', () => this.#prune(), signal),
+    ])
     void this.#login.run(signal) // its request ends with the homeserver, or within half a minute
+  }
+
+  async #prune(): Promise<void> {
+    const { database, clock } = this.#parts
+    const [done, dead] = [clock.now() - KEPT_MS, clock.now() - DEAD_KEPT_MS]
+    await database.transaction('telegram prune', async (tx) => {
+      await pruneEvents(tx, { done, dead })
+      await pruneUpdates(tx, dead)
+    })
   }
 
   /** Takes nothing more in and finishes what is at work; what waits stays in the tables. */
@@ -174,7 +214,7 @@ export class TelegramBridge implements AsyncDisposable {
   }
 
   async #takeUpdate(stored: StoredUpdate): Promise<void> {
-    await this.#toMatrix.take(JSON.parse(stored.json) as Update)
+    await this.#toMatrix.take(updateOf(stored.json), stored.attempts)
     await this.#parts.database.transaction('telegram update', (tx) => removeUpdate(tx, stored))
     this.#count('to_matrix', 'done')
   }
@@ -190,19 +230,20 @@ export class TelegramBridge implements AsyncDisposable {
 
   async #updateFailed(stored: StoredUpdate, error: unknown): Promise<number | undefined> {
     const limited = (error as { retryAfterMs?: number }).retryAfterMs
-    const isNever = verdictOf(error).kind === 'never' || (errcodeOf(error) !== undefined && isRefusal(error))
+    const isNever = verdictOf(error).kind === 'never' || isHopeless(error)
     const isDead = limited === undefined && (isNever || stored.attempts + 1 >= MAX_ATTEMPTS)
     const note = { error: String(error), isCounted: limited === undefined, isDead }
     await this.#parts.database.transaction('telegram update failed', (tx) => noteUpdateFailure(tx, stored, note))
     this.#count('to_matrix', isDead ? 'dead' : 'again')
     log.warn({ update: stored.update_id, isDead, problem: problemOf(error) }, 'update not bridged')
+    if (isDead) await this.#tellOfLoss(stored)
     return isDead ? undefined : (limited ?? this.#wait(stored.attempts))
   }
 
   async #eventFailed(stored: StoredEvent, error: unknown): Promise<number | undefined> {
     if (error instanceof TooEarlyError) return error.ms
     const { database } = this.#parts
-    const verdict = verdictOf(error)
+    const verdict = eventVerdict(error)
     if (verdict.kind === 'migrated') {
       const { chat_id: chatId } = (await this.#portalOf(stored)) ?? {}
       if (chatId !== undefined) await this.#toMatrix.migrate(Number(chatId), verdict.to)
@@ -235,15 +276,34 @@ export class TelegramBridge implements AsyncDisposable {
     await this.#matrix.notice(roomId, text, `tg.failed.${eventId.slice(1)}`, eventId).catch(() => undefined) // it stays in the table
   }
 
+  /** Once an hour: the homeserver makes one notice of those with the same transaction id. */
+  async #tellOfLoss({ lane }: StoredUpdate): Promise<void> {
+    const { database, clock } = this.#parts
+    const portal = await findPortal(database, lane)
+    if (portal?.state !== 'active') return
+    const text = 'Telegram: something that was said or done there cannot be shown here.'
+    const txnId = `tg.lost.${lane}.${Math.floor(clock.now() / LOSS_TOLD_MS)}`
+    await this.#matrix.notice(portal.room_id, text, txnId).catch(() => undefined) // it stays in the table
+  }
+
   #wait(attempts: number): number {
     return Math.min((this.#parts.retryMs ?? RETRY_MS) * 2 ** attempts, LONGEST_WAIT_MS)
   }
 }
 
-/** What the homeserver will say again, however often it is asked. */
-function isRefusal(error: unknown): boolean {
-  const status = (error as { statusCode?: number }).statusCode ?? 500
-  return status >= 400 && status < 500 && status !== 429
+/**
+ * What comes again however often it is tried: the homeserver refuses it, or we cannot work with what it holds. Failures of
+ * fetch are TypeErrors too, but have a cause.
+ */
+const isHopeless = (error: unknown): boolean =>
+  error instanceof OddError ||
+  isRefusal(error) ||
+  error instanceof URIError ||
+  (error instanceof TypeError && error.cause === undefined)
+
+function eventVerdict(error: unknown): Verdict {
+  if (!isHopeless(error)) return verdictOf(error)
+  return { kind: 'never', why: error instanceof OddError ? error.message : 'it cannot be sent there' }
 }
 
 /** Without the token, which is in addresses. */

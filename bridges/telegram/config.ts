@@ -32,6 +32,12 @@ export interface BridgeConfig {
   /** Messages to a group. */
   readonly groupPerMinute: number
   readonly metadataSync: MetadataSync
+  /** What topics of forums are in Matrix. `flat`: all in the one room of the group. */
+  readonly topics: 'rooms' | 'threads' | 'flat'
+  /** What comments of channels are: of their group's room, or threads below the posts. */
+  readonly comments: 'room' | 'threads'
+  /** Its name or path; empty where it is not to be used. */
+  readonly ffmpeg: string
   /** The largest file that goes to Telegram, in bytes. */
   readonly maxUpload: number
 }

@@ -1,8 +1,12 @@
 /** A Telegram message → what its event in Matrix holds. Whatever comes, something is shown: nothing is dropped or empty. */
 import type { Message, MessageEntity, MessageOrigin } from 'node-telegram-bot-api'
-import type { Files, TelegramFile } from './files.ts'
+import { EXTRA, extraOf } from './content/extra.ts'
+import { type Medium, mediumOf } from './content/medium.ts'
+import { linkTo, wordsOf } from './content/words.ts'
+import type { Files } from './files.ts'
 import { escape, type Html, type Names, toHtml } from './format/to-html.ts'
 import type { Content } from './matrix.ts'
+import type { Stickers } from './stickers.ts'
 import { TooLargeError } from './telegram.ts'
 
 export interface Converted {
@@ -12,56 +16,82 @@ export interface Converted {
   readonly media: string | undefined
 }
 
-const EXTRA = 'org.domovoi.telegram'
-
-interface Medium {
-  readonly kind: string
-  readonly file: TelegramFile
-  readonly msgtype: string
-  readonly name: string
-  readonly type: string
-  readonly info: Content
-  readonly more?: Content
+export interface ConvertParts {
+  readonly files: Files
+  readonly stickers: Stickers
+  readonly names: Names
+  /** Its file has failed several times: the message goes without it. */
+  readonly isWithoutFile: boolean
 }
 
-export async function convert(message: Message, { files, names }: { files: Files; names: Names }): Promise<Converted> {
+export async function convert(message: Message, parts: ConvertParts): Promise<Converted> {
   const medium = mediumOf(message)
-  if (medium) return await convertMedium(message, medium, files, names)
-  const { text, entities, more = {}, msgtype = 'm.text' } = textOf(message)
-  return {
-    type: 'm.room.message',
-    content: { msgtype, ...written(message, text, entities, names), ...more },
-    media: undefined,
-  }
+  if (medium) return await convertMedium(message, medium, parts)
+  const { text, entities, more = {}, extra, msgtype = 'm.text' } = wordsOf(message)
+  const content = { msgtype, ...written(message, text, entities, parts.names), ...more, ...extraOf(message, extra) }
+  return { type: 'm.room.message', content, media: undefined }
 }
 
-async function convertMedium(message: Message, medium: Medium, files: Files, names: Names): Promise<Converted> {
-  const { kind, file, msgtype, name, type, info, more = {} } = medium
-  const extra = message.media_group_id === undefined ? {} : { [EXTRA]: { album_id: message.media_group_id } }
+async function convertMedium(message: Message, medium: Medium, parts: ConvertParts): Promise<Converted> {
+  const { kind, msgtype, name } = medium
+  if (parts.isWithoutFile) return withoutFile(message, medium, 'it could not be read', parts)
   try {
-    const { mxc } = await files.toMatrix(file, { kind, name, type })
-    const shared = { url: mxc, info: { mimetype: type, size: file.file_size, ...info }, ...more, ...extra }
-    if (kind === 'sticker') {
-      const body = message.sticker?.emoji ?? 'sticker'
-      return { type: 'm.sticker', content: { body, ...shared, 'm.mentions': {} }, media: kind }
-    }
-    const caption = message.caption ?? ''
+    if (kind === 'sticker') return await convertSticker(message, medium, parts)
+    const { url, info } = await uploaded(medium, parts.files)
     const text =
-      caption === '' ? { body: name, 'm.mentions': {} } : written(message, caption, message.caption_entities, names)
+      message.caption === undefined && !message.forward_origin
+        ? { body: name, 'm.mentions': {} }
+        : written(message, message.caption ?? '', message.caption_entities, parts.names)
     const spoiler = message.has_media_spoiler ? { 'page.codeberg.everypizza.msc4193.spoiler': true } : {}
-    return { type: 'm.room.message', content: { msgtype, filename: name, ...text, ...shared, ...spoiler }, media: kind }
+    const content = { msgtype, filename: name, ...text, url, info, ...aboutMedium(message, medium), ...spoiler }
+    return { type: 'm.room.message', content, media: kind }
   } catch (error) {
     if (!(error instanceof TooLargeError)) throw error
-    const size = file.file_size === undefined ? '' : `, ${Math.ceil(file.file_size / 1024 / 1024)} MB`
-    const text = [`[${kind}: ${name}${size}, too large for a bot] ${linkTo(message)}`, message.caption]
-      .filter(Boolean)
-      .join('\n')
-    return {
-      type: 'm.room.message',
-      content: { msgtype: 'm.text', ...written(message, text, [], names) },
-      media: undefined,
-    }
+    return withoutFile(message, medium, 'too large for a bot', parts)
   }
+}
+
+async function uploaded(
+  { file, kind, name, type, info, preview }: Medium,
+  files: Files,
+): Promise<{ url: string; info: Content }> {
+  const { mxc } = await files.toMatrix(file, { kind, name, type })
+  const shared = { mimetype: type, size: file.file_size, ...info }
+  if (!preview) return { url: mxc, info: shared }
+  const image = { kind: 'preview', name: 'preview.jpg', type: 'image/jpeg' }
+  const { mxc: thumbnail } = await files.toMatrix(preview, image)
+  const thumbnailInfo = { mimetype: image.type, w: preview.width, h: preview.height, size: preview.file_size }
+  return { url: mxc, info: { ...shared, thumbnail_url: thumbnail, thumbnail_info: thumbnailInfo } }
+}
+
+async function convertSticker(message: Message, medium: Medium, { files, stickers }: ConvertParts): Promise<Converted> {
+  const { sticker } = message
+  const moving = sticker && (await stickers.moving(sticker))
+  const { mxc } = moving ?? (await files.toMatrix(medium.file, medium))
+  const { type, size } = moving ?? { type: medium.type, size: medium.file.file_size }
+  const lottie = sticker?.is_animated === true ? await stickers.lottie(sticker) : undefined
+  const content = {
+    body: sticker?.emoji ?? 'sticker',
+    url: mxc,
+    info: { mimetype: type, size, ...medium.info },
+    'm.mentions': {},
+    ...extraOf(message, lottie === undefined ? {} : { lottie }),
+  }
+  return { type: 'm.sticker', content, media: 'sticker' }
+}
+
+function withoutFile(message: Message, { kind, name, file }: Medium, why: string, { names }: ConvertParts): Converted {
+  const size = file.file_size === undefined ? '' : `, ${Math.ceil(file.file_size / 1024 / 1024)} MB`
+  const first = `[${kind}: ${name}${size}, ${why}] ${linkTo(message)}`.trim()
+  const text = [first, message.caption].filter(Boolean).join('\n')
+  const content = { msgtype: 'm.text', ...written(message, text, [], names), ...extraOf(message) }
+  return { type: 'm.room.message', content, media: undefined }
+}
+
+/** Further content of the medium's kind, and what Telegram says of the message. */
+function aboutMedium(message: Message, { more = {} }: Medium): Content {
+  const { [EXTRA]: own, ...rest } = more
+  return { ...rest, ...extraOf(message, own as Content | undefined) }
 }
 
 /** Text, and who wrote it first where it is forwarded. */
@@ -80,17 +110,27 @@ function written(
 }
 
 function quoted(message: Message, html: Html): Html {
-  const { forward_origin: origin, quote } = message
+  const { forward_origin: origin, quote, external_reply: elsewhere } = message
   let { body, formatted } = html
   const inner = (): string => formatted ?? escape(body).replaceAll('\n', '<br>')
   if (quote?.is_manual === true) {
     formatted = `<blockquote>${escape(quote.text).replaceAll('\n', '<br>')}</blockquote>${inner()}`
     body = `${quote.text.replace(/^/gm, '> ')}\n\n${body}`
   }
+  if (elsewhere) {
+    const { chat, message_id: id } = elsewhere
+    const link = chat && id !== undefined ? linkTo({ chat, message_id: id }) : ''
+    const name = originName(elsewhere.origin)
+    const shown = link === '' ? escape(name) : `<a href="${escape(link)}">${escape(name)}</a>`
+    formatted = `<p>In reply to ${shown}</p>${inner()}`
+    body = `${['In reply to', name, link].filter(Boolean).join(' ')}\n\n${body}`
+  }
   if (origin) {
     const name = originName(origin)
-    formatted = `<p>Forwarded from <strong>${escape(name)}</strong></p><blockquote>${inner()}</blockquote>`
-    body = `Forwarded from ${name}:\n${body.replace(/^/gm, '> ')}`
+    const said = inner()
+    const header = `Forwarded from ${name}`
+    formatted = `<p>Forwarded from <strong>${escape(name)}</strong></p>${said === '' ? '' : `<blockquote>${said}</blockquote>`}`
+    body = body === '' ? header : `${header}:\n${body.replace(/^/gm, '> ')}`
   }
   return { ...html, body, formatted }
 }
@@ -99,157 +139,6 @@ function originName(origin: MessageOrigin): string {
   if ('sender_user' in origin)
     return [origin.sender_user.first_name, origin.sender_user.last_name].filter(Boolean).join(' ')
   if ('sender_user_name' in origin) return origin.sender_user_name
-  return ('sender_chat' in origin ? origin.sender_chat.title : origin.chat.title) ?? 'a channel'
+  const chat = 'sender_chat' in origin ? origin.sender_chat : 'chat' in origin ? origin.chat : undefined
+  return chat?.title ?? 'a channel'
 }
-
-/** Where people who are in the chat find the message. */
-export function linkTo({ chat, message_id: id }: Pick<Message, 'chat' | 'message_id'>): string {
-  if (chat.username !== undefined && chat.type !== 'private') return `https://t.me/${chat.username}/${id}`
-  return chat.type === 'supergroup' || chat.type === 'channel'
-    ? `https://t.me/c/${String(chat.id).replace(/^-100/, '')}/${id}`
-    : ''
-}
-
-const seconds = (duration: number): Content => ({ duration: duration * 1000 })
-
-function mediumOf(message: Message): Medium | undefined {
-  const { photo, video, animation, audio, voice, video_note: round, document, sticker } = message
-  const size = ({ width, height }: { width: number; height: number }): Content => ({ w: width, h: height })
-  const largest = photo?.at(-1)
-  if (largest) {
-    return {
-      kind: 'photo',
-      file: largest,
-      msgtype: 'm.image',
-      name: 'photo.jpg',
-      type: 'image/jpeg',
-      info: size(largest),
-    }
-  }
-  if (sticker) {
-    // What moves cannot be shown by most apps: its still picture can.
-    const still = (sticker.is_animated || sticker.is_video) && sticker.thumbnail
-    const type =
-      !still && sticker.is_video ? 'video/webm' : !still && sticker.is_animated ? 'application/gzip' : 'image/webp'
-    return { kind: 'sticker', file: still || sticker, msgtype: '', name: 'sticker.webp', type, info: size(sticker) }
-  }
-  const named = (one: { file_name?: string; mime_type?: string }, name: string, type: string) => ({
-    name: one.file_name ?? name,
-    type: one.mime_type ?? type,
-  })
-  if (animation) {
-    const info = {
-      ...size(animation),
-      ...seconds(animation.duration),
-      'fi.mau.loop': true,
-      'fi.mau.autoplay': true,
-      'fi.mau.no_audio': true,
-    }
-    return {
-      kind: 'animation',
-      file: animation,
-      msgtype: 'm.video',
-      ...named(animation, 'animation.mp4', 'video/mp4'),
-      info,
-    }
-  }
-  if (video) {
-    const info = { ...size(video), ...seconds(video.duration) }
-    return { kind: 'video', file: video, msgtype: 'm.video', ...named(video, 'video.mp4', 'video/mp4'), info }
-  }
-  if (round) {
-    const info = { w: round.length, h: round.length, ...seconds(round.duration) }
-    const more = { [EXTRA]: { round: true } }
-    return { kind: 'video_note', file: round, msgtype: 'm.video', name: 'video.mp4', type: 'video/mp4', info, more }
-  }
-  if (voice) {
-    const more = { 'org.matrix.msc3245.voice': {}, 'org.matrix.msc1767.audio': seconds(voice.duration) }
-    const type = voice.mime_type ?? 'audio/ogg'
-    return {
-      kind: 'voice',
-      file: voice,
-      msgtype: 'm.audio',
-      name: 'voice.ogg',
-      type,
-      info: seconds(voice.duration),
-      more,
-    }
-  }
-  if (audio) {
-    return {
-      kind: 'audio',
-      file: audio,
-      msgtype: 'm.audio',
-      ...named(audio, 'audio.mp3', 'audio/mpeg'),
-      info: seconds(audio.duration),
-    }
-  }
-  if (document) {
-    return {
-      kind: 'document',
-      file: document,
-      msgtype: 'm.file',
-      ...named(document, 'file', 'application/octet-stream'),
-      info: {},
-    }
-  }
-  return undefined
-}
-
-interface Written {
-  readonly text: string
-  readonly entities?: readonly MessageEntity[] | undefined
-  readonly msgtype?: string
-  readonly more?: Content
-}
-
-/** Of what has no file. Kinds that Matrix does not know are told in words. */
-function textOf(message: Message): Written {
-  const { text, entities, location, venue, contact, poll, dice } = message
-  if (text !== undefined) return { text, entities }
-  if (location) {
-    const uri = `geo:${location.latitude},${location.longitude}`
-    const name = venue ? `${venue.title}, ${venue.address}` : 'Location'
-    const more = {
-      geo_uri: uri,
-      'org.matrix.msc3488.location': { uri, description: name },
-      'org.matrix.msc3488.asset': { type: 'm.pin' },
-    }
-    return { text: `${name}: ${uri}`, msgtype: 'm.location', more }
-  }
-  if (contact) {
-    const name = [contact.first_name, contact.last_name].filter(Boolean).join(' ')
-    return { text: `Contact: ${name}, ${contact.phone_number}` }
-  }
-  if (poll) {
-    const lines = poll.options.map(
-      (option, index) => `${index + 1}. ${option.text}${poll.is_closed ? `: ${option.voter_count}` : ''}`,
-    )
-    const end = poll.is_closed ? 'The poll is closed.' : `Vote in Telegram ${linkTo(message)}`.trim()
-    return { text: [`Poll: ${poll.question}`, ...lines, end].join('\n') }
-  }
-  if (dice) return { text: `${dice.emoji} ${dice.value}`, more: { [EXTRA]: { kind: 'dice', value: dice.value } } }
-  const kind = Object.keys(message).find((key) => !common.has(key)) ?? 'message'
-  return { text: `[${kind.replaceAll('_', ' ')}] ${linkTo(message)}`.trim(), more: { [EXTRA]: { kind } } }
-}
-
-/** Members that say nothing of what kind a message is. */
-const common = new Set([
-  'message_id',
-  'from',
-  'sender_chat',
-  'date',
-  'chat',
-  'message_thread_id',
-  'is_topic_message',
-  'reply_to_message',
-  'edit_date',
-  'forward_origin',
-  'via_bot',
-  'author_signature',
-  'has_protected_content',
-  'sender_boost_count',
-  'sender_tag',
-  'reply_markup',
-  'is_automatic_forward',
-])

@@ -1,13 +1,25 @@
 /** Files that go from one world to the other. One that is in both is not sent twice. */
-import type { Matrix } from './matrix.ts'
+import { errcodeOf, type Matrix } from './matrix.ts'
 import type { Database } from './store/database.ts'
 import { addFile, findFile } from './store/people.ts'
-import type { Telegram } from './telegram.ts'
+import { type Telegram, TooLargeError } from './telegram.ts'
 
 export interface TelegramFile {
   readonly file_id: string
   readonly file_unique_id: string
   readonly file_size?: number
+}
+
+export interface FileShape {
+  readonly kind: string
+  readonly name: string
+  readonly type: string
+}
+
+/** How a file is changed on its way; `name` tells what becomes of it from the file itself. */
+export interface FileChange {
+  readonly name: string
+  readonly make: (bytes: Buffer) => Promise<Buffer>
 }
 
 export class Files {
@@ -21,16 +33,28 @@ export class Files {
     this.#database = parts.database
   }
 
-  /** Throws `TooLargeError`. */
+  /** Throws `TooLargeError`, also where the homeserver takes nothing as large, and what `change` throws. */
   async toMatrix(
     file: TelegramFile,
-    { kind, name, type }: { kind: string; name: string; type: string },
-  ): Promise<{ mxc: string }> {
-    const known = await findFile(this.#database, file.file_unique_id)
+    { kind, name, type }: FileShape,
+    change?: FileChange,
+  ): Promise<{ readonly mxc: string }> {
+    const id = change ? `${change.name} ${file.file_unique_id}` : file.file_unique_id
+    const known = await findFile(this.#database, id)
     if (known) return known
-    const mxc = await this.#matrix.upload(await this.#telegram.download(file), type, name)
-    const row = { unique_id: file.file_unique_id, file_id: file.file_id, kind, mxc }
+    const bytes = await this.#telegram.download(file)
+    const mxc = await this.#upload(change ? await change.make(bytes) : bytes, type, name)
+    const row = { unique_id: id, file_id: file.file_id, kind, mxc }
     await this.#database.transaction('telegram file', (tx) => addFile(tx, row))
     return row
+  }
+
+  async #upload(bytes: Buffer, type: string, name: string): Promise<string> {
+    try {
+      return await this.#matrix.upload(bytes, type, name)
+    } catch (error) {
+      if (errcodeOf(error) !== 'M_TOO_LARGE') throw error
+      throw new TooLargeError('larger than the homeserver takes', { cause: error })
+    }
   }
 }

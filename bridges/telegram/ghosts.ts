@@ -26,8 +26,8 @@ export interface Speaker {
 }
 
 /** Control characters and those that turn the direction of writing must not be in a name. */
-export const cleanName = (name: string): string =>
-  name.replace(/[\p{Cc}\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu, '').slice(0, MAX_NAME)
+export const cleanName = (name: string, limit = MAX_NAME): string =>
+  name.replace(/[\p{Cc}\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu, '').slice(0, limit)
 
 export function speakerOfUser(user: User): Speaker {
   const name = cleanName([user.first_name, user.last_name].filter(Boolean).join(' ')) || `Telegram user ${user.id}`

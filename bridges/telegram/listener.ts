@@ -6,6 +6,7 @@ import { json } from 'node:stream/consumers'
 import { logger } from '../../homeserver/platform/log.ts'
 import type { ListenAddress } from './config.ts'
 import type { MatrixEvent } from './matrix.ts'
+import { eventOf, listOf, objectOf } from './odd.ts'
 
 export interface ListenerParts {
   readonly hsToken: string
@@ -55,7 +56,10 @@ export class Listener {
       if (!/^PUT (?:\/_matrix\/app\/v1)?\/transactions$/.test(route)) {
         return answer(404, { errcode: 'M_NOT_FOUND', error: 'There is no such thing' })
       }
-      const { events = [] } = (await json(request)) as { events?: MatrixEvent[] }
+      const given = listOf(objectOf(await json(request))['events'])
+      const events = given.map(eventOf).filter((event) => event !== undefined)
+      if (events.length < given.length)
+        log.debug({ count: given.length - events.length }, 'what is no event passed over')
       await this.#parts.take(events)
       answer(200, {})
     } catch (error) {

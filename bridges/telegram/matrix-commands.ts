@@ -2,6 +2,7 @@
 import { randomInt } from 'node:crypto'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Matrix, MatrixEvent } from './matrix.ts'
+import { listOf } from './odd.ts'
 import type { Database } from './store/database.ts'
 import { countEvents, reviveEvents } from './store/events.ts'
 import { membersOf } from './store/people.ts'
@@ -95,7 +96,7 @@ export class MatrixCommands {
       `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/state`,
     )) as unknown as MatrixEvent[]
     const creation = create.find(({ type }) => type === 'm.room.create')
-    const creators = [creation?.sender, ...((creation?.content['additional_creators'] as string[] | undefined) ?? [])]
+    const creators = [creation?.sender, ...listOf(creation?.content['additional_creators'])]
     const isAboveAll = Number(creation?.content['room_version'] ?? 1) >= 12 && creators.includes(sender)
     const needed = levels.events?.['m.room.power_levels'] ?? levels.state_default ?? 50
     return isAboveAll || (levels.users?.[sender] ?? levels.users_default ?? 0) >= needed

@@ -21,6 +21,18 @@ export interface MatrixEvent {
 /** Errcode of a refusal, or undefined for what is not one. */
 export const errcodeOf = (error: unknown): string | undefined => (error as { errcode?: string } | undefined)?.errcode
 
+/** What the homeserver will say again, however often it is asked. */
+export function isRefusal(error: unknown): boolean {
+  if (errcodeOf(error) === undefined) return false
+  const status = (error as { statusCode?: number }).statusCode ?? 500
+  return status >= 400 && status < 500 && status !== 429
+}
+
+/** The homeserver has no such file, and gets none. */
+export class MediaGoneError extends Error {
+  override name = 'MediaGoneError'
+}
+
 const encoded = encodeURIComponent
 
 /** In what the bridge says as a person, so that it is not taken for something that they said in Matrix. */
@@ -179,7 +191,7 @@ export class Matrix {
     return await this.#bridge.getIntent().matrixClient.uploadContent(bytes, type, name)
   }
 
-  /** Throws for what is larger than `maxUpload`. */
+  /** Throws `RangeError` for what is larger than `maxUpload`, `MediaGoneError` for what is not there. */
   async download(mxc: string): Promise<{ bytes: Buffer; type: string }> {
     const [, server = '', id = ''] = /^mxc:\/\/([^/]+)\/([^/]+)$/.exec(mxc) ?? []
     const { homeserverUrl, registration, maxUpload } = this.#config
@@ -189,7 +201,12 @@ export class Matrix {
         headers: { authorization: `Bearer ${registration.as_token}` },
       },
     )
-    if (!response.ok) throw new Error(`the homeserver answered ${response.status} to a download`)
+    if (!response.ok) {
+      await response.body?.cancel()
+      const problem = `the homeserver answered ${response.status} to a download`
+      const isGone = response.status < 500 && response.status !== 429
+      throw isGone ? new MediaGoneError(problem) : new Error(problem)
+    }
     const chunks: Uint8Array[] = []
     let size = 0
     for await (const chunk of response.body ?? []) {

@@ -2,7 +2,9 @@
 import { InputFile, TelegramApiError } from 'node-telegram-bot-api'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import { logger } from '../../homeserver/platform/log.ts'
-import type { Matrix, MatrixEvent } from './matrix.ts'
+import { cleanName } from './ghosts.ts'
+import { type Matrix, type MatrixEvent, MediaGoneError } from './matrix.ts'
+import { eventIdOf, listOf, mxcOf, OddError, stringOf } from './odd.ts'
 import type { Database } from './store/database.ts'
 import { findMessage, messagesOfEvent } from './store/messages.ts'
 import { allPortals, type Portal, setPortalTitle } from './store/portals.ts'
@@ -47,21 +49,25 @@ export class Metadata {
     const { sender } = telegram
     const chat = { chat_id: Number(chatId) }
     const { name, topic, url } = content
-    if (type === 'm.room.name' && typeof name === 'string' && name !== '') {
-      const title = name.slice(0, MAX_TITLE)
+    const title = cleanName(stringOf(name) ?? '', MAX_TITLE)
+    if (type === 'm.room.name' && title !== '') {
       await changed(sender.setChatTitle({ ...chat, title }))
       await database.transaction('telegram title', (tx) => setPortalTitle(tx, room_id, title))
     }
     if (type === 'm.room.topic' && typeof topic === 'string') {
       await changed(sender.setChatDescription({ ...chat, description: topic.slice(0, MAX_DESCRIPTION) }))
     }
-    if (type === 'm.room.avatar') await this.#setPhoto(chat, typeof url === 'string' ? url : undefined)
+    if (type === 'm.room.avatar') await this.#setPhoto(chat, url === '' ? undefined : url)
   }
 
-  async #setPhoto(chat: { chat_id: number }, mxc: string | undefined): Promise<void> {
+  async #setPhoto(chat: { chat_id: number }, url: unknown): Promise<void> {
     const { telegram, matrix } = this.#parts
-    if (mxc === undefined) return await changed(telegram.sender.deleteChatPhoto(chat))
-    const { bytes, type: contentType } = await matrix.download(mxc)
+    if (url === undefined) return await changed(telegram.sender.deleteChatPhoto(chat))
+    const mxc = mxcOf(url)
+    if (mxc === undefined) throw new OddError('a picture without an address')
+    const { bytes, type: contentType } = await matrix.download(mxc).catch((error: unknown) => {
+      throw error instanceof RangeError || error instanceof MediaGoneError ? new OddError(error.message) : error
+    })
     const photo = new InputFile(bytes, { filename: 'photo.jpg', contentType })
     await telegram.sender.setChatPhoto({ ...chat, photo })
   }
@@ -117,7 +123,7 @@ export class Metadata {
 
   async #pinned(roomId: string): Promise<readonly string[]> {
     const { pinned } = (await this.#parts.matrix.state(roomId, 'm.room.pinned_events')) ?? {}
-    return Array.isArray(pinned) ? (pinned as string[]) : []
+    return listOf(pinned).filter((id) => eventIdOf(id) !== undefined) as string[]
   }
 }
 

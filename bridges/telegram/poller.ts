@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { TelegramApiError, type Update } from 'node-telegram-bot-api'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import { logger } from '../../homeserver/platform/log.ts'
+import { objectOf, stringOf } from './odd.ts'
 import type { Database } from './store/database.ts'
 import { addUpdates, countUpdates, nextUpdateOf } from './store/updates.ts'
 import type { Telegram } from './telegram.ts'
@@ -14,6 +15,7 @@ export const updateKinds = [
   'channel_post',
   'edited_channel_post',
   'message_reaction',
+  'message_reaction_count',
   'callback_query',
   'poll',
   'poll_answer',
@@ -23,6 +25,8 @@ export const updateKinds = [
 const POLL_SECONDS = 50
 /** More than this waits with Telegram, which keeps it for a day. */
 const MAX_WAITING = 5_000
+/** No id is as long. */
+const MAX_LANE = 100
 const log = logger('telegram')
 
 export interface PollerParts {
@@ -87,13 +91,14 @@ export class Poller {
   }
 }
 
-/** What belongs to a chat goes in order: a vote has no chat, so its voter stands for it. */
-export function laneOf(update: Update): string {
-  if ('poll_answer' in update) return `poll ${update.poll_answer.poll_id}`
-  if ('poll' in update) return `poll ${update.poll.id}`
-  if ('callback_query' in update) return String(update.callback_query.message?.chat.id ?? update.callback_query.from.id)
-  const inner = Object.values(update).find(
-    (value): value is { chat: { id: number } } => typeof value === 'object' && 'chat' in value,
-  )
-  return String(inner?.chat.id ?? '')
+/** What belongs to a chat goes in order; a vote has no chat, so its poll stands for it. Whatever is in the update, it has one. */
+export const laneOf = (update: Update): string => orderOf(update).replaceAll('\0', '').slice(0, MAX_LANE)
+
+function orderOf(update: Update): string {
+  if ('poll_answer' in update) return `poll ${stringOf(objectOf(update.poll_answer)['poll_id'])}`
+  if ('poll' in update) return `poll ${stringOf(objectOf(update.poll)['id'])}`
+  if ('callback_query' in update)
+    return String(update.callback_query?.message?.chat?.id ?? update.callback_query?.from?.id)
+  const chats = Object.values(update).map((value) => objectOf(objectOf(value)['chat'])['id'])
+  return String(chats.find((id) => typeof id === 'number') ?? '')
 }

@@ -27,7 +27,8 @@ export function levelOf(member: ChatMember): number {
 export async function setLevels(matrix: Matrix, roomId: string, wanted: ReadonlyMap<string, number>): Promise<void> {
   const levels = (await matrix.state(roomId, 'm.room.power_levels')) as PowerLevels | undefined
   if (!levels) return
-  const { users = {}, users_default: usual = 0, events = {}, state_default: needed = 50 } = levels
+  const { users_default: usual = 0, state_default: needed = 50 } = levels
+  const [users, events] = [levels.users ?? {}, levels.events ?? {}]
   const own = users[matrix.botUserId] ?? usual
   if (own < (events['m.room.power_levels'] ?? needed)) return
   const changed = [...wanted]

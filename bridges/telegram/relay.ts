@@ -3,6 +3,7 @@ import type { MessageEntity } from 'node-telegram-bot-api'
 import { type Links, type Text, tidy, toEntities } from './format/to-entities.ts'
 import { cleanName } from './ghosts.ts'
 import type { Content } from './matrix.ts'
+import { relationOf } from './odd.ts'
 
 const MAX_NAME = 64
 
@@ -19,8 +20,7 @@ export function textOfContent(content: Content, links: Links): Text {
 
 /** Old replies begin with the lines that they answer. */
 function withoutFallback(body: string, content: Content): string {
-  const relation = content['m.relates_to'] as { 'm.in_reply_to'?: unknown } | undefined
-  return relation?.['m.in_reply_to'] === undefined ? body : body.replace(/^(?:> .*\n)+\n?/, '')
+  return relationOf(content).answered === undefined ? body : body.replace(/^(?:> .*\n)+\n?/, '')
 }
 
 export function relayed(name: string, text: Text, { isEmote = false } = {}): Text {

@@ -1,4 +1,4 @@
-/** Topics of a forum: a room each, made when somebody first writes there, in a space for the group. */
+/** Topics of a forum, where they are rooms: made when somebody first writes there, in a space for the group. */
 import type { Message } from 'node-telegram-bot-api'
 import type { Matrix } from './matrix.ts'
 import type { Database } from './store/database.ts'
@@ -24,7 +24,7 @@ export class Topics {
     const general = await findPortal(this.#database, chatId)
     const thread = message.message_thread_id
     if (!general || thread === undefined) return undefined
-    const name = nameOf(message) ?? `Topic ${thread}`
+    const name = topicName(message) ?? `Topic ${thread}`
     const space = await this.#space(general)
     const roomId = await this.#make(general, { name: `${general.title}: ${name}` })
     await this.#database.transaction('telegram topic', (tx) =>
@@ -39,13 +39,19 @@ export class Topics {
     const { forum_topic_edited: edited, forum_topic_closed: closed, forum_topic_reopened: reopened } = message
     const { room_id: roomId } = portal
     const name = edited?.name
-    if (name !== undefined) {
+    const isRoom = portal.thread_id > 0
+    if (name !== undefined && !isRoom) {
+      const body = `Telegram: a topic is called ${name} now.`
+      await this.#matrix.notice(roomId, body, `tg.topic.${portal.chat_id}.${message.message_id}`)
+    }
+    if (name !== undefined && isRoom) {
       const general = await findPortal(this.#database, portal.chat_id)
       await this.#matrix.setState(this.#matrix.botUserId, roomId, 'm.room.name', { name: `${general?.title}: ${name}` })
       await this.#database.transaction('telegram topic', (tx) => setPortalTitle(tx, roomId, name))
     }
     if (closed || reopened) {
-      const body = closed ? 'Telegram: this topic was closed.' : 'Telegram: this topic is open again.'
+      const topic = isRoom ? 'this topic' : 'a topic'
+      const body = closed ? `Telegram: ${topic} was closed.` : `Telegram: ${topic} is open again.`
       await this.#matrix.notice(roomId, body, `tg.topic.${portal.chat_id}.${message.message_id}`)
     }
     return Boolean(edited ?? closed ?? reopened ?? message.forum_topic_created)
@@ -81,5 +87,6 @@ export class Topics {
   }
 }
 
-const nameOf = ({ forum_topic_created: created, reply_to_message: root }: Message): string | undefined =>
+/** As far as the message tells. */
+export const topicName = ({ forum_topic_created: created, reply_to_message: root }: Message): string | undefined =>
   created?.name ?? root?.forum_topic_created?.name

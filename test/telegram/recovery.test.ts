@@ -13,7 +13,14 @@ import { Bridged } from '../support/telegram.ts'
 import { bridgeConfigOf } from '../../homeserver/telegram.ts'
 import { Database } from '../../homeserver/storage/database.ts'
 import { migrate } from '../../homeserver/storage/migrate.ts'
-import { addEvents, finishEvent, firstEvent } from '../../bridges/telegram/store/events.ts'
+import {
+  addEvents,
+  finishEvent,
+  firstEvent,
+  noteEventFailure,
+  pruneEvents,
+  reviveEvents,
+} from '../../bridges/telegram/store/events.ts'
 import { addHandshake, takeHandshake } from '../../bridges/telegram/store/portals.ts'
 import { addUpdates, firstUpdate, nextUpdateOf, removeUpdate } from '../../bridges/telegram/store/updates.ts'
 
@@ -100,6 +107,28 @@ forEachDatabase(({ dialect }) => {
     await database.transaction('finish', (tx) => finishEvent(tx, '$b'))
     expect(await add('$b', '$a')).toEqual(new Set())
     expect((await firstEvent(database, '!r'))?.event_id).toBe('$a')
+    await database.close()
+  })
+
+  test('what was given up is kept for a month, what came through for a week', async () => {
+    const database = await Database.open({ url: await freshDatabaseUrl(dialect) })
+    await migrate(database)
+    const now = 100
+    await database.transaction('add', async (tx) => {
+      await addEvents(tx, [{ eventId: '$dead', roomId: '!r', json: '{}' }], now)
+      await addEvents(tx, [{ eventId: '$done', roomId: '!r', json: '{}' }], now)
+      await noteEventFailure(tx, '$dead', { error: 'x', isCounted: true, isDead: true })
+      await finishEvent(tx, '$done')
+    })
+    const prune = (at: { done: number; dead: number }) => database.transaction('prune', (tx) => pruneEvents(tx, at))
+    await prune({ done: now + 1, dead: now })
+    expect(await database.transaction('revive', (tx) => reviveEvents(tx, '!r'))).toBe(1)
+    expect(await database.rows('select event_id from telegram_events')).toEqual([{ event_id: '$dead' }])
+    await database.transaction('again', (tx) =>
+      noteEventFailure(tx, '$dead', { error: '', isCounted: true, isDead: true }),
+    )
+    await prune({ done: now + 1, dead: now + 1 })
+    expect(await database.rows('select event_id from telegram_events')).toEqual([])
     await database.close()
   })
 

@@ -144,7 +144,7 @@ class Walk {
   #entityOf(tag: string, attributes: ReadonlyMap<string, string>): Open['entity'] {
     if (tag === 'span' && attributes.has('data-mx-spoiler')) return { type: 'spoiler' }
     if (tag === 'a') return this.#linkOf(attributes.get('href') ?? '')
-    const type = simple[tag]
+    const type = Object.hasOwn(simple, tag) ? simple[tag] : undefined
     if (type === undefined) return undefined
     const isInPre = this.#stack.some((open) => open.tag === 'pre')
     if (tag === 'code' && isInPre) {

@@ -97,6 +97,8 @@ export async function reviveEvents(tx: Tx, roomId: string): Promise<number> {
   )
 }
 
-export async function pruneEvents(tx: Tx, before: number): Promise<void> {
-  await tx.run(`delete from telegram_events where state = 'done' and received_at < ?`, [before])
+/** Forgets what was through before `done`, and what was given up and came before `dead`. */
+export async function pruneEvents(tx: Tx, { done, dead }: { done: number; dead: number }): Promise<void> {
+  await tx.run(`delete from telegram_events where state = 'done' and received_at < ?`, [done])
+  await tx.run(`delete from telegram_events where state = 'dead' and received_at < ?`, [dead])
 }

@@ -12,7 +12,7 @@ export interface MessageRow {
   readonly is_from_matrix: number
   /** Of the content, to tell an edit from noise. */
   readonly hash: string
-  /** The kind of the medium, where it has one. */
+  /** The kind of the medium, where it has one; `topic` for what begins a topic of a forum. */
   readonly media: string | null
 }
 

@@ -69,10 +69,11 @@ export async function findFile(conn: Conn, uniqueId: string): Promise<FileRow | 
   ])
 }
 
-export async function fileOfMxc(conn: Conn, mxc: string): Promise<FileRow | undefined> {
-  return await conn.row<FileRow>('select unique_id, file_id, kind, mxc from telegram_files where mxc = ? limit 1', [
-    mxc,
-  ])
+export async function fileOfMxc(conn: Conn, mxc: string, kind: string): Promise<FileRow | undefined> {
+  return await conn.row<FileRow>(
+    'select unique_id, file_id, kind, mxc from telegram_files where mxc = ? and kind = ? limit 1',
+    [mxc, kind],
+  )
 }
 
 export async function addFile(tx: Tx, { unique_id, file_id, kind, mxc }: FileRow): Promise<void> {

@@ -81,6 +81,11 @@ export async function noteUpdateFailure(
   )
 }
 
+/** Forgets what was given up and came before this time. */
+export async function pruneUpdates(tx: Tx, before: number): Promise<void> {
+  await tx.run('delete from telegram_updates where is_dead = 1 and received_at < ?', [before])
+}
+
 /** What follows a group that moves: its updates wait in another lane. */
 export async function moveLane(tx: Tx, from: string, to: string): Promise<void> {
   await tx.run('update telegram_updates set lane = ? where lane = ?', [to, from])

@@ -1,0 +1,23 @@
+/** What Telegram says of a message besides its content. */
+import type { Message } from 'node-telegram-bot-api'
+import type { Content } from '../matrix.ts'
+
+/** Under this name it stands in events, for apps and bridges that want to know. */
+export const EXTRA = 'org.domovoi.telegram'
+
+export function extraOf(message: Message, own: Content = {}): Content {
+  const { media_group_id: album, via_bot: bot, author_signature: author, chat } = message
+  const extra = {
+    ...(album === undefined ? {} : { album_id: album }),
+    ...(bot?.username === undefined ? {} : { via_bot: bot.username }),
+    ...(author === undefined ? {} : { author_signature: author }),
+    ...own,
+  }
+  return {
+    ...(Object.keys(extra).length === 0 ? {} : { [EXTRA]: extra }),
+    // The channel speaks, and under its name who signed. https://github.com/matrix-org/matrix-spec-proposals/pull/4144
+    ...(author === undefined
+      ? {}
+      : { 'com.beeper.per_message_profile': { id: `${chat.id} ${author}`, displayname: author } }),
+  }
+}

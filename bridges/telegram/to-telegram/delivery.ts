@@ -1,0 +1,104 @@
+/** Sends the messages of an event, each once: also after a crash, and where Telegram's answer was lost. */
+import type { Matrix, MatrixEvent } from '../matrix.ts'
+import { relationOf } from '../odd.ts'
+import type { Pace } from '../pace.ts'
+import type { Database } from '../store/database.ts'
+import { beginPart, endPart, type StoredEvent } from '../store/events.ts'
+import { addMessage, messagesOfEvent } from '../store/messages.ts'
+import { noteLastMessage, type Portal } from '../store/portals.ts'
+import { isUnmodified, verdictOf } from '../telegram.ts'
+import type { Destination, Step } from './steps.ts'
+
+const PROBED = 5
+
+export interface DeliveryParts {
+  readonly matrix: Matrix
+  readonly database: Database
+  readonly pace: Pace
+}
+
+export class Delivery {
+  readonly #parts: DeliveryParts
+
+  constructor(parts: DeliveryParts) {
+    this.#parts = parts
+  }
+
+  /** Goes on after the parts that Telegram has. Throws what the Bot API answered, or that it is too early. */
+  async send(stored: StoredEvent, event: MatrixEvent, portal: Portal, steps: readonly Step[]): Promise<void> {
+    const { database, matrix, pace } = this.#parts
+    const { answered, ...there } = await this.#destination(event, portal)
+    const chatId = String(there.chat_id)
+    for (const [part, step] of steps.entries()) {
+      if (part < stored.sent_parts) continue
+      const isAnswer = answered !== undefined && (part === 0 || chatId !== portal.chat_id) // each comment is one
+      const to: Destination = isAnswer ? { ...there, reply_parameters: answerTo(answered) } : there
+      const isDoubtful = part === stored.sent_parts && stored.is_sending === 1
+      const adopted = isDoubtful && chatId === portal.chat_id ? await probe(step, to, portal) : undefined
+      if (adopted === undefined) pace.take(chatId)
+      const messageId = adopted ?? (await this.#attempt(event.event_id, () => step.send(to))).message_id
+      await database.transaction('telegram sent', async (tx) => {
+        await endPart(tx, event.event_id, { isSent: true })
+        await noteLastMessage(tx, chatId, messageId)
+        await addMessage(tx, {
+          chat_id: chatId,
+          message_id: messageId,
+          part: 0,
+          room_id: portal.room_id,
+          event_id: event.event_id,
+          sender: event.sender,
+          is_from_matrix: 1,
+          hash: '',
+          media: step.media,
+        })
+      })
+    }
+    if (steps.length > 0) await matrix.markRead(portal.room_id, event.event_id).catch(() => undefined) // a courtesy
+  }
+
+  /** While a call is on its way this is on disk: who starts after a crash knows that it may have worked. */
+  async #attempt<T>(eventId: string, call: () => Promise<T>): Promise<T> {
+    const { database } = this.#parts
+    await database.transaction('telegram sending', (tx) => beginPart(tx, eventId))
+    try {
+      return await call()
+    } catch (error) {
+      if (verdictOf(error).kind !== 'unknown') {
+        await database.transaction('telegram not sent', (tx) => endPart(tx, eventId, { isSent: false }))
+      }
+      throw error
+    }
+  }
+
+  /** The chat or topic, and the message that is answered. Threads of a channel are comments, in the group that it has for them. */
+  async #destination(
+    { content }: MatrixEvent,
+    { chat_id: chatId, thread_id: topic }: Portal,
+  ): Promise<Destination & { readonly answered: number | undefined }> {
+    const { database } = this.#parts
+    const relation = relationOf(content)
+    const root = relation.type === 'm.thread' ? relation.eventId : undefined
+    const begins = root === undefined ? [] : await messagesOfEvent(database, root)
+    const post = begins.find((row) => row.chat_id !== chatId)
+    const chat = post?.chat_id ?? chatId
+    const rows = relation.answered === undefined ? [] : await messagesOfEvent(database, relation.answered)
+    const answered = rows.find((row) => row.chat_id === chat && row.media !== 'topic')?.message_id ?? post?.message_id
+    const thread = begins.find(({ media }) => media === 'topic')?.message_id ?? (topic > 0 ? topic : undefined)
+    return { chat_id: Number(chat), ...(thread === undefined ? {} : { message_thread_id: thread }), answered }
+  }
+}
+
+/** Looks whether one of the messages after the last we know is the one that we may have sent. */
+async function probe(step: Step, to: Destination, portal: Portal): Promise<number | undefined> {
+  for (let id = portal.last_message + 1; id <= portal.last_message + PROBED; id++) {
+    try {
+      await step.probe(to, id)
+    } catch (error) {
+      if (isUnmodified(error)) return id
+      if (verdictOf(error).kind !== 'never') throw error
+    }
+  }
+  return undefined
+}
+
+const answerTo = (messageId: number) => ({ message_id: messageId, allow_sending_without_reply: true as const })

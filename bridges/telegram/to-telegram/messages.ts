@@ -1,0 +1,104 @@
+/** What somebody said in Matrix → the messages that say it in Telegram: a place, a file, or text. */
+import { InputFile } from 'node-telegram-bot-api'
+import { CAPTION_LIMIT } from '../format/split.ts'
+import type { Links } from '../format/to-entities.ts'
+import { type Content, type Matrix, MediaGoneError } from '../matrix.ts'
+import { mediaTypeOf, mxcOf, objectOf, OddError, stringOf } from '../odd.ts'
+import { relayed, textOfContent } from '../relay.ts'
+import type { Database } from '../store/database.ts'
+import { fileOfMxc } from '../store/people.ts'
+import type { Telegram } from '../telegram.ts'
+import { type FileKind, fileStep, locationStep, noText, type Place, type Step, textSteps } from './steps.ts'
+
+const PHOTO_LIMIT = 10 * 1024 * 1024
+
+export interface MessageParts {
+  readonly matrix: Matrix
+  readonly telegram: Telegram
+  readonly database: Database
+  /** In bytes. */
+  readonly maxUpload: number
+}
+
+/** `name` is who says it. Throws `OddError` for content that says nothing. */
+export async function messageSteps(parts: MessageParts, name: string, content: Content): Promise<Step[]> {
+  const { telegram, matrix } = parts
+  const place = placeOf(content['geo_uri'])
+  if (place) return [locationStep(telegram, place)]
+  const mxc = mxcOf(content['url'])
+  if (mxc !== undefined) return await mediaSteps(parts, name, content, mxc)
+  const text = textOfContent(content, linksOf(matrix))
+  if (text.text === '') throw new OddError('a message without text')
+  return textSteps(telegram, relayed(name, text, { isEmote: content['msgtype'] === 'm.emote' }), content)
+}
+
+/** Ghosts that are mentioned are the people whose ghosts they are. */
+export function linksOf(matrix: Matrix): Links {
+  return {
+    user: (userId) => {
+      const name = matrix.telegramIdOf(userId) ?? ''
+      const id = Number(name)
+      return name !== '' && Number.isSafeInteger(id) ? { id, name } : undefined // no digits: a channel
+    },
+    message: () => undefined,
+  }
+}
+
+/** https://www.rfc-editor.org/rfc/rfc5870 */
+function placeOf(uri: unknown): Place | undefined {
+  const found = /^geo:(-?[\d.]+),(-?[\d.]+)/.exec(stringOf(uri) ?? '')
+  const [latitude, longitude] = [Number(found?.[1]), Number(found?.[2])]
+  return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180 ? { latitude, longitude } : undefined
+}
+
+async function mediaSteps(parts: MessageParts, name: string, content: Content, mxc: string): Promise<Step[]> {
+  const { matrix, telegram, database } = parts
+  const { mimetype, size } = objectOf(content['info'])
+  const [body, filename] = [stringOf(content['body']), stringOf(content['filename'])]
+  const fileName = filename ?? body ?? 'file'
+  const hasCaption = filename !== undefined && filename !== body
+  const caption = relayed(name, hasCaption ? textOfContent(content, linksOf(matrix)) : noText)
+  const known = content['msgtype'] === 'm.sticker' ? await fileOfMxc(database, mxc, 'sticker') : undefined
+  if (known) return [fileStep(telegram, 'sticker', known.file_id, noText)]
+  try {
+    const { bytes, type: served } = await matrix.download(mxc)
+    const type = mediaTypeOf(mimetype) ?? served
+    const kind = kindOf(content, { type, size: bytes.length })
+    const file = new InputFile(bytes, { filename: fileName, contentType: type })
+    if (caption.text.length <= CAPTION_LIMIT) return [fileStep(telegram, kind, file, caption)]
+    return [fileStep(telegram, kind, file, noText), ...textSteps(telegram, caption, content)]
+  } catch (error) {
+    const why = absence(error, typeof size === 'number' ? size : parts.maxUpload)
+    if (why === undefined) throw error
+    return textSteps(telegram, relayed(name, { text: `[file: ${fileName}, ${why}]`, entities: [] }), {})
+  }
+}
+
+/** Why a file is only told of; undefined where it may be had later. */
+function absence(error: unknown, size: number): string | undefined {
+  if (error instanceof RangeError) return `${Math.ceil(size / 1024 / 1024)} MB, too large for Telegram`
+  return error instanceof MediaGoneError ? 'not to be had' : undefined
+}
+
+const isPhoto = /^image\/(?:jpeg|png)$/
+const isVoice = /^audio\/(?:ogg|mpeg|mp4)/
+const isMusic = /^audio\/(?:mpeg|mp4|x-m4a)/
+
+/** As what Telegram shows a file best, and takes it. */
+function kindOf(content: Content, { type, size }: { type: string; size: number }): FileKind {
+  switch (content['msgtype']) {
+    case 'm.sticker':
+      if (type === 'image/webp') return 'sticker'
+      return isPhoto.test(type) && size <= PHOTO_LIMIT ? 'photo' : 'document'
+    case 'm.image':
+      if (type === 'image/gif') return 'animation'
+      return isPhoto.test(type) && size <= PHOTO_LIMIT ? 'photo' : 'document'
+    case 'm.video':
+      return type === 'video/mp4' ? 'video' : 'document'
+    case 'm.audio':
+      if (content['org.matrix.msc3245.voice'] !== undefined && isVoice.test(type)) return 'voice'
+      return isMusic.test(type) ? 'audio' : 'document'
+    default:
+      return 'document'
+  }
+}

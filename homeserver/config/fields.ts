@@ -80,7 +80,9 @@ const address = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
 export const addresses = (value: string[], description: string) => list(address, value, description)
 
 function measured(parse: (text: string) => number | undefined, error: string) {
-  return z.string({ error }).transform((value, context) => {
+  // For editors: that it is a number with a unit; `parse` knows the units.
+  const written = z.string({ error }).meta({ pattern: '^\\d+(\\.\\d+)? ?[A-Za-z]+$' })
+  return written.transform((value, context) => {
     const parsed = parse(value)
     if (parsed !== undefined) return parsed
     context.addIssue({ code: 'custom', message: error })

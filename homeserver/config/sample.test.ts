@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
+import { parse } from 'yaml'
+import { z } from 'zod'
 import { loadConfig, readConfig } from './load.ts'
+import { jsonSchema } from './json-schema.ts'
 import { manual, sampleYaml } from './sample.ts'
 import { settings } from './settings.ts'
 
@@ -14,6 +17,10 @@ describe('the sample', () => {
 
   test('docs/config.md is what the schema says (else: npm run cli -- sample-config --write)', () => {
     expect(readFileSync(new URL('docs/config.md', root), 'utf8')).toBe(manual())
+  })
+
+  test('config.schema.json is what the schema says (else: npm run cli -- sample-config --write)', () => {
+    expect(readFileSync(new URL('config.schema.json', root), 'utf8')).toBe(jsonSchema())
   })
 
   test('stays under 200 lines, none longer than 120', () => {
@@ -44,6 +51,37 @@ describe('the sample', () => {
       expect(`${key}: ${description.length > 8}`).toBe(`${key}: true`)
       if (!secret) expect(sampleYaml()).toMatch(new RegExp(`^ *#?${path.at(-1)}:`, 'm'))
       if (!isSection) expect(manual()).toContain(`| \`${key}\` |`)
+    }
+  })
+})
+
+describe('the schema for editors', () => {
+  const editor = z.fromJSONSchema(JSON.parse(jsonSchema()) as Parameters<typeof z.fromJSONSchema>[0])
+  const accepts = (text: string): boolean => editor.safeParse(parse(text)).success
+
+  test('takes the sample, as it stands and with every # removed', () => {
+    expect(accepts(sampleYaml())).toBe(true)
+    const uncommented = sampleYaml().replaceAll(/^( *)#(?=[a-z]\S*: *[^ #\n])/gm, '$1')
+    expect(uncommented).toContain('\n  port: 8008')
+    expect(editor.safeParse(parse(uncommented)).error).toBeUndefined()
+  })
+
+  test.each([
+    'media: { max_uplod: 1MiB }',
+    'presence: ful',
+    'listen: { port: "80" }',
+    'auth: { lockout_time: "15" }',
+    'server_name: https://a.b',
+    'telegram: { login: { mode: of } }',
+  ])('refuses %s', (text) => {
+    expect(accepts(text)).toBe(false)
+  })
+
+  test('knows every setting, and has no words of ours for them', () => {
+    for (const { path } of settings) {
+      const node = path.reduce((above, name) => above.properties[name], JSON.parse(jsonSchema()) as any) // eslint-disable-line
+      expect(node).toMatchObject({ description: expect.any(String) })
+      expect(Object.keys(node)).not.toEqual(expect.arrayContaining(['otherwise']))
     }
   })
 })

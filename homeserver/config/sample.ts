@@ -5,10 +5,13 @@
  * from the profile, is not pinned by a copy of the file.
  */
 import { stringify } from 'yaml'
+import { editorHint } from './json-schema.ts'
 import { profiles } from './schema.ts'
 import { type Setting, settings } from './settings.ts'
 
 const WIDTH = 117
+/** Settings of a section, itself among them. */
+const MANY = 3
 
 export interface SampleOptions {
   /** Settings to write as in force, by key. */
@@ -17,14 +20,17 @@ export interface SampleOptions {
 
 export function sampleYaml({ chosen = { server_name: 'example.org' } }: SampleOptions = {}): string {
   const lines = [
+    editorHint,
     '# Settings of Domovoi. Lines that begin with # and a letter show the default or an example: remove the # to set one.',
     '# The environment wins over this file: media.max_upload is DOMOVOI_MEDIA__MAX_UPLOAD there. Lists: a,b.',
     '# Durations are written as 30s, 15m, 12h, 14d; sizes as 512KiB, 100MiB, 5GB. `npm run cli -- config check` checks them.',
   ]
+  let before: Setting | undefined
   for (const setting of settings) {
     if (setting.secret) continue // the sample shows the better way, `*_file`
     const indent = '  '.repeat(setting.path.length - 1)
-    if (setting.path.length === 1) lines.push('')
+    if (setting.path.length === 1 && (isLong(setting) || isLong(before))) lines.push('')
+    if (setting.path.length === 1) before = setting
     const [text, why] = [lineOf(setting, chosen[setting.key]), explanation(setting)]
     // In one line where it fits, else above.
     if (indent.length + text.length + why.length + 4 <= WIDTH + 2) lines.push(`${indent}${text} # ${why}`)
@@ -32,6 +38,10 @@ export function sampleYaml({ chosen = { server_name: 'example.org' } }: SampleOp
   }
   return `${lines.join('\n')}\n`
 }
+
+/** Stands apart from the others. */
+const isLong = (setting: Setting | undefined): boolean =>
+  setting === undefined || settings.filter(({ path, secret }) => path[0] === setting.key && !secret).length > MANY
 
 function lineOf({ path, isSection, default: value, example }: Setting, chosen: string | undefined): string {
   const name = path.at(-1)

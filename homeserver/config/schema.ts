@@ -103,7 +103,7 @@ export const schema = z.strictObject({
   public_url: httpUrl.meta({
     description: 'How browsers and apps reach this server.',
     example: 'https://chat.example.org',
-    otherwise: 'https://<server_name>; on localhost http://localhost:<listen.port>',
+    otherwise: 'https://<server_name>',
   }),
   profile: choice(
     ['local', 'family', 'community'],
@@ -136,7 +136,7 @@ export const schema = z.strictObject({
       .regex(/^(?:sqlite:.+|postgres(?:ql)?:\/\/.+)$/, { error: 'sqlite:PATH or postgres://user@host/name' })
       .optional()
       .meta({
-        description: 'SQLite for up to some hundred people, Postgres (encoding UTF8, collation C) for more.',
+        description: 'SQLite for some hundred people, Postgres (UTF8, collation C) for more.',
         example: 'postgres://domovoi@localhost/domovoi',
         otherwise: 'sqlite:<data_dir>/domovoi.db',
       }),
@@ -148,8 +148,7 @@ export const schema = z.strictObject({
     mode: choice(
       ['closed', 'invite', 'open'],
       'invite',
-      'closed: only `npm run cli -- register-user`. invite: also who holds a code made by `npm run cli -- invite`. ' +
-        'open: anybody.',
+      'closed: only `npm run cli -- register-user`. invite: also by a code of `npm run cli -- invite`. open: anybody.',
     ),
     i_accept_abuse_risk: flag(
       false,
@@ -165,16 +164,15 @@ export const schema = z.strictObject({
           "{ id: privacy, version: '1.0', en: { name: Privacy, url: 'https://example.org/privacy' } }.",
       }),
     shared_secret: secret('Who knows this secret may make accounts, admins too, at /_synapse/admin/v1/register.'),
-    shared_secret_file: secretFile('the secret for making accounts at /_synapse/admin/v1/register', {
-      otherwise: '<data_dir>/secrets/registration_shared_secret, made at the first start',
+    shared_secret_file: secretFile('the secret for /_synapse/admin/v1/register', {
+      otherwise: 'one in data_dir, made at the first start',
     }),
   }),
   auth: section('Logging in.', {
     oauth: choice(
       ['auto', 'on', 'off'],
       'auto',
-      'OAuth 2.0 for apps, by the pages of this server; older apps log in as ever. auto: where public_url is https, ' +
-        'because apps take nothing less.',
+      'OAuth 2.0 for apps; older ones log in as ever. auto: where public_url is https, as apps take nothing less.',
     ),
     providers: z
       .array(openIdProvider, { error: 'a list of OpenID providers' })
@@ -222,17 +220,6 @@ export const schema = z.strictObject({
       'from_telegram',
       'Name, topic and picture: whether rooms follow their groups, and groups their rooms.',
     ),
-    topics: choice(
-      ['rooms', 'threads', 'flat'],
-      'rooms',
-      'Topics of forums: rooms of their own, threads in the room of the group, or flat: all in that room.',
-    ),
-    comments: choice(
-      ['room', 'threads'],
-      'room',
-      'Comments on posts of a channel: in the room of its group, or threads below the posts.',
-    ),
-    ffmpeg: textOr('ffmpeg', 'The program that makes pictures of stickers that are films, if it is there.'),
     group_rate: whole(1, 100_000, 20, 'Messages to a group in a minute: Telegram refuses what comes faster.'),
     api_root: address
       .default('https://api.telegram.org')
@@ -251,8 +238,7 @@ export const schema = z.strictObject({
       mode: choice(
         ['match', 'link', 'open', 'off'],
         'match',
-        'link: by the button on the login page. match: also by a picture that it shows. open: any code on any page, after a ' +
-          'question in Telegram.',
+        'link: by the button on the login page. match: also by a picture it shows. open: any code, after a question.',
       ),
       registration: choice(
         ['server', 'open', 'invite', 'closed'],
@@ -281,7 +267,7 @@ export const schema = z.strictObject({
     gateway: httpUrl.meta({
       description: 'Gets POST {"to": "447700900001", "text": "..."} for each message, and answers 2xx.',
       example: 'https://sms.example.org/send',
-      otherwise: 'no messages are sent',
+      otherwise: 'off',
     }),
     secret: secret('Sent to the gateway as bearer token.'),
     secret_file: secretFile('the secret for the SMS gateway'),
@@ -290,8 +276,7 @@ export const schema = z.strictObject({
     default: choice(
       ['on', 'off'],
       'on',
-      'What apps such as Element begin with. on: new private rooms and chats are encrypted unless their creator says ' +
-        'otherwise. off: only if their creator says so.',
+      'What apps begin with. on: private rooms are encrypted unless who makes them says otherwise. off: if they say so.',
     ),
   }),
   federation: section('Talking to other servers.', {
@@ -333,7 +318,10 @@ export const schema = z.strictObject({
         z.enum(['1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12'], { error: 'a room version, 1 to 12' }),
       )
       .prefault(12)
-      .meta({ description: 'Room version of new rooms, unless their creator says otherwise.' }),
+      .meta({
+        description: 'Room version of new rooms, unless their creator says otherwise.',
+        type: ['string', 'integer'],
+      }),
     auto_join: list(
       roomAlias,
       [],
@@ -385,7 +373,7 @@ export const schema = z.strictObject({
     address: z.union([z.ipv4(), z.ipv6()], { error: 'an IP address' }).optional().meta({
       description: 'auto: IP address at which people reach these ports.',
       example: '203.0.113.7',
-      otherwise: "asked of a STUN server; with profile local this machine's own",
+      otherwise: "asked of a STUN server; profile local: its own",
     }),
     livekit_url: z
       .url({ protocol: /^wss?$/, error: 'an address that starts with wss:// or ws://' })

@@ -220,6 +220,17 @@ export const schema = z.strictObject({
       'from_telegram',
       'Name, topic and picture: whether rooms follow their groups, and groups their rooms.',
     ),
+    topics: choice(
+      ['rooms', 'threads', 'flat'],
+      'rooms',
+      'Topics of forums: rooms of their own, threads in the room of the group, or flat: all in that room.',
+    ),
+    comments: choice(
+      ['room', 'threads'],
+      'room',
+      'Comments on posts of a channel: in the room of its group, or threads below the posts.',
+    ),
+    ffmpeg: textOr('ffmpeg', 'The program that makes pictures of stickers that are films, if it is there.'),
     group_rate: whole(1, 100_000, 20, 'Messages to a group in a minute: Telegram refuses what comes faster.'),
     api_root: address
       .default('https://api.telegram.org')

@@ -8,7 +8,7 @@ import type { AxeResults } from 'axe-core'
 import { expect } from '@jest/globals'
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { hasOpenssl, makeCertificate } from './certificates.ts'
-import { startServer, type TestServer } from './server.ts'
+import { startServer, type TestServer, type TestServerOptions } from './server.ts'
 
 const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
   existsSync(path),
@@ -20,6 +20,12 @@ export const chromiumMissing =
 
 export async function launchChromium(args: readonly string[] = []): Promise<Browser> {
   return await chromium.launch({ executablePath: program ?? '', args: [...args, '--no-sandbox'] })
+}
+
+export interface BrowsedOptions {
+  /** More of Chromium's. */
+  readonly flags?: readonly string[]
+  readonly parts?: TestServerOptions['parts']
 }
 
 /** A server at https://hs.test, as a browser sees it that is started with it; all other names lead to it as well. */
@@ -34,14 +40,17 @@ export class BrowsedServer implements AsyncDisposable {
     this.#folder = folder
   }
 
-  static async start(config = ''): Promise<BrowsedServer> {
+  static async start(config = '', { flags = [], parts = {} }: BrowsedOptions = {}): Promise<BrowsedServer> {
     const folder = await mkdtemp(join(tmpdir(), 'domovoi-browser-'))
     const { key, cert } = makeCertificate('hs.test')
     const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
     await Promise.all([writeFile(keyFile, key), writeFile(certFile, cert)])
     const tls = `tls: { mode: files, port: 0, key: ${keyFile}, cert: ${certFile} }`
-    const server = await startServer({ config: [tls, config] })
-    const browser = await launchChromium([`--host-resolver-rules=MAP * 127.0.0.1:${server.server.tlsPort ?? 0}`])
+    const server = await startServer({ config: [tls, config], parts })
+    const place = `127.0.0.1:${server.server.tlsPort ?? 0}`
+    // pages of other sites may ask it, as they may on the internet
+    const names = [`--host-resolver-rules=MAP * ${place}`, `--ip-address-space-overrides=${place}=public`]
+    const browser = await launchChromium([...flags, ...names])
     return new BrowsedServer(server, browser, folder)
   }
 

@@ -258,18 +258,21 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     roomHooks,
   })
   const answers = openAnswers({ ...foundation, ...directory, ...federation, events, members, visibility })
-  const { calls, runnable: callsRunnable } = await openCalls({
+  const { runnable: callsRunnable, ...calls } = await openCalls({
     ...foundation,
     ...federation,
     ...delayed,
     members,
     writer,
     openIdTokens,
+    stickyEvents,
+    hooks,
   })
   const { runnable: adminRunnable, ...admin } = openAdmin({
     ...foundation,
     ...accounts,
     ...rooms,
+    ...calls,
     devices: devices.devices,
     federationSender: federation.federationSender,
     missingParts: receiving.missingParts,
@@ -317,7 +320,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...joining,
       ...receiving,
       ...answers,
-      calls,
+      ...calls,
     },
     authenticator,
     serverAuthenticator,

@@ -23,8 +23,16 @@ test('who is in a call is listed, and the call ended', async () => {
 
   const name = sfuRoomOf(room as RoomId, ROOM_SLOT)
   sfu.rooms.set(name, [plainIdentityOf(alice.userId as UserId, alice.deviceId)])
-  const line = `${room}\t${alice.userId}\t${alice.deviceId}\t2023-11-14T22:13:20.000Z\n`
+  const line = `${room}\t${alice.userId}\t${alice.deviceId}\t2023-11-14T22:13:20.000Z\tmicrophone:red:muted\n`
   expect((await run('call', 'list')).stdout).toBe(line)
+  const member = { application: 'm.call', call_id: '', device_id: alice.deviceId }
+  await alice.setState(room, 'org.matrix.msc3401.call.member', member, `_${alice.userId}_${alice.deviceId}_m.call`)
+  const history = async (...args: string[]): Promise<string> => (await run('call', 'history', ...args)).stdout
+  for (const args of [[], [room], [alice.userId, '--limit', '1']]) {
+    expect((await history(...args)).split('\t')).toEqual([room, alice.userId, expect.stringMatching(/Z$/), '-\n'])
+  }
+  expect(await history('@nobody:localhost')).toBe('There were no calls\n')
+  expect(await run('call', 'history', '--limit', 'x')).toMatchObject({ code: 64 })
   expect((await run('call', 'end', room)).stdout).toBe('The call is over; cut off: 1\n')
   expect(await run('call', 'end', room)).toMatchObject({ code: 1, stderr: 'There is no call in this room\n' })
   expect(await run('call', 'end')).toMatchObject({ code: 64 })

@@ -58,7 +58,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./rotate-keys.ts')).rotateKeys,
   },
   call: {
-    summary: 'list who is in a call now, or end one',
+    summary: 'list who is or was in a call, or end one',
     load: async () => (await import('./call.ts')).call,
   },
   'calls-install': {

@@ -407,6 +407,7 @@ export const schema = z.strictObject({
       '24h',
       'How long before its time an app may leave an event with the server. Calls need it: who vanishes leaves by such an event.',
     ),
+    history: lifetime('90d', 'How long it is kept who was in which call. Who is erased is gone from it at once.'),
     turn: section('The TURN server (coturn) that carries one-to-one calls through firewalls.', {
       uris: list(turnUri, [], 'Its addresses, such as "turn:turn.example.org:3478?transport=udp".'),
       secret: secret('The secret shared with it, in coturn static-auth-secret.'),

@@ -22,6 +22,7 @@ import { appserviceDirectoryEndpoints } from './client/appservice-directory.ts'
 import { appservicePingEndpoints } from './client/appservice-ping.ts'
 import { authFallbackEndpoints } from './client/auth-fallback.ts'
 import { banEndpoints } from './client/ban.ts'
+import { ownCallsEndpoints } from './client/calls.ts'
 import { capabilitiesEndpoints } from './client/capabilities.ts'
 import { contextEndpoints } from './client/context.ts'
 import { createRoomEndpoints } from './client/create-room.ts'
@@ -117,6 +118,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...accountEndpoints,
   ...authFallbackEndpoints,
   ...threePidEndpoints,
+  ...ownCallsEndpoints,
   ...capabilitiesEndpoints,
   ...profileEndpoints,
   ...wellKnownEndpoints,

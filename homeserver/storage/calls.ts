@@ -60,6 +60,10 @@ export async function listIdentitiesIn(conn: Conn, sfuRoom: string): Promise<Cal
   return await conn.rows('select * from call_identities where sfu_room = ?', [sfuRoom])
 }
 
+export async function findCallRoom(conn: Conn, sfuRoom: string): Promise<CallRoomRow | undefined> {
+  return await conn.row('select sfu_room, room_id, slot_id, used_ts from call_rooms where sfu_room = ?', [sfuRoom])
+}
+
 export async function listCallRooms(conn: Conn): Promise<CallRoomRow[]> {
   return await conn.rows('select sfu_room, room_id, slot_id, used_ts from call_rooms')
 }

@@ -90,7 +90,14 @@ export class FakeSfu implements AsyncDisposable {
       return { rooms: (names as string[]).filter((one) => this.rooms.has(one)).map((one) => ({ name: one })) }
     const present = this.rooms.get(room) ?? []
     if (method === 'ListParticipants')
-      return { participants: present.map((one) => ({ identity: one, sid: `PA_${one}`, joined_at: '1700000000' })) }
+      return {
+        participants: present.map((one) => ({
+          identity: one,
+          sid: `PA_${one}`,
+          joined_at: '1700000000',
+          tracks: [{ source: 'MICROPHONE', mime_type: 'audio/red', muted: true, width: 0, height: 0 }],
+        })),
+      }
     if (method === 'RemoveParticipant') {
       this.rooms.set(room, present.filter((one) => one !== identity)) // prettier-ignore
     }

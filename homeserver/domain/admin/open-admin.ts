@@ -13,6 +13,7 @@ import type { RoomDirectory, RoomHooks } from '../rooms/hooks.ts'
 import type { Members } from '../rooms/members.ts'
 import type { RoomServices } from '../rooms/open-rooms.ts'
 import type { RoomWriter } from '../rooms/writer.ts'
+import type { CallHistory } from '../rtc/call-history.ts'
 import { AuditLog } from './audit-log.ts'
 import { DestinationAdmin, type Retrying } from './destination-admin.ts'
 import { DefaultRooms } from './default-rooms.ts'
@@ -49,6 +50,7 @@ interface AdminParts
   readonly writer: RoomWriter
   readonly directory: RoomDirectory
   readonly tags: Tags
+  readonly callHistory: CallHistory
   readonly hooks: Pick<AccountHooks, 'arrivals'>
 }
 

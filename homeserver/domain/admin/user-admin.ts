@@ -14,6 +14,7 @@ import type { Registration } from '../accounts/registration.ts'
 import type { Requester } from '../accounts/requester.ts'
 import type { Devices } from '../devices/devices.ts'
 import type { Members } from '../rooms/members.ts'
+import type { CallHistory } from '../rtc/call-history.ts'
 
 export { accountOrders }
 export type { AccountQuery, ListedAccount }
@@ -41,6 +42,7 @@ export interface UserAdminParts {
   readonly registration: Registration
   readonly devices: Devices
   readonly members: Members
+  readonly callHistory: Pick<CallHistory, 'staysOf'>
 }
 
 export class UserAdmin {
@@ -117,14 +119,15 @@ export class UserAdmin {
 
   /** All that the server keeps of a person and could hand out to them (GDPR, article 20), without what they wrote. */
   async export(userId: string): Promise<object> {
-    const { devices, members, profiles } = this.#parts
+    const { devices, members, profiles, callHistory } = this.#parts
     const { user_id: id, created_ts: createdTs } = await this.get(userId)
-    const [profile, sessions, rooms, threePids, accountData] = await Promise.all([
+    const [profile, sessions, rooms, threePids, accountData, calls] = await Promise.all([
       profiles.get(id).catch(() => ({})), // erased
       devices.list(id),
       members.roomsOf(id),
       this.threePids(id),
       this.accountData(id),
+      callHistory.staysOf(id),
     ])
     return {
       user_id: id,
@@ -138,6 +141,7 @@ export class UserAdmin {
         display_name,
       })),
       account_data: accountData,
+      calls,
     }
   }
 

@@ -7,15 +7,17 @@ import type { Database } from '../../storage/database.ts'
 import { currentStateEvents } from '../../storage/rooms.ts'
 import type { Members } from '../rooms/members.ts'
 import type { RoomWriter } from '../rooms/writer.ts'
-import { type Sfu, SfuError } from './sfu.ts'
+import type { CallHistory } from './call-history.ts'
+import { stateMemberTypes } from './call-members.ts'
+import { type Sfu, SfuError, type SfuTrack } from './sfu.ts'
 
 const log = logger('calls')
-
-const memberTypes = ['m.call.member', 'org.matrix.msc3401.call.member']
 
 export interface LiveCall {
   readonly roomId: RoomId
   readonly slotId: string
+  /** Milliseconds since the epoch; undefined where the call is too new. */
+  readonly startedTs: number | undefined
   readonly participants: readonly CallParticipant[]
 }
 
@@ -25,6 +27,8 @@ export interface CallParticipant {
   readonly deviceId: DeviceId | undefined
   /** Milliseconds since the epoch. */
   readonly joinedTs: number
+  /** What they send. */
+  readonly tracks: readonly SfuTrack[]
 }
 
 export interface EndedCall {
@@ -39,12 +43,14 @@ export class LiveCalls {
   readonly #database: Database
   readonly #members: Members
   readonly #writer: RoomWriter
+  readonly #history: CallHistory
 
-  constructor(parts: { sfu: Sfu; database: Database; members: Members; writer: RoomWriter }) {
+  constructor(parts: { sfu: Sfu; database: Database; members: Members; writer: RoomWriter; history: CallHistory }) {
     this.#sfu = parts.sfu
     this.#database = parts.database
     this.#members = parts.members
     this.#writer = parts.writer
+    this.#history = parts.history
   }
 
   /** Those that somebody is in, in the order of their rooms. Throws `M_UNKNOWN` if the SFU does not answer, as `end` does. */
@@ -53,7 +59,10 @@ export class LiveCalls {
       const calls: LiveCall[] = []
       for (const row of await this.#live(await listCallRooms(this.#database))) {
         const participants = await this.#participants(row)
-        if (participants.length > 0) calls.push({ roomId: row.room_id, slotId: row.slot_id, participants })
+        if (participants.length === 0) continue
+        const { room_id: roomId, slot_id: slotId } = row
+        const startedTs = (await this.#history.begunIn(roomId)).get(slotId)
+        calls.push({ roomId, slotId, startedTs, participants })
       }
       return calls.toSorted((one, other) => (one.roomId < other.roomId ? -1 : 1))
     })
@@ -82,7 +91,7 @@ export class LiveCalls {
 
   async #leave(roomId: RoomId): Promise<UserId[]> {
     const left = new Set<UserId>()
-    for (const { row, pdu } of await currentStateEvents(this.#database, roomId, memberTypes)) {
+    for (const { row, pdu } of await currentStateEvents(this.#database, roomId, stateMemberTypes)) {
       const { sender, type, state_key: stateKey } = row
       if (Object.keys(pdu.content).length === 0 || !this.#members.isLocal(sender)) continue
       try {
@@ -105,9 +114,9 @@ export class LiveCalls {
   /** Without those who are not ours: the doorkeeper puts them out. */
   async #participants({ sfu_room: name }: CallRoomRow): Promise<CallParticipant[]> {
     const known = new Map((await listIdentitiesIn(this.#database, name)).map((row) => [row.identity, row]))
-    return (await this.#sfu.participants(name)).flatMap(({ identity, joinedTs }) => {
+    return (await this.#sfu.participants(name)).flatMap(({ identity, joinedTs, tracks }) => {
       const row = known.get(identity)
-      return row ? [{ userId: row.user_id, deviceId: row.device_id ?? undefined, joinedTs }] : []
+      return row ? [{ userId: row.user_id, deviceId: row.device_id ?? undefined, joinedTs, tracks }] : []
     })
   }
 }

@@ -9,17 +9,20 @@ import { logger } from '../../platform/log.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import { Secret } from '../../platform/secret.ts'
 import type { Database } from '../../storage/database.ts'
+import type { AccountHooks } from '../accounts/hooks.ts'
 import type { OpenIdTokens } from '../accounts/openid-tokens.ts'
 import type { FederationClient } from '../federation/client.ts'
 import type { ServerAcls } from '../federation/server-acl.ts'
 import type { ServerFilter } from '../federation/server-filter.ts'
 import type { Members } from '../rooms/members.ts'
+import type { StickyEvents } from '../rooms/sticky-events.ts'
 import type { RoomWriter } from '../rooms/writer.ts'
+import { CallHistory } from './call-history.ts'
 import { CallAccess } from './call-access.ts'
 import { CallTokens } from './call-tokens.ts'
 import type { DelayedEvents } from './delayed-events.ts'
 import { DelegatedLeaves } from './delegated-leaves.ts'
-import { Doorkeeper } from './doorkeeper.ts'
+import { Doorkeeper, type Watcher } from './doorkeeper.ts'
 import { ownLivekitKey } from './livekit-key.ts'
 import { LiveCalls } from './live-calls.ts'
 import { ManagedLivekit } from './managed-livekit.ts'
@@ -49,6 +52,7 @@ export interface Calls {
 export interface CallServices {
   /** Undefined where there are no group calls. */
   readonly calls: Calls | undefined
+  readonly callHistory: CallHistory
 }
 
 interface OpenCallsParts {
@@ -67,6 +71,8 @@ interface OpenCallsParts {
   readonly federationClient: FederationClient
   readonly serverAcls: ServerAcls
   readonly mayTalkTo: ServerFilter
+  readonly stickyEvents: StickyEvents
+  readonly hooks: Pick<AccountHooks, 'departures'>
 }
 
 export async function openCalls(
@@ -75,20 +81,25 @@ export async function openCalls(
   const { config, clock, members, serverAcls: acls, mayTalkTo, federationClient: client } = parts
   const fetch = await fetcherOf(config, clock)
   const found = await findPlace(parts, fetch)
-  if (!found) return { calls: undefined, runnable: [] }
+  const sfu = found && new Sfu({ place: found.place, fetch, clock })
+  const history = new CallHistory({ ...parts, sfu, keep: config.calls.history })
+  parts.hooks.departures.push(history)
+  if (!sfu) return { calls: undefined, callHistory: history, runnable: [history] }
   const { place, managed } = found
   const serverName = config.server_name
-  const sfu = new Sfu({ place, fetch, clock })
   const access = new CallAccess({ members, acls, mayTalkTo })
   const remotePublish = config.calls.remote_publish
   const tokens = new CallTokens({ ...parts, sfu, access, serverName, remotePublish })
   const leaves = new DelegatedLeaves({ ...parts, sfu })
-  const watchers = [leaves.watched.bind(leaves)]
+  const watchers: Watcher[] = [
+    (room, participants) => leaves.watched(room, participants),
+    (room, participants) => history.watched(room, participants),
+  ]
   const doorkeeper = new Doorkeeper({ ...parts, sfu, access, watchers })
   const webhooks = new Webhooks({
     ...parts,
     key: place.key,
-    listeners: [(event) => doorkeeper.took(event), (event) => leaves.took(event)],
+    listeners: [(event) => doorkeeper.took(event), (event) => leaves.took(event), (event) => history.took(event)],
   })
   managed?.onWebhook((body, authorization) => webhooks.receive(body, authorization))
   const closing = { name: 'connections to the SFU', stop: () => Promise.resolve(fetch.close()) }
@@ -101,11 +112,12 @@ export async function openCalls(
       openId: new OpenIdCheck({ serverName, tokens: parts.openIdTokens, client }),
       leaves,
       webhooks,
-      live: new LiveCalls({ ...parts, sfu }),
+      live: new LiveCalls({ ...parts, sfu, history }),
       look: () => doorkeeper.look(),
       tunnelTo: managed && (() => managed.internalUrl()),
     },
-    runnable: [closing, ...(managed ? [managed] : []), doorkeeper, leaves],
+    callHistory: history,
+    runnable: [closing, ...(managed ? [managed] : []), doorkeeper, leaves, history],
   }
 }
 

@@ -21,6 +21,19 @@ export interface SfuParticipant {
   readonly sid: string
   /** Milliseconds since the epoch. */
   readonly joinedTs: number
+  readonly tracks: readonly SfuTrack[]
+}
+
+/** What somebody sends. */
+export interface SfuTrack {
+  /** Such as `microphone`, `camera`, `screen_share`. */
+  readonly source: string
+  /** Such as `audio/opus`. */
+  readonly codec: string
+  readonly isMuted: boolean
+  /** Of pictures, in pixels. */
+  readonly width: number | undefined
+  readonly height: number | undefined
 }
 
 /** It could not be asked, or it refused. */
@@ -64,10 +77,11 @@ export class Sfu {
   /** Nobody, if there is no such room. */
   async participants(room: string): Promise<SfuParticipant[]> {
     const { participants } = await this.#call('ListParticipants', { room }, { roomAdmin: true, room })
-    return objectsIn(participants).map(({ identity, sid, joined_at: joined }) => ({
+    return objectsIn(participants).map(({ identity, sid, joined_at: joined, tracks }) => ({
       identity: textOf(identity),
       sid: textOf(sid),
       joinedTs: Number(joined ?? 0) * 1000,
+      tracks: objectsIn(tracks).map(trackOf),
     }))
   }
 
@@ -101,6 +115,16 @@ export class Sfu {
     const { code, msg } = answer
     const reason = typeof msg === 'string' ? `: ${msg}` : ''
     throw new SfuError(`The SFU answered ${method} with ${status}${reason}`, typeof code === 'string' ? code : '')
+  }
+}
+
+function trackOf({ source, mime_type: codec, muted, width, height }: JsonObject): SfuTrack {
+  return {
+    source: textOf(source).toLowerCase(),
+    codec: textOf(codec),
+    isMuted: muted === true,
+    width: Number(width) || undefined,
+    height: Number(height) || undefined,
   }
 }
 

@@ -24,12 +24,21 @@ forEachDatabase(({ dialect }) => {
     const identity = plainIdentityOf(alice.userId as UserId, alice.deviceId)
     sfu.rooms.set(name, [identity, 'somebody who is not ours'])
     await alice.setState(room, memberType, { application: 'm.call', device_id: alice.deviceId }, stateKey)
+    await server.server.settle()
     expect(await admin.get(path)).toEqual({
       calls: [
         {
           room_id: room,
           slot_id: ROOM_SLOT,
-          participants: [{ user_id: alice.userId, device_id: alice.deviceId, joined_ts: 1_700_000_000_000 }],
+          started_ts: expect.any(Number),
+          participants: [
+            {
+              user_id: alice.userId,
+              device_id: alice.deviceId,
+              joined_ts: 1_700_000_000_000,
+              tracks: [{ source: 'microphone', codec: 'audio/red', muted: true }],
+            },
+          ],
         },
       ],
     })

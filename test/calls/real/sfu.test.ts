@@ -28,6 +28,11 @@ async function someoneLeaves(client: Client, room: string, since: string): Promi
   if (!left) await someoneLeaves(client, room, String(answer['next_batch']))
 }
 
+/** Asks again and again until it is so. */
+async function comesTrue(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 50))
+}
+
 withSfu(`calls through the real SFU${mediaMissing ? ` (${mediaMissing})` : ''}`, () => {
   test('rtc 10: who has a token but no room is not let in, and the API of the SFU is not under our address', async () => {
     await using server = await startCallServer()
@@ -39,6 +44,27 @@ withSfu(`calls through the real SFU${mediaMissing ? ` (${mediaMissing})` : ''}`,
     const authorization = `Bearer ${adminToken({ roomList: true }, key, clock)}`
     const answer = await fetch(server.url + path, { method: 'POST', headers: { authorization }, body: '{}' })
     expect(answer.status).toBe(404)
+  })
+
+  test('the history of calls has from the SFU when people came, what they sent, when they went and why', async () => {
+    await using server = await startCallServer()
+    const [alice, admin] = [await server.register('alice'), await registerAdmin(server)]
+    const room = await alice.createRoom()
+    await using caller = new LoneCaller(server, (await askToken(server, alice, room)).jwt, 'speak')
+    await caller.says('in')
+    const stay = async () => (await alice.get('/_domovoi/client/v1/calls'))['calls'][0]?.participants[0]
+    await comesTrue(async () => (await stay())?.left_ts === null)
+    expect(await stay()).toMatchObject({ user_id: alice.userId, joined_ts: expect.any(Number), end_reason: null })
+    const live = async () => (await admin.get('/_domovoi/admin/v1/calls'))['calls'][0]
+    await comesTrue(async () => (await live()).participants[0].tracks.length > 0)
+    const { started_ts: started, participants } = await live()
+    expect(started).toBe((await stay()).joined_ts)
+    expect(participants[0].tracks).toEqual([
+      { source: 'microphone', codec: expect.stringContaining('audio/'), muted: false },
+    ])
+    await admin.post(`/_domovoi/admin/v1/calls/${room}/end`)
+    await comesTrue(async () => (await stay()).left_ts !== null)
+    expect((await stay()).end_reason).toBe('ROOM_DELETED')
   })
 
   test('T89: a token for a call opens nothing else at the SFU', async () => {

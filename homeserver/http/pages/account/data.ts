@@ -32,13 +32,17 @@ export const dataView: View = {
     }),
 }
 
-async function exportOf(userId: UserId, { accounts, profiles, devices, accountData, members, clock }: Services) {
-  const [account, profile, sessions, settings, rooms] = await Promise.all([
+async function exportOf(
+  userId: UserId,
+  { accounts, profiles, devices, accountData, members, callHistory, clock }: Services,
+) {
+  const [account, profile, sessions, settings, rooms, calls] = await Promise.all([
     accounts.find(userId),
     profiles.get(userId),
     devices.list(userId),
     accountData.list(userId),
     members.roomsOf(userId),
+    callHistory.staysOf(userId),
   ])
   return {
     user_id: userId,
@@ -57,5 +61,6 @@ async function exportOf(userId: UserId, { accounts, profiles, devices, accountDa
       content: JSON.parse(content) as unknown,
     })),
     rooms: Array.from(rooms.values(), ({ room_id, membership }) => ({ room_id, membership })),
+    calls,
   }
 }

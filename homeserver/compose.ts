@@ -2,6 +2,7 @@
 import { CarriedSettings } from './domain/account-data/carried-settings.ts'
 import { openAccountData } from './domain/account-data/open-account-data.ts'
 import type { AccountHooks } from './domain/accounts/hooks.ts'
+import { openHistoryAdmin } from './domain/admin/history/open-history-admin.ts'
 import { openAdmin } from './domain/admin/open-admin.ts'
 import { openAccounts } from './domain/accounts/open-accounts.ts'
 import { OpenIdTokens } from './domain/accounts/openid-tokens.ts'
@@ -27,6 +28,7 @@ import { openOAuth } from './domain/oauth/open-oauth.ts'
 import { CarriedRules } from './domain/push/carried-rules.ts'
 import { openPush } from './domain/push/open-push.ts'
 import { EventCache } from './domain/rooms/event-cache.ts'
+import { Retention } from './domain/rooms/retention/policy.ts'
 import type { RoomHooks } from './domain/rooms/hooks.ts'
 import { Members } from './domain/rooms/members.ts'
 import { openHistory } from './domain/rooms/open-history.ts'
@@ -144,7 +146,9 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     members,
     writer,
   })
-  const visibility = new Visibility({ database, bus, clock, events, members, ignored: accountData.ignoredUsers })
+  const retention = new Retention({ ...foundation, settings: config.rooms.retention })
+  const { ignoredUsers: ignored } = accountData
+  const visibility = new Visibility({ database, bus, clock, events, members, ignored, retention })
   const rooms = openRooms({
     ...foundation,
     events,
@@ -284,6 +288,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     tags: accountData.tags,
     hooks,
   })
+  const { runnable: historyRunnable, ...historyAdmin } = openHistoryAdmin({ ...foundation, ...mediaServices, retention })
   return {
     services: {
       config,
@@ -293,6 +298,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       openIdTokens,
       ...accountData,
       ...admin,
+      ...historyAdmin,
       ...devices,
       ...oauth,
       ...factors,
@@ -331,6 +337,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...eduRunnable,
       ...receivingRunnable,
       ...adminRunnable,
+      ...historyRunnable,
       ...oauthRunnable,
       ...factorsRunnable,
       ...ssoRunnable,

@@ -336,12 +336,21 @@ export const schema = z.strictObject({
     auto_join: list(
       roomAlias,
       [],
-      'Rooms that new users come into, by aliases such as "#welcome:example.org". Those on this server are made if they are missing.',
+      'Rooms that new users come into, by aliases such as "#welcome:example.org". Ours are made if they are missing.',
     ),
     space: roomAlias.optional().meta({
       description: 'A space that new users come into, with the rooms of auto_join in it. It is made if it is missing.',
       example: '#home:example.org',
     }),
+    retention: section(
+      'For how long messages are kept, with the files they show; names, members and other state stay.',
+      {
+        mode: choice(['off', 'on'], 'off', 'on: as long as m.room.retention of their room says. off: for ever.'),
+        default: lifetime('never', 'After how long messages go in rooms that say nothing.'),
+        min: duration('1h', 'The shortest time that a room may wish for.'),
+        max: lifetime('never', 'The longest time that a room may wish for.'),
+      },
+    ),
   }),
   notices: section('What the server itself says to its users, by POST /_synapse/admin/v1/send_server_notice.', {
     user: z
@@ -405,7 +414,7 @@ export const schema = z.strictObject({
     ),
     max_delay: duration(
       '24h',
-      'How long before its time an app may leave an event with the server. Calls need it: who vanishes leaves by such an event.',
+      'How long before its time an app may leave an event here. Calls need it: who vanishes leaves by such an event.',
     ),
     history: lifetime('90d', 'How long it is kept who was in which call. Who is erased is gone from it at once.'),
     turn: section('The TURN server (coturn) that carries one-to-one calls through firewalls.', {

@@ -6,9 +6,12 @@ import { adminCallsEndpoints } from './admin/calls.ts'
 import { adminDestinationsEndpoints } from './admin/destinations.ts'
 import { adminDevicesEndpoints } from './admin/devices.ts'
 import { adminMediaEndpoints } from './admin/media.ts'
+import { adminPurgeHistoryEndpoints } from './admin/purge-history.ts'
+import { adminQuarantineEndpoints } from './admin/quarantine.ts'
 import { adminRegisterEndpoints } from './admin/register.ts'
 import { adminRegistrationTokensEndpoints } from './admin/registration-tokens.ts'
 import { adminReportsEndpoints } from './admin/reports.ts'
+import { adminRoomBlockEndpoints } from './admin/room-block.ts'
 import { adminRoomsEndpoints } from './admin/rooms.ts'
 import { adminRoomStateEndpoints } from './admin/room-state.ts'
 import { serverNoticesEndpoints } from './admin/server-notices.ts'
@@ -62,6 +65,7 @@ import { redactEndpoints } from './client/redact.ts'
 import { registerEndpoints } from './client/register.ts'
 import { relationsEndpoints } from './client/relations.ts'
 import { reportEndpoints } from './client/report.ts'
+import { retentionEndpoints } from './client/retention.ts'
 import { roomKeysEndpoints } from './client/room-keys.ts'
 import { roomSummaryEndpoints } from './client/room-summary.ts'
 import { rtcEndpoints } from './client/rtc.ts'
@@ -120,6 +124,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...threePidEndpoints,
   ...ownCallsEndpoints,
   ...capabilitiesEndpoints,
+  ...retentionEndpoints,
   ...profileEndpoints,
   ...wellKnownEndpoints,
   ...healthEndpoints,
@@ -129,8 +134,11 @@ const ownEndpoints: readonly Endpoint[] = [
   ...adminSecondFactorEndpoints,
   ...adminDevicesEndpoints,
   ...adminMediaEndpoints,
+  ...adminQuarantineEndpoints,
   ...adminRoomsEndpoints,
   ...adminRoomStateEndpoints,
+  ...adminRoomBlockEndpoints,
+  ...adminPurgeHistoryEndpoints,
   ...adminReportsEndpoints,
   ...adminCallsEndpoints,
   ...adminDestinationsEndpoints,

@@ -4,6 +4,7 @@ import type { AccountDataServices } from '../domain/account-data/open-account-da
 import type { AccountServices } from '../domain/accounts/open-accounts.ts'
 import type { OpenIdTokens } from '../domain/accounts/openid-tokens.ts'
 import type { AppserviceServices } from '../domain/appservice/open-appservice.ts'
+import type { HistoryAdminServices } from '../domain/admin/history/open-history-admin.ts'
 import type { AdminServices } from '../domain/admin/open-admin.ts'
 import type { DeviceServices } from '../domain/devices/open-devices.ts'
 import type { DirectoryServices } from '../domain/directory/open-directory.ts'
@@ -45,6 +46,7 @@ export interface Services
     AccountServices,
     AccountDataServices,
     AdminServices,
+    HistoryAdminServices,
     DeviceServices,
     OAuthServices,
     PushServices,

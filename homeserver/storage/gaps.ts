@@ -41,14 +41,18 @@ export async function listMissingParents(
   return new Set(rows.map(({ event_id }) => event_id))
 }
 
-/** The events of a room after its latest gaps, with how deep they are. */
-export async function listGaps(
-  conn: Conn,
-  roomId: RoomId,
-  limit: number,
-): Promise<{ readonly missingId: EventId; readonly childId: EventId; readonly childDepth: number }[]> {
+/** An event after a gap, with how deep and how old it is. */
+export interface OpenGap {
+  readonly missingId: EventId
+  readonly childId: EventId
+  readonly childDepth: number
+  readonly childTs: number
+}
+
+/** The events of a room after its latest gaps. */
+export async function listGaps(conn: Conn, roomId: RoomId, limit: number): Promise<OpenGap[]> {
   return await conn.rows(
-    `select b.event_id as "missingId", b.child_id as "childId", e.depth as "childDepth"
+    `select b.event_id as "missingId", b.child_id as "childId", e.depth as "childDepth", e.origin_server_ts as "childTs"
        from backward_extremities b join events e on e.event_id = b.child_id
       where b.room_id = ? order by e.depth desc limit ${limit}`,
     [roomId],

@@ -11,9 +11,12 @@ export interface ListedMedia {
   readonly content_type: string | null
   readonly file_name: string | null
   readonly size: number | null
+  readonly quarantined_by: UserId | null
+  readonly is_protected: 0 | 1
 }
 
-const columns = 'server_name, media_id, user_id, created_ts, content_type, file_name, size'
+const columns =
+  'server_name, media_id, user_id, created_ts, content_type, file_name, size, quarantined_by, is_protected'
 
 /** Of one user, the newest first. */
 export async function listMediaOf(
@@ -31,6 +34,33 @@ export async function listMediaOf(
 
 export async function findListedMedia(conn: Conn, { server, mediaId }: Mxc): Promise<ListedMedia | undefined> {
   return await conn.row(`select ${columns} from media where server_name = ? and media_id = ?`, [server, mediaId])
+}
+
+/** Keeps files from everybody, and all that are the same, or with no administrator gives them back. Gives their number. */
+export async function setQuarantine(
+  tx: Tx,
+  which: { readonly mxc: Mxc } | { readonly userId: UserId },
+  by: UserId | undefined,
+): Promise<number> {
+  const [where, bindings] =
+    'mxc' in which
+      ? ['server_name = ? and media_id = ?', [which.mxc.server, which.mxc.mediaId]]
+      : ['user_id = ?', [which.userId]]
+  return await tx.run(
+    `update media set quarantined_by = ? where is_protected = 0 and quarantined_by is ${by === undefined ? 'not null' : 'null'}
+        and (${where} or sha256 in (select sha256 from media where ${where} and is_protected = 0))`,
+    [by ?? null, ...bindings, ...bindings],
+  )
+}
+
+/** Whether a file can be kept from everybody. False if there is none. */
+export async function setProtected(tx: Tx, { server, mediaId }: Mxc, isProtected: boolean): Promise<boolean> {
+  const changed = await tx.run('update media set is_protected = ? where server_name = ? and media_id = ?', [
+    isProtected ? 1 : 0,
+    server,
+    mediaId,
+  ])
+  return changed === 1
 }
 
 /** Which files to remove: all that fit every condition given. */
@@ -86,6 +116,7 @@ function conditionsOf(selection: MediaSelection): { readonly where: string; read
   if (userId !== undefined) add('user_id = ?', userId)
   if (mxc) add('server_name = ? and media_id = ?', mxc.server, mxc.mediaId)
   if (origin !== undefined) add(`user_id is ${origin === 'local' ? 'not null' : 'null'}`)
+  if (origin === 'remote') add('quarantined_by is null') // they would come again
   if (beforeTs !== undefined) add('created_ts < ?', beforeTs)
   if (above !== undefined) add('size > ?', above)
   if (keepsAvatars === true) add(`not ${isAvatar}`)

@@ -25,6 +25,8 @@ export interface MediaRecord {
   readonly content: MediaContent | undefined
   /** Until when it may come, or, of a copy for a while, until when it is kept. */
   readonly expiresTs: number | undefined
+  /** Administrators keep it from everybody. */
+  readonly isQuarantined: boolean
 }
 
 /** Width and height 0 stand for the full size. */
@@ -49,15 +51,23 @@ interface MediaRow extends ContentRow {
   readonly user_id: UserId | null
   readonly expires_ts: number | null
   readonly file_name: string | null
+  readonly quarantined_by: UserId | null
 }
 
 export async function findMedia(conn: Conn, { server, mediaId }: Mxc): Promise<MediaRecord | undefined> {
   const row = await conn.row<MediaRow>(
-    `select user_id, expires_ts, storage_key, content_type, file_name, size, sha256
+    `select user_id, expires_ts, storage_key, content_type, file_name, size, sha256, quarantined_by
        from media where server_name = ? and media_id = ?`,
     [server, mediaId],
   )
-  return row && { userId: row.user_id ?? undefined, expiresTs: row.expires_ts ?? undefined, content: contentOf(row) }
+  return (
+    row && {
+      userId: row.user_id ?? undefined,
+      expiresTs: row.expires_ts ?? undefined,
+      content: contentOf(row),
+      isQuarantined: row.quarantined_by !== null,
+    }
+  )
 }
 
 function contentOf(row: MediaRow): MediaContent | undefined {
@@ -126,10 +136,11 @@ export async function removeExpiredPromises(tx: Tx, now: number): Promise<number
   return await tx.run('delete from media where expires_ts <= ? and storage_key is null', [now])
 }
 
-/** Forgets copies whose time is over, `limit` at most. Gives the names in the store of what nothing refers to any more. */
+/** Forgets copies whose time is over, `limit` at most, but not those in quarantine: they would come again. Gives the names in the store of what nothing refers to any more. */
 export async function removeExpiredCopies(tx: Tx, now: number, limit: number): Promise<string[]> {
   const copies = await tx.rows<Pick<ContentRow, 'storage_key'> & { server_name: string; media_id: string }>(
-    'select server_name, media_id, storage_key from media where expires_ts <= ? and storage_key is not null limit ?',
+    `select server_name, media_id, storage_key from media
+      where expires_ts <= ? and storage_key is not null and quarantined_by is null limit ?`,
     [now, limit],
   )
   const keys: (string | null)[] = []

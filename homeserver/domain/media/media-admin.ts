@@ -12,6 +12,8 @@ import {
   mediaUsageOrders,
   type MediaUsageQuery,
   removeMedia,
+  setProtected,
+  setQuarantine,
 } from '../../storage/media-list.ts'
 import type { Mxc } from '../../storage/media.ts'
 import type { MediaStore } from './media-store.ts'
@@ -46,6 +48,20 @@ export class MediaAdmin {
     const found = await findListedMedia(this.#database, mxc)
     if (!found) throw notFound('There is no such file')
     return found
+  }
+
+  /** Keeps a file, or all of a user, from everybody, with all that are the same; undefined gives them back. Gives their number. */
+  async quarantine(
+    which: { readonly mxc: Mxc } | { readonly userId: UserId },
+    by: UserId | undefined,
+  ): Promise<number> {
+    return await this.#database.transaction('quarantine files', (tx) => setQuarantine(tx, which, by))
+  }
+
+  /** Lets nobody quarantine a file, or anybody again. Throws `M_NOT_FOUND`. */
+  async protect(mxc: Mxc, isProtected: boolean): Promise<void> {
+    const isThere = await this.#database.transaction('protect a file', (tx) => setProtected(tx, mxc, isProtected))
+    if (!isThere) throw notFound('There is no such file')
   }
 
   /** Removes all files that fit, `most` at most, with their thumbnails, and gives their ids. */

@@ -137,7 +137,7 @@ export class Media {
 
   async #findNow(mxc: Mxc): Promise<MediaContent | undefined> {
     const record = await findMedia(this.#database, mxc)
-    if (!record || this.#isExpired(record)) throw unknownMedia()
+    if (!record || record.isQuarantined || this.#isExpired(record)) throw unknownMedia()
     return record.content
   }
 

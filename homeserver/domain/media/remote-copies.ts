@@ -1,6 +1,6 @@
 /** Files of other servers, of which this server keeps copies for a while. */
 import type { Readable } from 'node:stream'
-import { limitExceeded, MatrixError, refuse } from '../../core/errors.ts'
+import { limitExceeded, MatrixError, notFound, refuse } from '../../core/errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { FetchError } from '../../platform/fetch-error.ts'
 import { KeyedLock } from '../../platform/keyed-lock.ts'
@@ -72,6 +72,7 @@ export class RemoteCopies implements RemoteMedia {
   async #findCopy(mxc: Mxc): Promise<MediaContent | undefined> {
     const { database, clock } = this.#parts
     const record = await findMedia(database, mxc)
+    if (record?.isQuarantined === true) throw notFound('There is no such file')
     const { content, expiresTs = 0 } = record ?? {}
     const now = clock.now()
     if (!content || expiresTs <= now) return undefined

@@ -23,12 +23,20 @@ export class GapFiller {
     this.#parts = parts
   }
 
-  /** A page of what came before a place, read again after each gap on its way that could be filled. */
-  async filled(roomId: RoomId, { from }: EventRange, read: () => Promise<EventPage>): Promise<EventPage> {
+  /**
+   * A page of what came before a place, read again after each gap on its way that could be filled. Gaps before `cut` are
+   * left open: what belongs there would not be kept.
+   */
+  async filled(
+    roomId: RoomId,
+    { from }: EventRange,
+    read: () => Promise<EventPage>,
+    cut = -Infinity,
+  ): Promise<EventPage> {
     let page = await read()
     const [source] = this.#parts.sources
     for (let fills = 0; source && fills < MAX_FILLS; fills++) {
-      const missing = await this.#missing(roomId, from?.depth ?? Infinity, lowestOf(page))
+      const missing = await this.#missing(roomId, from?.depth ?? Infinity, lowestOf(page), cut)
       if (missing.length === 0 || !(await source.fetch(roomId, missing))) return page
       page = await read()
     }
@@ -36,9 +44,11 @@ export class GapFiller {
   }
 
   /** What is missing between two depths, the latest first. */
-  async #missing(roomId: RoomId, highest: number, lowest: number): Promise<EventId[]> {
+  async #missing(roomId: RoomId, highest: number, lowest: number, cut: number): Promise<EventId[]> {
     const gaps = await listGaps(this.#parts.database, roomId, MAX_GAPS)
-    const passed = gaps.filter(({ childDepth }) => childDepth <= highest + 1 && childDepth >= lowest)
+    const passed = gaps.filter(
+      ({ childDepth, childTs }) => childDepth <= highest + 1 && childDepth >= lowest && childTs >= cut,
+    )
     return [...new Set(passed.map(({ missingId }) => missingId))].slice(0, MAX_ASKED)
   }
 }

@@ -154,12 +154,13 @@ export class History {
     const { limit } = range
     const events: StoredEvent[] = []
     let place = range.from
+    const cut = await visibility.cutOf(roomId)
     if (limit === 0 || !filter.passesRoom(roomId)) return { events, place, isOver: limit > 0 }
     for (let pages = 0; pages < MAX_PAGES; pages++) {
       const next = { ...range, from: place, limit: pages === 0 ? limit : Math.max(limit, NEXT_PAGE) }
       const read = (): Promise<EventPage> =>
         listRoomEvents(database, roomId, next, { filter: filter.source, peek: (id) => cache.peek(id) })
-      const page = range.dir === 'f' ? await read() : await this.#gaps.filled(roomId, next, read)
+      const page = range.dir === 'f' ? await read() : await this.#gaps.filled(roomId, next, read, cut)
       const seen = await visibility.visibleTo(userId, roomId, page.events)
       for (const event of seen) {
         if (!passes(event, filter)) continue

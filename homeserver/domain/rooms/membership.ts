@@ -24,6 +24,7 @@ import { checkInvitePermission } from './invite-permission.ts'
 import { memberContents } from './member-content.ts'
 import type { Members } from './members.ts'
 import { findAuthoriser } from './restricted-join.ts'
+import { checkBlocked } from './room-blocks.ts'
 import { onlyEvent, type RoomWriter } from './writer.ts'
 
 export interface MembershipParts {
@@ -136,6 +137,7 @@ export class Memberships {
     return await this.#lock.run(`${target} in ${roomId}`, async () => {
       const current = await this.#parts.members.find(roomId, target)
       if (!guard(current) && current) return current.event_id
+      if (current?.membership !== 'join') await checkBlocked(this.#parts.database, roomId, change.content['membership'])
       const content = await this.#contentOf(change)
       if (target !== who.userId) return await this.#commit(who, change, current, content)
       const inviter = current?.membership === 'invite' ? [serverNameOf(current.sender)] : []

@@ -14,6 +14,7 @@ import type { Members } from './members.ts'
 import { Memberships } from './membership.ts'
 import { EventSender } from './send.ts'
 import { followReplacements } from './replaced-rooms.ts'
+import { RoomBlocks } from './room-blocks.ts'
 import { RoomsOfUser } from './rooms-of-user.ts'
 import { RoomState } from './state.ts'
 import type { Transactions } from './transactions.ts'
@@ -26,6 +27,7 @@ export interface RoomServices {
   readonly forgetting: Forgetting
   readonly memberList: MemberList
   readonly memberships: Memberships
+  readonly roomBlocks: RoomBlocks
   readonly roomCreator: RoomCreator
   readonly roomState: RoomState
   readonly roomUpgrade: RoomUpgrade
@@ -61,6 +63,7 @@ export function openRooms({ config, hooks, ...parts }: RoomParts): RoomServices 
     forgetting: new Forgetting(parts),
     memberList: new MemberList(parts),
     memberships,
+    roomBlocks: new RoomBlocks(parts),
     roomCreator: new RoomCreator({ ...parts, memberships, serverName, defaultVersion: config.rooms.default_version }),
     roomState: new RoomState({ ...parts, serverName, memberships }),
     roomUpgrade: new RoomUpgrade(parts),

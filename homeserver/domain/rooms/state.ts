@@ -15,6 +15,7 @@ import { checkCanonicalAlias } from './canonical-alias.ts'
 import { sessionOf } from './client-event.ts'
 import type { RoomDirectory } from './hooks.ts'
 import type { Memberships } from './membership.ts'
+import { checkRetention, retentionTypes } from './retention/policy.ts'
 import { roomPower } from './room-power.ts'
 import type { Visibility } from './visibility.ts'
 import { onlyEvent, type RoomWriter } from './writer.ts'
@@ -59,6 +60,7 @@ export class RoomState {
         ({ roomId, content }, before) => checkCanonicalAlias(directory, roomId, content, before?.pdu.content),
       ],
       ['m.room.encryption', checkEncryption],
+      ...retentionTypes.map((type) => [type, checkRetention] as const),
       ['m.room.power_levels', ({ roomId, content }) => checkPowerLevels(database, roomId, content)],
       ['m.room.server_acl', ({ content }) => checkServerAcl(content, serverName)],
     ])

@@ -17,6 +17,7 @@ import { lastJoinEnd, listHistoryVisibilities } from '../../storage/sync.ts'
 import type { EventCache } from './event-cache.ts'
 import type { Members } from './members.ts'
 import { newsOf } from './news.ts'
+import { isOver, type Retention } from './retention/policy.ts'
 
 export type HistoryVisibility = 'world_readable' | 'shared' | 'invited' | 'joined'
 
@@ -47,6 +48,7 @@ export class Visibility {
   readonly #events: EventCache
   readonly #members: Members
   readonly #ignored: IgnoredUsers | undefined
+  readonly #retention: Pick<Retention, 'cutOf'> | undefined
   readonly #clock: Clock
   readonly #groups = new StateGroups()
   /** Rooms whose history was never hidden from any member, and those where it was. */
@@ -59,12 +61,14 @@ export class Visibility {
     readonly events: EventCache
     readonly members: Members
     readonly ignored?: IgnoredUsers
+    readonly retention?: Pick<Retention, 'cutOf'>
     readonly clock?: Clock
   }) {
     this.#database = parts.database
     this.#events = parts.events
     this.#members = parts.members
     this.#ignored = parts.ignored
+    this.#retention = parts.retention
     this.#clock = parts.clock ?? systemClock
     parts.bus.subscribe((bell) => {
       if (bell.stream !== 'events') return
@@ -77,7 +81,10 @@ export class Visibility {
     })
   }
 
-  /** Those of a room's events that the user may see, in their order. Messages of users he ignores are not among them unless told. */
+  /**
+   * Those of a room's events that the user may see, in their order. Messages of users he ignores are not among them unless
+   * told, and none whose time is over.
+   */
   async visibleTo(
     userId: UserId,
     roomId: RoomId,
@@ -85,16 +92,13 @@ export class Visibility {
     { withIgnored = false }: { readonly withIgnored?: boolean } = {},
   ): Promise<StoredEvent[]> {
     if (events.length === 0) return []
-    const [member, isOpen, ignored] = await Promise.all([
+    const [member, isOpen, hides] = await Promise.all([
       this.#members.find(roomId, userId),
       this.wasAlwaysOpen(roomId),
-      withIgnored ? undefined : this.#ignored?.of(userId),
+      this.hidden(userId, roomId, { withIgnored }),
     ])
     const wanted = events.filter(
-      ({ row }) =>
-        row.status === eventStatus.accepted &&
-        row.state_group !== null &&
-        (row.state_key !== null || !ignored?.has(row.sender)),
+      (event) => event.row.status === eventStatus.accepted && event.row.state_group !== null && hides?.(event) !== true,
     )
     // Events from before we were in the room came with a state of their own, which the log of changes does not have.
     const isSafe = isOpen && wanted.every(({ row }) => (row.stream_id ?? 0) > 0)
@@ -102,6 +106,22 @@ export class Visibility {
     const allows = await this.#rules(userId, roomId, member, wanted)
     const lasts = (event: StoredEvent): boolean => member?.membership === 'join' && this.#isSticky(event)
     return wanted.filter((event) => allows(event) || lasts(event))
+  }
+
+  /** Tells which events a member is not shown although he may read the room; undefined if there are none of that kind. */
+  async hidden(
+    userId: UserId,
+    roomId: RoomId,
+    { withIgnored = false }: { readonly withIgnored?: boolean } = {},
+  ): Promise<((event: StoredEvent) => boolean) | undefined> {
+    const [ignored, cut] = await Promise.all([withIgnored ? undefined : this.#ignored?.of(userId), this.cutOf(roomId)])
+    if (!ignored?.size && cut === undefined) return undefined
+    return (event) => isOver(event, cut) || (event.row.state_key === null && ignored?.has(event.row.sender) === true)
+  }
+
+  /** Messages from before this time are over, for everybody; undefined: none are. */
+  async cutOf(roomId: RoomId): Promise<number | undefined> {
+    return await this.#retention?.cutOf(roomId)
   }
 
   /** While an event sticks, all members may see it. https://github.com/matrix-org/matrix-spec-proposals/pull/4354 */

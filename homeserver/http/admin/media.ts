@@ -110,8 +110,8 @@ const shown = (media: ListedMedia) => ({
   upload_name: media.file_name,
   created_ts: media.created_ts,
   last_access_ts: null, // not kept
-  quarantined_by: null,
-  safe_from_quarantine: false,
+  quarantined_by: media.quarantined_by,
+  safe_from_quarantine: media.is_protected === 1,
 })
 
 export const adminMediaEndpoints = [list, removeOfUser, get, remove, removeOld, purgeCopies, statistics]

@@ -2,10 +2,12 @@
 import { z } from 'zod'
 import { invalidParam } from '../../core/errors.ts'
 import { isUserId } from '../../core/ids.ts'
+import type { Requester } from '../../domain/accounts/requester.ts'
 import { type Closing, type ListedRoom, roomOrders } from '../../domain/admin/room-admin.ts'
 import { clientEventText } from '../../domain/rooms/client-event.ts'
 import { roomIdOf } from '../client/path-ids.ts'
 import { endpoint, JsonText } from '../endpoint.ts'
+import type { Services } from '../services.ts'
 import { direction, flag, from, limit } from './queries.ts'
 
 const common = { auth: 'admin', limit: 'admin' } as const
@@ -104,7 +106,7 @@ const makeRoomAdmin = endpoint({
   },
 })
 
-/** Both forms of the call are done when they are answered. */
+/** Both forms of the call are done when they are answered. What was said is deleted by purge_history. */
 const removal = z
   .object({
     new_room_user_id: z.string().nullish(),
@@ -114,21 +116,16 @@ const removal = z
   })
   .prefault({})
 
-function checkRemoval({ new_room_user_id: owner, block, purge, force_purge: force }: z.output<typeof removal>): void {
+function checkRemoval({ new_room_user_id: owner, purge, force_purge: force }: z.output<typeof removal>): void {
   if (owner !== undefined && owner !== null) throw invalidParam('No other room can be made in its place')
-  if (block) throw invalidParam('Rooms cannot be blocked here: ask with block false')
-  if (purge || force) throw invalidParam('What was said cannot be purged while the server runs: ask with purge false')
+  if (purge || force) throw invalidParam('Nothing is purged here: ask with purge false, and then for purge_history')
 }
 
 const shutDown = endpoint({
   ...one,
   method: 'DELETE',
   body: removal,
-  handle: async ({ params, body }, { roomAdmin }) => {
-    checkRemoval(body)
-    await roomAdmin.get(params.roomId)
-    return shutdownOf(await roomAdmin.close(roomIdOf(params)))
-  },
+  handle: async (call, services) => shutdownOf(await closed(call, services)),
 })
 
 const shutDownLater = endpoint({
@@ -136,11 +133,7 @@ const shutDownLater = endpoint({
   method: 'DELETE',
   path: '/_synapse/admin/v2/rooms/:roomId',
   body: removal,
-  handle: async ({ params, body }, { roomAdmin }) => {
-    checkRemoval(body)
-    await roomAdmin.get(params.roomId)
-    return { delete_id: (await roomAdmin.close(roomIdOf(params))).id }
-  },
+  handle: async (call, services) => ({ delete_id: (await closed(call, services)).id }),
 })
 
 const deleteStatus = endpoint({
@@ -152,6 +145,20 @@ const deleteStatus = endpoint({
     shutdown_room: shutdownOf(roomAdmin.closing(params.deleteId)),
   }),
 })
+
+interface RemovalCall {
+  readonly params: { readonly roomId: string }
+  readonly who: Requester
+  readonly body: z.output<typeof removal>
+}
+
+async function closed({ params, who, body }: RemovalCall, { roomAdmin, roomBlocks }: Services): Promise<Closing> {
+  checkRemoval(body)
+  await roomAdmin.get(params.roomId)
+  const roomId = roomIdOf(params)
+  if (body.block) await roomBlocks.set(roomId, who.userId) // first, so that nobody comes back meanwhile
+  return await roomAdmin.close(roomId)
+}
 
 const shutdownOf = ({ kicked, failed, aliases }: Closing) => ({
   kicked_users: kicked,

@@ -1,5 +1,6 @@
 import { offersOAuth } from '../../domain/oauth/open-oauth.ts'
 import { endpoint } from '../endpoint.ts'
+import { keepsForATime } from './retention.ts'
 
 const minorVersions = 19
 
@@ -15,6 +16,7 @@ export const versions = endpoint({
       ...unstableFeatures,
       ...(offersOAuth(config) ? oauthFeatures : {}),
       ...(calls ? callFeatures : {}),
+      ...(keepsForATime(config) ? retentionFeatures : {}),
     },
   }),
 })
@@ -43,3 +45,6 @@ const oauthFeatures = { 'org.matrix.msc4108': true, 'io.element.msc4388': true }
 
 /** Calls of groups go through an SFU, and this server gives tokens for it. */
 const callFeatures = { 'org.matrix.msc4143': true, 'io.element.msc4195': true }
+
+/** Messages are deleted when the time is over that their room wishes for. */
+const retentionFeatures = { 'org.matrix.msc1763': true }

@@ -12,6 +12,7 @@ import type { StoredEvent } from '../../../storage/events.ts'
 import { listMembersOfServer } from '../../../storage/memberships.ts'
 import { StateGroups, type StateMap } from '../../../storage/state-groups.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
+import { isOver } from '../../rooms/retention/policy.ts'
 import { isOpenHistory, membershipOf, type Visibility, visibilityOf } from '../../rooms/visibility.ts'
 import type { Visitor } from './room-access.ts'
 
@@ -44,7 +45,18 @@ export class ServerVisibility {
     return events.filter(await this.#filter(visitor, events))
   }
 
-  async #filter({ origin, roomId }: Visitor, events: readonly StoredEvent[]): Promise<(event: StoredEvent) => boolean> {
+  async #filter(visitor: Visitor, events: readonly StoredEvent[]): Promise<(event: StoredEvent) => boolean> {
+    const [couldSee, cut] = await Promise.all([
+      this.#couldSee(visitor, events),
+      this.#parts.visibility.cutOf(visitor.roomId),
+    ])
+    return (event) => !isOver(event, cut) && couldSee(event)
+  }
+
+  async #couldSee(
+    { origin, roomId }: Visitor,
+    events: readonly StoredEvent[],
+  ): Promise<(event: StoredEvent) => boolean> {
     const { database, visibility } = this.#parts
     const isSafe = events.every(({ row }) => (row.stream_id ?? 0) > 0)
     if (isSafe && (await visibility.wasAlwaysOpen(roomId))) return () => true

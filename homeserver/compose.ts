@@ -47,6 +47,7 @@ import type { SsoProvider } from './domain/sso/providers.ts'
 import { openSecondFactors } from './domain/second-factors/open-second-factors.ts'
 import { openSso } from './domain/sso/open-sso.ts'
 import { openSync } from './domain/sync/open-sync.ts'
+import { WebhookDoor } from './core/webhooks.ts'
 import { openTelegramLogin } from './domain/telegram-login/open-telegram-login.ts'
 import type { Authenticator, ServerAuthenticator } from './http/auth.ts'
 import type { Services } from './http/services.ts'
@@ -288,7 +289,11 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     tags: accountData.tags,
     hooks,
   })
-  const { runnable: historyRunnable, ...historyAdmin } = openHistoryAdmin({ ...foundation, ...mediaServices, retention })
+  const { runnable: historyRunnable, ...historyAdmin } = openHistoryAdmin({
+    ...foundation,
+    ...mediaServices,
+    retention,
+  })
   return {
     services: {
       config,
@@ -327,6 +332,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...receiving,
       ...answers,
       ...calls,
+      webhooks: new WebhookDoor(),
     },
     authenticator,
     serverAuthenticator,

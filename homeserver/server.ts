@@ -29,6 +29,7 @@ import type { Database } from './storage/database.ts'
 import { migrate, type MigrationReport } from './storage/migrate.ts'
 import { Streams } from './storage/streams.ts'
 import { bridgeConfigOf, startTelegram, withTelegram } from './telegram.ts'
+import { startWebhooks, withWebhooks } from './webhooks.ts'
 
 const log = logger('server')
 
@@ -95,7 +96,7 @@ export class Server implements AsyncDisposable {
     { signingKeys, clock = systemClock, bus = new MemoryBus(), dns = createDns({ clock }), livekit }: ServerParts,
   ): Promise<Server> {
     await using opening = new AsyncDisposableStack()
-    const config = await withTelegram(given)
+    const config = await withWebhooks(await withTelegram(given))
     const metrics = new Metrics()
     opening.defer(collectProcessMetrics(metrics))
     const database = await openDatabase(config)
@@ -155,8 +156,13 @@ export class Server implements AsyncDisposable {
       const listening = await listen(metricsHandler(metrics), config.metrics.listen)
       opening.defer(() => listening.close(0))
     }
-    const bridge = await bridgeConfigOf(config, `http://${loopbackOf(config.listen.host)}:${listeners[0]?.port}`)
+    const homeserverUrl = `http://${loopbackOf(config.listen.host)}:${listeners[0]?.port}`
+    const bridge = await bridgeConfigOf(config, homeserverUrl)
     if (bridge && config.telegram.run === 'embedded') opening.defer(startTelegram(bridge, { database, clock, metrics }))
+    if (config.webhooks === 'on') {
+      const { webhooks: door } = services
+      opening.defer(await startWebhooks(config, { homeserverUrl, database, clock, metrics, door, fetch }))
+    }
     const resources = opening.move()
     log.debug({ ports: listeners.map(({ port }) => port) }, 'listening')
     return new Server({ config, schema, services, background, listeners, stopping, resources })
@@ -177,7 +183,7 @@ export class Server implements AsyncDisposable {
    * have started with them, and then goes on with the old ones.
    */
   async reload(given: Pick<Config, 'appservices'>): Promise<void> {
-    const { appservices } = await withTelegram({ ...this.#config, ...given })
+    const { appservices } = await withWebhooks(await withTelegram({ ...this.#config, ...given }))
     this.services.appservices.reload(await readRegistrations(appservices))
     await this.services.registration.addSenders()
   }

@@ -1,16 +1,12 @@
 /** The Telegram bridge beside the homeserver: its registration, its start, and what it is given of the settings. */
 import { join, resolve } from 'node:path'
-import type { BridgeConfig, BridgeParts, ListenAddress } from '../bridges/telegram/config.ts'
+import type { BridgeConfig, ListenAddress } from '../bridges/telegram/config.ts'
 import { ensureRegistration } from '../bridges/telegram/registration.ts'
 import type { Database } from '../bridges/telegram/store/database.ts'
 import type { Config } from './config/schema.ts'
 import type { Clock } from './platform/clock.ts'
-import { logger } from './platform/log.ts'
+import { keepStarting } from './platform/keep-starting.ts'
 import type { Metrics } from './platform/metrics.ts'
-
-const FIRST_WAIT_MS = 1_000
-const LONGEST_WAIT_MS = 60_000
-const log = logger('telegram')
 
 export const registrationPath = ({ data_dir: dataDir }: Config): string => join(dataDir, 'appservices', 'telegram.yaml')
 
@@ -65,30 +61,12 @@ export function startTelegram(
   config: BridgeConfig,
   { database, clock, metrics }: { database: Database; clock: Clock; metrics: Metrics },
 ): () => Promise<void> {
-  const stopping = new AbortController()
   const bridged = metrics.counter('telegram_bridged_total', 'What went through the Telegram bridge', [
     'direction',
     'result',
   ])
-  const running = keepStarting({ config, database, clock, bridged }, stopping.signal)
-  return async () => {
-    stopping.abort(new Error('The server stops'))
-    await (await running)?.stop()
-  }
-}
-
-async function keepStarting(
-  parts: BridgeParts,
-  signal: AbortSignal,
-): Promise<{ stop: () => Promise<void> } | undefined> {
-  for (let wait = FIRST_WAIT_MS; !signal.aborted; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
-    try {
-      const { TelegramBridge } = await import('../bridges/telegram/bridge.ts')
-      return await TelegramBridge.start(parts)
-    } catch (error) {
-      log.error({ problem: String(error).replace(/\/bot\d+:[\w-]+/g, '/bot…') }, 'Telegram bridge did not start')
-    }
-    await parts.clock.sleep(wait, signal).catch(() => undefined)
-  }
-  return undefined
+  return keepStarting('telegram', clock, async () => {
+    const { TelegramBridge } = await import('../bridges/telegram/bridge.ts')
+    return await TelegramBridge.start({ config, database, clock, bridged })
+  })
 }

@@ -5,13 +5,16 @@ import { dirname } from 'node:path'
 import { parse, stringify } from 'yaml'
 import type { Registration } from './config.ts'
 
+export function newTokens(): { readonly as_token: string; readonly hs_token: string } {
+  return { as_token: randomBytes(32).toString('base64url'), hs_token: randomBytes(32).toString('base64url') }
+}
+
 export function newRegistration(serverName: string, url: string): Registration {
   const server = serverName.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
   return {
     id: 'telegram',
     url,
-    as_token: randomBytes(32).toString('base64url'),
-    hs_token: randomBytes(32).toString('base64url'),
+    ...newTokens(),
     sender_localpart: 'telegrambot',
     rate_limited: false,
     protocols: ['telegram'],
@@ -24,19 +27,26 @@ export function newRegistration(serverName: string, url: string): Registration {
   }
 }
 
-/** Reads the file, or makes it, readable by nobody else. Another address, and what it lacks, is written into it. */
 export async function ensureRegistration(path: string, serverName: string, url: string): Promise<Registration> {
-  const found = await readRegistration(path)
-  const made = { ...newRegistration(serverName, url), ...found, url }
-  if (found?.url === url && Object.keys(found).length === Object.keys(made).length) return found
+  return await fileRegistration(path, newRegistration(serverName, url))
+}
+
+/** Reads the file, or makes it, readable by nobody else. Another address, and what it lacks, is written into it. */
+export async function fileRegistration<File extends { readonly url: string }>(
+  path: string,
+  fresh: File,
+): Promise<File> {
+  const found = await readRegistration<File>(path)
+  const made = { ...fresh, ...found, url: fresh.url }
+  if (found?.url === fresh.url && Object.keys(found).length === Object.keys(made).length) return found
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   await writeFile(path, stringify(made), { mode: 0o600 })
   return made
 }
 
-async function readRegistration(path: string): Promise<Registration | undefined> {
+async function readRegistration<File>(path: string): Promise<File | undefined> {
   try {
-    return parse(await readFile(path, 'utf8')) as Registration
+    return parse(await readFile(path, 'utf8')) as File
   } catch (error) {
     if ((error as { code?: unknown }).code === 'ENOENT') return undefined
     throw error

@@ -37,6 +37,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'list or add application services (bridges and bots), or ask one whether it is there',
     load: async () => (await import('./appservice.ts')).appservice,
   },
+  webhook: {
+    summary: 'list the webhooks of all rooms, or remove one',
+    load: async () => (await import('./webhook.ts')).webhook,
+  },
   backup: {
     summary: 'make a backup, prove one, list them',
     load: async () => (await import('./backup.ts')).backup,

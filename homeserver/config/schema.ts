@@ -258,6 +258,11 @@ export const schema = z.strictObject({
       ),
     }),
   }),
+  webhooks: choice(
+    ['off', 'on'],
+    'off',
+    'on: programs post in rooms, and are told what is said there. docs/webhooks.md.',
+  ),
   mail: section('The SMTP server that sends e-mail: to confirm addresses and to reset passwords.', {
     host: text('Its host name.', { example: 'smtp.example.org', otherwise: 'no e-mail is sent' }),
     port: whole(1, 65_535, 587, 'TCP port.'),
@@ -393,7 +398,7 @@ export const schema = z.strictObject({
     address: z.union([z.ipv4(), z.ipv6()], { error: 'an IP address' }).optional().meta({
       description: 'auto: IP address at which people reach these ports.',
       example: '203.0.113.7',
-      otherwise: "asked of a STUN server; profile local: its own",
+      otherwise: 'asked of a STUN server; profile local: its own',
     }),
     livekit_url: z
       .url({ protocol: /^wss?$/, error: 'an address that starts with wss:// or ws://' })

@@ -110,6 +110,7 @@ import { userKeysEndpoints } from './server/user-keys.ts'
 import { sendTransactionEndpoints } from './server/send.ts'
 import { versionEndpoints } from './server/version.ts'
 import { wellKnownServerEndpoints } from './server/well-known.ts'
+import { webhookEndpoints } from './webhooks.ts'
 
 /** Those that are there whether we talk with other servers or not. */
 const ownEndpoints: readonly Endpoint[] = [
@@ -225,6 +226,7 @@ const callEndpoints: readonly Endpoint[] = [...rtcEndpoints, ...callServiceEndpo
 
 export const endpoints: readonly Endpoint[] = [
   ...ownEndpoints,
+  ...webhookEndpoints,
   ...oauthEndpoints,
   ...callEndpoints,
   ...federationEndpoints,
@@ -239,6 +241,7 @@ export function endpointsOf(config: Config, { hasCalls }: { hasCalls: boolean })
   const federates = config.federation.mode !== 'off'
   const offered = [
     ...ownEndpoints,
+    ...(config.webhooks === 'on' ? webhookEndpoints : []),
     ...(offersOAuth(config) ? oauthEndpoints : []),
     ...(hasCalls ? callEndpoints : []),
     ...(federates ? federationEndpoints : []),

@@ -37,6 +37,7 @@ import type { SsoServices } from '../domain/sso/open-sso.ts'
 import type { TelegramLoginServices } from '../domain/telegram-login/open-telegram-login.ts'
 import type { OldSync } from '../domain/sync/old-sync.ts'
 import type { SyncServices } from '../domain/sync/open-sync.ts'
+import type { WebhookDoor } from '../core/webhooks.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
 
@@ -82,4 +83,5 @@ export interface Services
   readonly thumbnails: Thumbnails
   readonly oldSync: OldSync
   readonly urlPreviews: UrlPreviews | undefined
+  readonly webhooks: WebhookDoor
 }

@@ -30,7 +30,7 @@ test(`no request makes a fault (seed ${seed})`, async () => {
   const agent = new Agent({ keepAlive: true })
   stack.defer(() => agent.destroy())
   const servers: TestServer[] = []
-  for (const database of dialects) servers.push(stack.use(await startServer({ database })))
+  for (const database of dialects) servers.push(stack.use(await startServer({ database, config: 'webhooks: on' })))
   const prototype = Reflect.ownKeys(Object.prototype)
   const problems: string[] = []
   const carriedOut = new Set<Endpoint>()

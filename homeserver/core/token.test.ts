@@ -71,7 +71,7 @@ describe('pagination tokens', () => {
   )
 })
 
-test('no text crashes the parsers', () => {
+test('no text crashes the parsers (P17)', () => {
   const near = fc.stringMatching(/^[st][0-9]{0,2}_?[a-z0-9.:_-]*$/)
   fc.assert(
     fc.property(fc.oneof(fc.string(), near), (text) => {

@@ -119,7 +119,7 @@ function visibleToBob({ log, end }: { log: readonly Happened[]; end: number }): 
 }
 
 forEachDatabase(({ freshUrl }) => {
-  test('a walk back or forth through any room meets every visible event once, in order', async () => {
+  test('a walk back or forth through any room meets every visible event once, in order (P14)', async () => {
     await using heart = await Heart.open(await freshUrl())
     const services = open(heart)
     const script = fc.array(fc.constantFrom(...steps), { maxLength: 30 })

@@ -22,7 +22,7 @@ import { openReceiving } from './domain/federation/receive/open-receiving.ts'
 import { openFederation } from './domain/federation/open-federation.ts'
 import { Outbox } from './domain/federation/outbox.ts'
 import { RoomServers } from './domain/federation/room-servers.ts'
-import { serverFilter } from './domain/federation/server-filter.ts'
+import { ReloadableServerFilter } from './domain/federation/server-filter.ts'
 import { openMedia } from './domain/media/open-media.ts'
 import { openOAuth } from './domain/oauth/open-oauth.ts'
 import { CarriedRules } from './domain/push/carried-rules.ts'
@@ -104,12 +104,14 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const events = new EventCache({ database, bus })
   const members = new Members({ database, bus, serverName: config.server_name })
   const roomServers = new RoomServers({ members, bus })
+  const serverFilter = new ReloadableServerFilter(config.federation)
+  const { mayTalkTo } = serverFilter
   const outbox = await Outbox.open({
     ...foundation,
     members,
     roomServers,
     serverName: config.server_name,
-    mayTalkTo: serverFilter(config.federation),
+    mayTalkTo,
   })
   const transactions = new Transactions({ database, clock })
   const {
@@ -221,6 +223,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     hooks,
     directoryHooks,
     roomServers,
+    mayTalkTo,
   })
   const remoteMedia = new FederatedMediaSource({ client: federation.federationClient, fetch: foundation.fetch })
   const { runnable: mediaRunnable, ...mediaServices } = await openMedia({
@@ -327,6 +330,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...appservice,
       ...mediaServices,
       ...federation,
+      serverFilter,
       ...edus,
       ...joining,
       ...receiving,

@@ -1,6 +1,7 @@
 /** From settings to a running server, and to its end. */
 import { scheduleBackups } from './backup/schedule.ts'
 import { logBanner, printBanner, type StartReport } from './banner.ts'
+import { changedSettings } from './config/changes.ts'
 import { configFiles, DEFAULT_FILE, readConfigFiles } from './config/files.ts'
 import { ConfigError } from './config/load.ts'
 import { sampleYaml } from './config/sample.ts'
@@ -50,8 +51,7 @@ export async function run(options: RunOptions): Promise<void> {
 async function start({ files: named, env, cacheIn }: RunOptions): Promise<Running> {
   const files = configFiles(named)
   let { config } = readConfigFiles(files, env)
-  const { level, format } = config.log
-  configureLogging({ level, format: format === 'human' || showsBanner(config) ? 'human' : 'json' })
+  setLogging(config)
   await checkPorts(config)
   const missing = await survey(config)
   await makeDataDir(config)
@@ -80,6 +80,11 @@ async function start({ files: named, env, cacheIn }: RunOptions): Promise<Runnin
     ms: Math.round(performance.now()), // since the process began
   }
   return { server, lock, report }
+}
+
+function setLogging(config: Config): void {
+  const { level, format } = config.log
+  configureLogging({ level, format: format === 'human' || showsBanner(config) ? 'human' : 'json' })
 }
 
 const showsBanner = ({ log }: Config): boolean => process.stdout.isTTY && log.format !== 'json'
@@ -125,15 +130,19 @@ function stopOnSignals({ server, lock }: Running, stopping: AbortController): vo
   process.once('SIGINT', stop)
 }
 
-/** What is wrong is told, and the server goes on as it was. */
-function reloadOnSignal({ server }: Running, { files, env }: RunOptions): void {
+/** What is wrong is told, and the server goes on as it was; so is what counts only after a restart. */
+function reloadOnSignal({ server, report }: Running, { files, env }: RunOptions): void {
   const log = logger('start')
+  const reload = async (): Promise<void> => {
+    const { config } = readConfigFiles(configFiles(files), env)
+    await server.reload(config)
+    setLogging(config)
+    log.info({}, 'settings read again')
+    const waiting = changedSettings(report.config, config).filter(({ reloads }) => !reloads)
+    if (waiting.length > 0) log.warn({ settings: waiting.map(({ key }) => key) }, 'changed settings need a restart')
+  }
   process.on('SIGHUP', () => {
-    const reloading = async (): Promise<void> => server.reload(readConfigFiles(configFiles(files), env).config)
-    void reloading().then(
-      () => log.info({}, 'registrations of application services read again'),
-      (error: unknown) => log.error({ problem: messageOf(error) }, 'registrations of application services not read'),
-    )
+    void reload().catch((error: unknown) => log.error({ problem: messageOf(error) }, 'settings not read again'))
   })
 }
 

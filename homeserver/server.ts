@@ -11,7 +11,7 @@ import { openOutgoing } from './outgoing.ts'
 import { limitsOf } from './http/limits.ts'
 import { trustedProxies } from './http/client-address.ts'
 import { endpointsOf } from './http/endpoints.ts'
-import { listen, type Listening, type ListenOptions } from './http/listener.ts'
+import { type Certificate, listen, type Listening, type ListenOptions } from './http/listener.ts'
 import { metricsHandler } from './http/metrics.ts'
 import { RateLimiter } from './http/rate-limit.ts'
 import { createApp } from './http/router.ts'
@@ -71,6 +71,7 @@ export class Server implements AsyncDisposable {
   readonly #stopping: AbortController
   readonly #resources: AsyncDisposableStack
   readonly #config: Config
+  readonly #limiter: RateLimiter
 
   private constructor(parts: {
     config: Config
@@ -80,6 +81,7 @@ export class Server implements AsyncDisposable {
     listeners: readonly Listening[]
     stopping: AbortController
     resources: AsyncDisposableStack
+    limiter: RateLimiter
   }) {
     this.#config = parts.config
     this.schema = parts.schema
@@ -88,6 +90,7 @@ export class Server implements AsyncDisposable {
     this.#listeners = parts.listeners
     this.#stopping = parts.stopping
     this.#resources = parts.resources
+    this.#limiter = parts.limiter
   }
 
   /** Migrates, starts every service, listens. On failure everything opened so far is closed again. */
@@ -165,7 +168,7 @@ export class Server implements AsyncDisposable {
     }
     const resources = opening.move()
     log.debug({ ports: listeners.map(({ port }) => port) }, 'listening')
-    return new Server({ config, schema, services, background, listeners, stopping, resources })
+    return new Server({ config, schema, services, background, listeners, stopping, resources, limiter })
   }
 
   /** The port of the plain HTTP listener. */
@@ -179,12 +182,20 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Takes up what may change while the server runs: the registrations of application services. Throws where it could not
-   * have started with them, and then goes on with the old ones.
+   * Takes up what may change while the server runs, which is what the schema marks so, and reads the certificate again.
+   * Throws where it could not have started so, and then goes on as it was.
    */
-  async reload(given: Pick<Config, 'appservices'>): Promise<void> {
-    const { appservices } = await withWebhooks(await withTelegram({ ...this.#config, ...given }))
-    this.services.appservices.reload(await readRegistrations(appservices))
+  async reload(given: Partial<Pick<Config, 'appservices' | 'federation' | 'limits' | 'tls'>>): Promise<void> {
+    const running = this.#config
+    const { appservices, federation, limits, tls } = await withWebhooks(await withTelegram({ ...running, ...given }))
+    const [registrations, certificate] = await Promise.all([
+      readRegistrations(appservices),
+      readCertificate({ ...tls, mode: running.tls.mode }),
+    ])
+    if (certificate) for (const listener of this.#listeners) listener.certify(certificate)
+    this.services.appservices.reload(registrations)
+    this.services.serverFilter.reload({ ...federation, mode: running.federation.mode })
+    this.#limiter.reload(limitsOf(limits.preset))
     await this.services.registration.addSenders()
   }
 
@@ -206,9 +217,14 @@ export class Server implements AsyncDisposable {
 
 async function listenersOf({ listen: { host, port }, tls }: Config): Promise<ListenOptions[]> {
   const plain = { host, port }
-  if (tls.mode !== 'files' || tls.cert === undefined || tls.key === undefined) return [plain]
+  const certificate = await readCertificate(tls)
+  return certificate ? [plain, { host, port: tls.port, tls: certificate }] : [plain]
+}
+
+async function readCertificate(tls: Config['tls']): Promise<Certificate | undefined> {
+  if (tls.mode !== 'files' || tls.cert === undefined || tls.key === undefined) return undefined
   const [cert, key] = await Promise.all([readFile(tls.cert), readFile(tls.key)])
-  return [plain, { host, port: tls.port, tls: { cert, key } }]
+  return { cert, key }
 }
 
 /** Where this process reaches its own listener. */

@@ -11,6 +11,8 @@ declare module 'zod' {
     otherwise?: string
     /** Marks what `config show` must not print and what may be read from `<key>_file`. */
     secret?: boolean
+    /** A running server takes a change up on SIGHUP. */
+    reloads?: boolean
   }
 }
 

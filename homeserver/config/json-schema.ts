@@ -11,21 +11,19 @@ export function jsonSchema(): string {
     io: 'input',
     // What only code can check, an editor takes as it is.
     unrepresentable: 'any',
-    override: ({ jsonSchema: node }) => edit(node),
+    override: ({ jsonSchema: node }) => edit(node as Node), // with the words of our own metadata
   })
   return `${JSON.stringify({ title: 'Settings of Domovoi', ...written }, null, 2)}\n`
 }
 
-type Node = z.core.JSONSchema.BaseSchema & { example?: unknown; otherwise?: unknown; secret?: unknown }
+type Node = z.core.JSONSchema.BaseSchema & Record<'example' | 'otherwise' | 'secret' | 'reloads', unknown>
 
 /** Our own hints in the words of JSON Schema. */
 function edit(node: Node): void {
   const { example, otherwise, description } = node
   if (typeof example === 'string') node.examples = [example]
   if (typeof otherwise === 'string') node.description = `${description} If left out: ${otherwise}.`
-  delete node.example
-  delete node.otherwise
-  delete node.secret
+  for (const word of ['example', 'otherwise', 'secret', 'reloads'] as const) delete node[word]
   // A section whose settings are all commented out is empty, and sets nothing.
   if (node.type === 'object' && node.default !== undefined) {
     delete node.default

@@ -47,10 +47,10 @@ describe('the sample', () => {
   })
 
   test('every setting is explained in the sample or, if it is a secret, in the manual', () => {
-    for (const { path, key, secret, description, isSection } of settings) {
+    for (const { path, key, secret, description, isSection, reloads } of settings) {
       expect(`${key}: ${description.length > 8}`).toBe(`${key}: true`)
       if (!secret) expect(sampleYaml()).toMatch(new RegExp(`^ *#?${path.at(-1)}:`, 'm'))
-      if (!isSection) expect(manual()).toContain(`| \`${key}\` |`)
+      if (!isSection) expect(manual()).toContain(`| \`${key}\`${reloads ? ' ↻' : ''} |`)
     }
   })
 })

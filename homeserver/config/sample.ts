@@ -58,6 +58,8 @@ export function manual(): string {
       'underscores. Unknown keys are errors. Lists in the environment are parted by commas.',
     'Durations are written as `30s`, `15m`, `12h` or `14d`, sizes as `512KiB`, `100MiB` or `5GB`. Each secret can be ' +
       'given by the name of a file that holds it, in the setting of the same name with `_file`.',
+    'A running server reads its settings again on SIGHUP (`systemctl reload domovoi`): those marked ↻ count at once, and it ' +
+      'names the others that have changed and count after a restart. Wrong settings are told, and change nothing.',
     'The profile sets these defaults:',
     table(
       ['profile', 'defaults'],
@@ -80,7 +82,7 @@ const settingsTable = (members: readonly Setting[]): string =>
   table(
     ['setting', 'default', 'meaning', 'environment'],
     members.map((setting) => [
-      code(setting.key),
+      code(setting.key) + (setting.reloads ? ' ↻' : ''),
       setting.otherwise ?? (setting.default === undefined ? 'none' : code(inYaml(setting.default))),
       setting.description + (setting.options.length > 0 ? ` (${setting.options.map(code).join(', ')})` : ''),
       code(setting.env),

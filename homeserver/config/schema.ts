@@ -27,6 +27,9 @@ const section = <const Shape extends z.core.$ZodLooseShape>(description: string,
     .prefault({} as never)
     .meta({ description })
 
+/** On SIGHUP. */
+const reloads = { reloads: true }
+
 /** What follows the colon in user ids. https://spec.matrix.org/v1.19/appendices/#server-name */
 const SERVER_NAME = /^(?:[0-9A-Za-z.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?$/
 const HOST_PORT = /^(?:[0-9A-Za-z.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]):\d{1,5}$/
@@ -127,8 +130,8 @@ export const schema = z.strictObject({
       'proxy: a reverse proxy in front does it. files: the server also listens on tls.port with the certificate below.',
     ),
     port: whole(0, 65_535, 8448, 'TCP port for HTTPS. 8448 is where other servers look first.'),
-    cert: text('Certificate chain, PEM.', { example: '/etc/ssl/example.org/fullchain.pem' }),
-    key: text('Private key of the certificate, PEM.', { example: '/etc/ssl/example.org/privkey.pem' }),
+    cert: text('Certificate chain, PEM.', { example: '/etc/ssl/example.org/fullchain.pem' }).meta(reloads),
+    key: text('Private key of the certificate, PEM.', { example: '/etc/ssl/example.org/privkey.pem' }).meta(reloads),
   }),
   database: section('Where everything but media is kept.', {
     url: z
@@ -297,8 +300,12 @@ export const schema = z.strictObject({
   }),
   federation: section('Talking to other servers.', {
     mode: choice(['off', 'open'], 'off', 'off: an island. open: with every Matrix server. Needs a public server_name.'),
-    allow: list(serverPattern, [], 'Only with these servers, if there are any in the list; * stands for anything.'),
-    deny: list(serverPattern, [], 'Never with these servers, such as spam.example or *.spam.example.'),
+    allow: list(
+      serverPattern,
+      [],
+      'Only with these servers, if there are any in the list; * stands for anything.',
+    ).meta(reloads),
+    deny: list(serverPattern, [], 'Never with these servers, such as spam.example or *.spam.example.').meta(reloads),
     key_servers: list(
       serverName,
       [],
@@ -435,7 +442,7 @@ export const schema = z.strictObject({
       ['normal', 'strict', 'lan', 'off'],
       'normal',
       'strict: for servers under attack. lan: generous. off: none, for tests.',
-    ),
+    ).meta(reloads),
   }),
   metrics: section('Numbers for Prometheus.', {
     listen: listenAddress.meta({
@@ -445,8 +452,12 @@ export const schema = z.strictObject({
     }),
   }),
   log: section('What the server tells about its work, on standard output.', {
-    level: choice(['debug', 'info', 'warn', 'error'], 'info', 'The least important messages to show.'),
-    format: choice(['auto', 'human', 'json'], 'auto', 'auto: human on a terminal, one JSON object a line elsewhere.'),
+    level: choice(['debug', 'info', 'warn', 'error'], 'info', 'The least important messages to show.').meta(reloads),
+    format: choice(
+      ['auto', 'human', 'json'],
+      'auto',
+      'auto: human on a terminal, one JSON object a line elsewhere.',
+    ).meta(reloads),
   }),
   web: section('What people see in Element Web, by /element/config.json and `npm run cli -- element-config`.', {
     brand: textOr('Domovoi', 'What it is called.'),
@@ -462,7 +473,7 @@ export const schema = z.strictObject({
     z.string(),
     [],
     'Registration files (YAML) of bridges and bots, or directories of them, in this order. Read again on SIGHUP.',
-  ),
+  ).meta(reloads),
 })
 
 /** Defaults that follow from `profile`; the file and the environment win over them. */

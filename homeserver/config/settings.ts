@@ -14,6 +14,8 @@ export interface Setting {
   readonly example: string | undefined
   readonly otherwise: string | undefined
   readonly secret: boolean
+  /** A running server takes a change up on SIGHUP. */
+  readonly reloads: boolean
   readonly isSection: boolean
   /** All values there are, where they can be listed. */
   readonly options: readonly string[]
@@ -44,6 +46,7 @@ function* walk(object: z.ZodObject, above: readonly string[]): Generator<Setting
       example: meta.example,
       otherwise: meta.otherwise,
       secret: meta.secret ?? false,
+      reloads: meta.reloads ?? false,
       isSection,
       options: inner instanceof z.ZodEnum ? inner.options.map(String) : [],
       accepts: (value) => outer.safeParse(value).success,

@@ -1,7 +1,5 @@
 /** The rate limits of each preset, all in one place. */
-import type { Limit, LimitName } from './rate-limit.ts'
-
-type Limits = Readonly<Partial<Record<LimitName, Limit>>>
+import type { Limits } from './rate-limit.ts'
 
 /** Below what a person with several devices does on a busy day, well below what a script in a hurry does. */
 const normal: Limits = {

@@ -4,18 +4,26 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
+/** PEM, with its chain. */
+export interface Certificate {
+  readonly cert: string | Buffer
+  readonly key: string | Buffer
+}
+
 export interface ListenOptions {
   readonly host: string
   /** 0 for a free one. */
   readonly port: number
   /** PEM; without it the listener speaks plain HTTP. */
-  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
+  readonly tls?: Certificate
   /** Takes connections that want to speak something else, and ends them; without it they are ordinary requests. */
   readonly upgrade?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
 export interface Listening {
   readonly port: number
+  /** For connections from here on. Throws for what is none; without TLS it does nothing. */
+  certify(certificate: Certificate): void
   /** Ends idle connections at once, busy ones when they have answered or `graceMs` have passed. */
   close(graceMs: number): Promise<void>
 }
@@ -26,7 +34,8 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void
 const timeouts = { headersTimeout: 15_000, requestTimeout: 3_600_000, keepAliveTimeout: 65_000 }
 
 export async function listen(handler: Handler, { host, port, tls, upgrade }: ListenOptions): Promise<Listening> {
-  const server = tls ? createTlsServer({ ...timeouts, ...tls }, handler) : createServer(timeouts, handler)
+  const secure = tls && createTlsServer({ ...timeouts, ...tls }, handler)
+  const server = secure ?? createServer(timeouts, handler)
   if (upgrade) server.on('upgrade', upgrade)
   const sockets = socketsOf(server)
   await new Promise<void>((resolve, reject) => {
@@ -38,7 +47,11 @@ export async function listen(handler: Handler, { host, port, tls, upgrade }: Lis
   })
   // listen() by host and port gives an address of this form
   const { port: bound } = server.address() as AddressInfo
-  return { port: bound, close: (graceMs) => close(server, sockets, graceMs) }
+  return {
+    port: bound,
+    certify: (certificate) => secure?.setSecureContext(certificate),
+    close: (graceMs) => close(server, sockets, graceMs),
+  }
 }
 
 /** The open connections of a server; with TLS also what they are carried by. */

@@ -32,6 +32,8 @@ export const limitNames = [
   'admin',
 ] as const
 
+export type Limits = Readonly<Partial<Record<LimitName, Limit>>>
+
 interface Bucket {
   tokens: number
   at: number
@@ -41,12 +43,17 @@ const MAX_BUCKETS = 50_000
 
 export class RateLimiter {
   readonly #clock: Clock
-  readonly #limits: Readonly<Partial<Record<LimitName, Limit>>>
+  #limits: Limits
   readonly #buckets = new Lru<string, Bucket>(MAX_BUCKETS)
 
   /** A name without a limit is not limited. */
-  constructor({ clock, limits }: { clock: Clock; limits: Readonly<Partial<Record<LimitName, Limit>>> }) {
+  constructor({ clock, limits }: { clock: Clock; limits: Limits }) {
     this.#clock = clock
+    this.#limits = limits
+  }
+
+  /** Other limits from here on. What was spent stays spent. */
+  reload(limits: Limits): void {
     this.#limits = limits
   }
 

@@ -13,6 +13,7 @@ import type { AnswerServices } from '../domain/federation/answers/open-answers.t
 import type { EduServices } from '../domain/federation/edus/open-edus.ts'
 import type { JoiningServices } from '../domain/federation/joining/open-joining.ts'
 import type { ReceivingServices } from '../domain/federation/receive/open-receiving.ts'
+import type { ReloadableServerFilter } from '../domain/federation/server-filter.ts'
 import type { FederationServices } from '../domain/federation/open-federation.ts'
 import type { Media } from '../domain/media/media.ts'
 import type { UrlPreviews } from '../domain/media/previews/url-previews.ts'
@@ -71,6 +72,7 @@ export interface Services
   readonly clock: Clock
   readonly metrics: Metrics
   readonly openIdTokens: OpenIdTokens
+  readonly serverFilter: ReloadableServerFilter
   readonly events: EventCache
   readonly members: Members
   readonly threadSubscriptions: ThreadSubscriptions

@@ -25,7 +25,7 @@ import type { RoomServers } from './room-servers.ts'
 import { ServerAcls } from './server-acl.ts'
 import type { Outbox } from './outbox.ts'
 import { FederationSender } from './sender.ts'
-import { type ServerFilter, serverFilter } from './server-filter.ts'
+import type { ServerFilter } from './server-filter.ts'
 import { WellKnown } from './well-known.ts'
 
 export interface OpenFederationParts {
@@ -42,6 +42,7 @@ export interface OpenFederationParts {
   readonly directoryHooks: DirectoryHooks
   readonly roomServers: RoomServers
   readonly outbox: Outbox
+  readonly mayTalkTo: ServerFilter
 }
 
 export interface FederationServices {
@@ -63,9 +64,9 @@ export async function openFederation(
 ): Promise<
   FederationServices & { readonly serverAuthenticator: RequestAuthenticator; readonly runnable: readonly Service[] }
 > {
-  const { config, database, bus, clock, metrics, dns, fetch, signer, signingKeys, roomServers, outbox } = parts
+  const { config, database, bus, clock, metrics, dns, fetch, signer, signingKeys, roomServers, outbox, mayTalkTo } =
+    parts
   const { serverName } = signer
-  const mayTalkTo = serverFilter(config.federation)
   const destinations = new Destinations({ clock })
   const resolveServer = createResolveServer({ dns, wellKnown: new WellKnown({ fetch, clock }) })
   const federationClient = new FederationClient({

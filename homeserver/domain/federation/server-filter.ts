@@ -12,6 +12,21 @@ export function serverFilter({ mode, allow, deny }: Config['federation']): Serve
   return (server) => (allow.length === 0 || allowed(server)) && !denied(server)
 }
 
+/** A filter whose settings change while the server runs. */
+export class ReloadableServerFilter {
+  #filter: ServerFilter
+
+  constructor(settings: Config['federation']) {
+    this.#filter = serverFilter(settings)
+  }
+
+  readonly mayTalkTo: ServerFilter = (server) => this.#filter(server)
+
+  reload(settings: Config['federation']): void {
+    this.#filter = serverFilter(settings)
+  }
+}
+
 function matcherOf(patterns: readonly string[]): ServerFilter {
   const matchers: readonly Matcher[] = patterns.map((pattern) => compileGlob(pattern.toLowerCase()))
   return (server) => {

@@ -36,4 +36,8 @@ test('who is in a call is listed, and the call ended', async () => {
   expect((await run('call', 'end', room)).stdout).toBe('The call is over; cut off: 1\n')
   expect(await run('call', 'end', room)).toMatchObject({ code: 1, stderr: 'There is no call in this room\n' })
   expect(await run('call', 'end')).toMatchObject({ code: 64 })
+
+  const made = (await run('call', 'make-room', 'Kitchen', '--alias', 'kitchen')).stdout.trim()
+  expect((await alice.get(`/directory/room/${encodeURIComponent('#kitchen:localhost')}`))['room_id']).toBe(made)
+  expect(await run('call', 'make-room', 'Again', '--alias', 'kitchen')).toMatchObject({ code: 1 })
 })

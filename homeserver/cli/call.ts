@@ -6,20 +6,24 @@ const path = '/_domovoi/admin/v1/calls'
 const MAX_CALLS = 1_000
 
 export const call: Command = {
-  usage: 'list | history [ROOM | USER] [--limit N] | end ROOM',
+  usage: 'list | history [ROOM | USER] [--limit N] | end ROOM | make-room NAME [--alias ALIAS]',
   help: `Looks after the calls of groups. Works beside a running server; if none runs, one is started for the moment.
 
   list       a line for each who is in a call: room, person, device, since when, what is sent
   history    a line for each who was in a call, the newest call first: room, person, from, to; "-" for what goes on.
              Of the latest 100 calls, or N, of all, of one room or of one user
-  end ROOM   cuts off everybody who is in the room's call. They are in the room still, and may begin another one.`,
-  options: { limit: { type: 'string' } },
+  end ROOM   cuts off everybody who is in the room's call. They are in the room still, and may begin another one.
+  make-room NAME
+             makes a voice room that everybody may enter, in the space of rooms.space if there is one; ALIAS is its alias,
+             without # and server`,
+  options: { limit: { type: 'string' }, alias: { type: 'string' } },
   async run({ positionals: [action, subject, ...rest], values, config, print }) {
     if (rest.length > 0) throw new UsageError(`Unexpected argument ${rest[0]}`)
     if (action === 'list' && subject === undefined) return print(await list(config()))
     if (action === 'history') return print(await history(config(), subject, limitOf(values['limit'])))
     if (action === 'end' && subject !== undefined) return print(await end(config(), subject))
-    throw new UsageError('list, history or end ROOM?')
+    if (action === 'make-room' && subject !== undefined) return print(await make(config(), subject, values['alias']))
+    throw new UsageError('list, history, end ROOM or make-room NAME?')
   },
 }
 
@@ -57,6 +61,12 @@ async function history(config: Config, subject: string | undefined, limit: numbe
 async function end(config: Config, roomId: string): Promise<string> {
   const { participants } = await withAdminApi(config, (ask) => ask('POST', `${path}/${encodeURIComponent(roomId)}/end`))
   return `The call is over; cut off: ${Number(participants)}`
+}
+
+async function make(config: Config, name: string, alias: unknown): Promise<string> {
+  const room = { name, ...(typeof alias === 'string' ? { alias } : {}) }
+  const { room_id: roomId } = await withAdminApi(config, (ask) => ask('POST', '/_domovoi/admin/v1/voice_rooms', room))
+  return String(roomId)
 }
 
 function limitOf(given: unknown): number {

@@ -62,7 +62,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: async () => (await import('./rotate-keys.ts')).rotateKeys,
   },
   call: {
-    summary: 'list who is or was in a call, or end one',
+    summary: 'list who is or was in a call, end one, make a voice room',
     load: async () => (await import('./call.ts')).call,
   },
   'calls-install': {

@@ -350,8 +350,9 @@ export const schema = z.strictObject({
       [],
       'Rooms that new users come into, by aliases such as "#welcome:example.org". Ours are made if they are missing.',
     ),
+    voice: list(roomAlias, [], 'Voice rooms that new users come into, made if they are missing. docs/calls.md'),
     space: roomAlias.optional().meta({
-      description: 'A space that new users come into, with the rooms of auto_join in it. It is made if it is missing.',
+      description: 'A space that new users come into, with these rooms in it. It is made if it is missing.',
       example: '#home:example.org',
     }),
     retention: section(

@@ -18,6 +18,7 @@ import { serverNoticesEndpoints } from './admin/server-notices.ts'
 import { serverVersionEndpoints } from './admin/server-version.ts'
 import { adminSecondFactorEndpoints } from './admin/second-factor.ts'
 import { adminUsersEndpoints } from './admin/users.ts'
+import { voiceRoomsEndpoints } from './admin/voice-rooms.ts'
 import { accountEndpoints } from './client/account.ts'
 import { accountDataEndpoints } from './client/account-data.ts'
 import { adminEndpoints } from './client/admin.ts'
@@ -142,6 +143,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...adminPurgeHistoryEndpoints,
   ...adminReportsEndpoints,
   ...adminCallsEndpoints,
+  ...voiceRoomsEndpoints,
   ...adminDestinationsEndpoints,
   ...adminRegistrationTokensEndpoints,
   ...auditLogEndpoints,

@@ -33,6 +33,29 @@ forEachDatabase(({ dialect }) => {
     )
   })
 
+  test('voice rooms are made in the space, by configuration and by administrators; everybody may join their calls', async () => {
+    const config = 'rooms: { voice: ["#lounge:hs.test"], space: "#home:hs.test" }'
+    await using server = await startServer({ database: dialect, config })
+    const [alice, admin] = [await server.register('alice'), await registerAdmin(server)]
+    const [lounge, home] = [await roomOf(alice, '#lounge:hs.test'), await roomOf(alice, '#home:hs.test')]
+    expect(new Set(await joined(alice))).toEqual(new Set([lounge, home]))
+    const { room_id: kitchen } = await admin.post('/_domovoi/admin/v1/voice_rooms', { name: 'Kitchen' })
+    await alice.post(`/join/${encoded(kitchen)}`)
+    const { rooms: inSpace } = await alice.get(`/_matrix/client/v1/rooms/${encoded(home)}/hierarchy`)
+    expect((inSpace as { name: string; room_type?: string }[]).map((room) => [room.name, room.room_type])).toEqual([
+      ['Home', 'm.space'],
+      ['Lounge', 'org.matrix.msc3417.call'],
+      ['Kitchen', 'org.matrix.msc3417.call'],
+    ])
+    for (const room of [lounge, kitchen]) {
+      const key = `_${alice.userId}_${alice.deviceId}_m.call`
+      await alice.setState(room, 'org.matrix.msc3401.call.member', { application: 'm.call', call_id: '' }, key)
+      expect(await alice.get(`${state(room, 'm.space.parent')}${encoded(home)}`)).toMatchObject({ canonical: true })
+    }
+    const refused = await alice.refusal('POST', '/_domovoi/admin/v1/voice_rooms', { name: 'x' })
+    expect(refused).toEqual({ status: 403, errcode: 'M_FORBIDDEN' })
+  })
+
   test('administrators have power there, others have not', async () => {
     await using server = await startServer({ database: dialect, config: 'rooms: { auto_join: ["#welcome:hs.test"] }' })
     const alice = await server.register('alice')

@@ -1,6 +1,6 @@
 /**
  * The rooms that every new user comes into, so that nobody begins before an empty screen. Those of them that are missing
- * are made, and gathered in a space if there is to be one. Administrators get the power to change them.
+ * are made. Administrators get the power to change them.
  */
 import { isJsonObject } from '../../core/canonical-json.ts'
 import { MatrixError } from '../../core/errors.ts'
@@ -8,23 +8,26 @@ import { isRoomAlias, type RoomAlias, type RoomId, type ServerName, serverNameOf
 import { KeyedLock } from '../../platform/keyed-lock.ts'
 import { logger } from '../../platform/log.ts'
 import type { Arrival, Newcomer } from '../accounts/hooks.ts'
-import type { RoomCreator } from '../rooms/create.ts'
 import type { RoomDirectory } from '../rooms/hooks.ts'
 import type { Memberships, NamedRoom } from '../rooms/membership.ts'
 import type { RoomState } from '../rooms/state.ts'
+import type { ServerRoom, ServerRooms } from './server-rooms.ts'
 import type { ServerUser } from './server-user.ts'
 
 export interface DefaultRoomsParts {
   readonly serverName: ServerName
   readonly serverUser: ServerUser
+  readonly serverRooms: ServerRooms
   /** Aliases, in the order in which they are joined. */
-  readonly rooms: readonly string[]
-  /** The alias of the space around those of them that are on this server. */
-  readonly space: string | undefined
+  readonly rooms: readonly DefaultRoom[]
   readonly directory: RoomDirectory
   readonly memberships: Memberships
-  readonly roomCreator: RoomCreator
   readonly roomState: RoomState
+}
+
+export interface DefaultRoom {
+  readonly alias: string
+  readonly kind: ServerRoom['kind']
 }
 
 const log = logger('admin')
@@ -39,11 +42,10 @@ export class DefaultRooms implements Arrival {
 
   /** A room that cannot be entered does not keep the user from the others. */
   async arrived({ userId, isAdmin }: Newcomer): Promise<void> {
-    const { rooms, space } = this.#parts
-    for (const alias of [...(space === undefined ? [] : [space]), ...rooms]) {
+    for (const { alias, kind } of this.#parts.rooms) {
       if (!isRoomAlias(alias)) continue // the configuration was checked for it
       try {
-        const room = await this.#turns.run('', () => this.#findOrMake(alias))
+        const room = await this.#turns.run('', () => this.#findOrMake(alias, kind))
         await this.#enter(room, userId)
         if (isAdmin) await this.#empower(room.roomId, userId)
       } catch (error) {
@@ -53,33 +55,16 @@ export class DefaultRooms implements Arrival {
     }
   }
 
-  async #findOrMake(alias: RoomAlias): Promise<NamedRoom> {
-    const { serverName, directory, memberships, space } = this.#parts
+  async #findOrMake(alias: RoomAlias, kind: ServerRoom['kind']): Promise<NamedRoom> {
+    const { serverName, directory, memberships, serverRooms } = this.#parts
     const found = await directory.resolve(alias)
     if (found) return found
     if (serverNameOf(alias) !== serverName) return await memberships.roomNamed(alias) // throws what is wrong with it
-    const roomId = await this.#make(alias, alias === space)
+    const localpart = alias.slice(1, alias.indexOf(':'))
+    const name = localpart.charAt(0).toUpperCase() + localpart.slice(1)
+    const roomId = await serverRooms.make({ kind, name, aliasLocalpart: localpart })
     log.info({ alias, roomId }, 'made a default room')
     return { roomId, servers: [] }
-  }
-
-  async #make(alias: RoomAlias, isSpace: boolean): Promise<RoomId> {
-    const { serverUser, roomCreator, roomState, directory, space } = this.#parts
-    const localpart = alias.slice(1, alias.indexOf(':'))
-    const who = serverUser.acting('default rooms')
-    const roomId = await roomCreator.create(who, {
-      preset: 'public_chat',
-      name: localpart.charAt(0).toUpperCase() + localpart.slice(1),
-      aliasLocalpart: localpart,
-      ...(isSpace ? { creationContent: { type: 'm.space' }, powerLevels: { events_default: 100 } } : {}),
-    })
-    if (isSpace || space === undefined || !isRoomAlias(space)) return roomId
-    const around = await directory.resolve(space)
-    if (around) {
-      const child = { via: [this.#parts.serverName] }
-      await roomState.set(who, { roomId: around.roomId, type: 'm.space.child', stateKey: roomId, content: child })
-    }
-    return roomId
   }
 
   /** By invite where the room is not open to all. */

@@ -16,11 +16,12 @@ import type { RoomWriter } from '../rooms/writer.ts'
 import type { CallHistory } from '../rtc/call-history.ts'
 import { AuditLog } from './audit-log.ts'
 import { DestinationAdmin, type Retrying } from './destination-admin.ts'
-import { DefaultRooms } from './default-rooms.ts'
+import { type DefaultRoom, DefaultRooms } from './default-rooms.ts'
 import { Health } from './health.ts'
 import { ReportAdmin } from './report-admin.ts'
 import { RoomAdmin } from './room-admin.ts'
 import { ServerNotices } from './server-notices.ts'
+import { ServerRooms } from './server-rooms.ts'
 import { ServerUser } from './server-user.ts'
 import { StateRepair } from './state-repair.ts'
 import { UserAdmin } from './user-admin.ts'
@@ -33,6 +34,7 @@ export interface AdminServices {
   readonly roomAdmin: RoomAdmin
   readonly userAdmin: UserAdmin
   readonly serverNotices: ServerNotices
+  readonly serverRooms: ServerRooms
   readonly stateRepair: StateRepair
 }
 
@@ -58,10 +60,14 @@ export function openAdmin(parts: AdminParts): AdminServices & { readonly runnabl
   const { config, hooks } = parts
   const { server_name: serverName, notices, rooms } = config
   const serverUser = new ServerUser({ ...parts, serverName, settings: notices })
-  if (rooms.auto_join.length > 0 || rooms.space !== undefined) {
-    hooks.arrivals.push(
-      new DefaultRooms({ ...parts, serverName, serverUser, rooms: rooms.auto_join, space: rooms.space }),
-    )
+  const serverRooms = new ServerRooms({ ...parts, serverName, serverUser, space: rooms.space })
+  const defaults: readonly DefaultRoom[] = [
+    ...(rooms.space === undefined ? [] : [{ alias: rooms.space, kind: 'space' } as const]),
+    ...rooms.auto_join.map((alias) => ({ alias, kind: 'talk' }) as const),
+    ...rooms.voice.map((alias) => ({ alias, kind: 'voice' }) as const),
+  ]
+  if (defaults.length > 0) {
+    hooks.arrivals.push(new DefaultRooms({ ...parts, serverName, serverUser, serverRooms, rooms: defaults }))
   }
   return {
     auditLog: new AuditLog(parts),
@@ -70,6 +76,7 @@ export function openAdmin(parts: AdminParts): AdminServices & { readonly runnabl
     reportAdmin: new ReportAdmin(parts),
     roomAdmin: new RoomAdmin({ ...parts, serverName }),
     userAdmin: new UserAdmin({ ...parts, serverName }),
+    serverRooms,
     serverNotices: new ServerNotices({ ...parts, serverUser, roomName: notices.room_name }),
     stateRepair: new StateRepair(parts),
     runnable: [serverUser],

@@ -1,4 +1,5 @@
 /** Runs push rules over every event as it is written, for the members of this server. */
+import { ringTypes } from '../../core/call-rooms.ts'
 import type { EventId, UserId } from '../../core/ids.ts'
 import { defaultRules, evaluate, narrowRules } from '../../core/push-rules/evaluate.ts'
 import { PushEvent, type PushUser } from '../../core/push-rules/event.ts'
@@ -10,7 +11,7 @@ import type { Members } from '../rooms/members.ts'
 import { threadRootOf } from '../rooms/relation.ts'
 import { encodeNotified, notifiesNobody } from './push-column.ts'
 import type { PushRules } from './push-rules.ts'
-import { roomFacts } from './room-facts.ts'
+import { isInCallRoom, roomFacts } from './room-facts.ts'
 import type { ThreadFollowers } from './thread-followers.ts'
 
 /** Asks whom users do not want to hear of. Fulfilled by account data. */
@@ -57,7 +58,9 @@ export class Evaluation implements PushEvaluation {
     if (invited) users.push({ userId: invited, displayName: undefined })
 
     if (users.length === 0) return null
-    const facts = roomFacts(event, { version, memberCount: joined.size }, (id) => batch.get(id) ?? events.peek(id))
+    const find = (id: EventId) => batch.get(id) ?? events.peek(id)
+    if (ringTypes.has(pdu.type) && isInCallRoom(event, version, find)) return null
+    const facts = roomFacts(event, { version, memberCount: joined.size }, find)
     const pushEvent = new PushEvent({ ...pdu, room_id: roomId }, facts)
     const rules = narrowRules(defaultRules, pushEvent)
     const userIds = users.map(({ userId }) => userId)

@@ -1,5 +1,6 @@
 /** What push rules ask about the room of an event. */
 import { powerLevelsOf, userLevel } from '../../core/auth/power-levels.ts'
+import { isCallRoom } from '../../core/call-rooms.ts'
 import { isJsonObject } from '../../core/canonical-json.ts'
 import { type IdentifiedPdu, type JsonObject, referenceIds } from '../../core/event.ts'
 import type { EventId, RoomId } from '../../core/ids.ts'
@@ -26,6 +27,18 @@ export function roomFacts(
   const notifications = levels.content?.['notifications']
   const notificationLevels: JsonObject = isJsonObject(notifications) ? notifications : {}
   return { memberCount, senderPowerLevel: Number(userLevel(levels, event.pdu.sender)), notificationLevels }
+}
+
+/** Whether the room is a call, as far as its create event is at hand. */
+export function isInCallRoom(
+  event: Omit<IdentifiedPdu, 'eventId'>,
+  version: RoomVersion,
+  find: (eventId: EventId) => IdentifiedPdu | undefined,
+): boolean {
+  const creation = citedIds(event, version)
+    .map(find)
+    .find((cited) => cited?.pdu.type === 'm.room.create')
+  return isCallRoom(creation?.pdu.content['type'])
 }
 
 /** In version 12 the room id names the create event, which nothing cites. */

@@ -1,4 +1,5 @@
 /** Makes rooms. https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom */
+import { isCallRoom } from '../../core/call-rooms.ts'
 import { isJsonObject } from '../../core/canonical-json.ts'
 import { badJson, forbidden, invalidParam, MatrixError, refuse, tooLarge } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
@@ -81,6 +82,7 @@ export class RoomCreator {
         creator: who.userId,
         preset,
         powerLevels: options.powerLevels,
+        isCall: isCallRoom(options.creationContent?.['type']),
         alias,
         state,
         name: options.name,

@@ -6,6 +6,8 @@ import type { RoomVersion } from '../../core/room-version.ts'
 
 /** Calls: everybody may take part, which would take `state_default` without these entries. */
 const callMembers = { 'm.call.member': 0, 'org.matrix.msc3401.call.member': 0 } as const
+/** In a room that is a call they may even where nobody may write. */
+const callRoomMembers = { ...callMembers, 'm.rtc.member': 0, 'org.matrix.msc4143.rtc.member': 0 } as const
 const callEvents = { 'm.rtc.slot': 50, 'org.matrix.msc3401.call': 100, 'org.matrix.msc4143.rtc.slot': 50 } as const
 
 const events = {
@@ -25,17 +27,20 @@ export const creatorLevel = 100
 export function initialPowerLevels({
   version,
   users,
+  isCall,
   override = {},
 }: {
   readonly version: RoomVersion
   /** Those who get the level of a creator; none of them a privileged creator. */
   readonly users: readonly UserId[]
+  /** Whether the room is a call itself. */
+  readonly isCall: boolean
   readonly override?: JsonObject | undefined
 }): JsonObject {
   const { events: given = {} } = override
   // Replacing a room is for its creators alone where they have power without limit.
   const tombstone = version.privilegedCreators ? 150 : 100
-  return withCallLevels({
+  const content = {
     ban: 50,
     events_default: 0,
     invite: 50,
@@ -47,13 +52,14 @@ export function initialPowerLevels({
     ...override,
     // What is no object is for the authorisation rules to refuse.
     events: isJsonObject(given) ? { ...events, 'm.room.tombstone': tombstone, ...given } : given,
-  })
+  }
+  return withCallLevels(content, isCall)
 }
 
 /** Adds what calls need, where nothing is said of it. In a room for announcements nobody has called for calls of all. */
-export function withCallLevels(content: JsonObject): JsonObject {
+export function withCallLevels(content: JsonObject, isCall: boolean): JsonObject {
   const { events: given = {}, events_default: eventsDefault = 0 } = content
   if (!isJsonObject(given)) return content
-  const members = Number(eventsDefault) > 0 ? {} : callMembers
+  const members = isCall ? callRoomMembers : Number(eventsDefault) > 0 ? {} : callMembers
   return { ...content, events: { ...members, ...callEvents, ...given } }
 }

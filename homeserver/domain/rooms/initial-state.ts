@@ -21,6 +21,8 @@ export interface InitialState {
   readonly creator: UserId
   readonly preset: Preset
   readonly powerLevels?: JsonObject | undefined
+  /** Whether the room is a call itself. */
+  readonly isCall: boolean
   readonly alias?: RoomAlias | undefined
   readonly state: readonly InitialStateEvent[]
   readonly name?: string | undefined
@@ -91,12 +93,13 @@ function lastOfEach(
   return last
 }
 
-function powerLevelsContent({ version, creator, preset, powerLevels, invited }: InitialState): JsonObject {
+function powerLevelsContent({ version, creator, preset, powerLevels, isCall, invited }: InitialState): JsonObject {
   const trusted = preset === 'trusted_private_chat' ? invited.keys() : []
   return initialPowerLevels({
     version,
     // Where creators are privileged, they and the trusted are creators and stand in no power levels.
     users: version.privilegedCreators ? [] : [creator, ...trusted],
+    isCall,
     override: { invite: presets[preset].invite, ...powerLevels },
   })
 }

@@ -1,4 +1,5 @@
 /** Power levels on both sides of an upgrade. */
+import { isCallRoom } from '../../core/call-rooms.ts'
 import { isJsonObject } from '../../core/canonical-json.ts'
 import {
   additionalCreators,
@@ -43,8 +44,9 @@ export function foundingPowerLevels(
 }
 
 function fitted(old: PowerLevels, { version, founder, additionalCreators: others }: Founding): JsonObject {
+  const isCall = isCallRoom(old.create?.content['type'])
   const content = plainLevels(
-    old.content ?? initialPowerLevels({ version: old.version, users: oldCreators(old) }),
+    old.content ?? initialPowerLevels({ version: old.version, users: oldCreators(old), isCall }),
     old.version,
   )
   const users = { ...mapOf(content['users']) }
@@ -56,7 +58,7 @@ function fitted(old: PowerLevels, { version, founder, additionalCreators: others
   const events = mapOf(content['events'])
   // Replacing the room is for more than whoever may set other state, who would be the next to do it.
   const tombstone = version.privilegedCreators ? { 'm.room.tombstone': tombstoneLevel(old) } : {}
-  return withCallLevels({ ...content, users, events: { ...events, ...tombstone } })
+  return withCallLevels({ ...content, users, events: { ...events, ...tombstone } }, isCall)
 }
 
 /** Levels as integers: later versions take no others. What the old room did not take for a level goes. */

@@ -17,12 +17,8 @@ export interface ListedRoom {
   readonly bumpStamp: number
 }
 
-/** Those the user is in or may come into, and those he was thrown out of. */
-export interface Listing {
-  /** The latest first. */
-  readonly rooms: readonly ListedRoom[]
-  readonly byId: ReadonlyMap<RoomId, ListedRoom>
-}
+/** Those the user is in or may come into, and those he was thrown out of; the latest first. */
+export type Listing = readonly ListedRoom[]
 
 type ByRoom = ReadonlyMap<RoomId, MembershipRow>
 
@@ -66,15 +62,15 @@ export class Listings {
 
   async #whole(userId: UserId, rooms: ByRoom, upto: Positions): Promise<Listing> {
     const listed = await this.#list(await this.#withoutIgnored(userId, [...rooms.values()]), upto)
-    return listingOf(listed.sort(compare))
+    return listed.sort(compare)
   }
 
   async #moved(listing: Listing, moved: readonly MembershipRow[], upto: Positions): Promise<Listing> {
     if (moved.length === 0) return listing
     const ids = new Set(moved.map(({ room_id }) => room_id))
     const changed = (await this.#list(moved, upto)).sort(compare)
-    const stayed = listing.rooms.filter(({ row }) => !ids.has(row.room_id))
-    return listingOf(merged(changed, stayed))
+    const stayed = listing.filter(({ row }) => !ids.has(row.room_id))
+    return merged(changed, stayed)
   }
 
   async #list(rows: readonly MembershipRow[], upto: Positions): Promise<ListedRoom[]> {
@@ -95,10 +91,6 @@ export class Listings {
   }
 }
 
-function listingOf(rooms: readonly ListedRoom[]): Listing {
-  return { rooms, byId: new Map(rooms.map((room) => [room.row.room_id, room])) }
-}
-
 function listedRoom(row: MembershipRow, traits: RoomTraits | undefined): ListedRoom {
   // Who was thrown out is told nothing of what became of the room, not even by way of a filter (T40).
   const isOut = row.membership === 'leave' || row.membership === 'ban'
@@ -117,7 +109,7 @@ function compare(a: ListedRoom, b: ListedRoom): number {
 }
 
 /** Both in order. */
-function merged(few: readonly ListedRoom[], many: readonly ListedRoom[]): readonly ListedRoom[] {
+function merged(few: Listing, many: Listing): Listing {
   const rooms: ListedRoom[] = []
   let next = 0
   for (const room of many) {

@@ -195,29 +195,32 @@ export class SlidingSync {
     memberships: ByRoom,
   ): Promise<View> {
     const wanted = new Map<RoomId, RoomConfig>()
-    const want = (roomId: RoomId, config: RoomConfig): void => {
+    const listed = new Map<RoomId, ListedRoom>()
+    const want = (roomId: RoomId, config: RoomConfig, room: ListedRoom | undefined): void => {
       const other = wanted.get(roomId)
       wanted.set(roomId, other ? combined(other, config) : config)
+      if (room) listed.set(roomId, room)
     }
     const counts = new Map<string, number>()
     const windows = new Map<string, RoomId[]>()
     for (const [name, list] of Object.entries(lists)) {
       const config = this.#configs.make(list.timeline_limit, [list.required_state], who.userId)
-      const { count, rooms } = await this.#windows.window(listing.rooms, list, marks)
+      const { count, rooms } = await this.#windows.window(listing, list, marks)
       counts.set(name, count)
       windows.set(
         name,
         rooms.filter(({ row }) => row.membership === 'join').map(({ row }) => row.room_id),
       )
-      for (const { row } of rooms) want(row.room_id, config)
+      for (const room of rooms) want(room.row.room_id, config, room)
     }
     const subscribed: RoomId[] = []
     for (const [roomId, room] of Object.entries(subscriptions)) {
       const row = isRoomId(roomId) ? memberships.get(roomId) : undefined
       if (!row) continue
-      want(row.room_id, this.#configs.make(room.timeline_limit, [room.required_state], who.userId))
+      const config = this.#configs.make(room.timeline_limit, [room.required_state], who.userId)
+      want(row.room_id, config, listed.get(row.room_id) ?? listing.find((other) => other.row.room_id === row.room_id))
       if (row.membership === 'join') subscribed.push(row.room_id)
     }
-    return { counts, windows, subscribed, wanted, listed: listing.byId }
+    return { counts, windows, subscribed, wanted, listed }
   }
 }

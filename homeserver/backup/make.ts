@@ -78,12 +78,18 @@ const prefixOf = (server: string): string => `domovoi-${server.replaceAll(/[^\w.
 /** The backups of this server in a directory, the oldest first. */
 export async function listBackups(directory: string, server: string): Promise<string[]> {
   const names = await readdir(directory).catch(() => [] as string[])
-  const form = /^\d{8}T\d{6}Z\.tar\.gz(?:\.sealed)?$/
   return names
-    .filter((name) => name.startsWith(prefixOf(server)) && form.test(name.slice(prefixOf(server).length)))
+    .filter((name) => isBackupOf(server, name))
     .toSorted()
     .map((name) => join(directory, name))
 }
+
+/** Whether a file of this name is a backup of the server. */
+export const isBackupOf = (server: string, name: string): boolean =>
+  isBackupName(name) && name.startsWith(prefixOf(server)) && !name.slice(prefixOf(server).length).includes('-')
+
+/** Whether a file of this name is a backup of any server. */
+export const isBackupName = (name: string): boolean => /^domovoi-[\w.-]+-\d{8}T\d{6}Z\.tar\.gz(?:\.sealed)?$/.test(name)
 
 /** Keeps the newest, and gives what it has removed. */
 export async function pruneBackups(directory: string, server: string, keep: number): Promise<string[]> {

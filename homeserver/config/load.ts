@@ -210,6 +210,11 @@ function* contradictions(config: Parsed): Generator<[key: string, problem: strin
       if (!media.s3[key]) yield ['media.store', `s3 needs media.s3.${key}`]
     }
   }
+  if (config.backup.s3.bucket !== undefined) {
+    for (const key of ['endpoint', 'access_key_id', 'secret_access_key'] as const) {
+      if (!config.backup.s3[key]) yield ['backup.s3.bucket', `needs backup.s3.${key}`]
+    }
+  }
   if (calls.sfu === 'external') {
     for (const key of ['livekit_url', 'api_key', 'api_secret'] as const) {
       if (!calls[key]) yield ['calls.sfu', `external needs calls.${key}`]

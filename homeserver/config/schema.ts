@@ -98,6 +98,17 @@ const openIdProvider = z.strictObject(
   { error: 'an OpenID provider with id, name, issuer, client_id and client_secret_file' },
 )
 
+const bucket = (description: string, example: string) =>
+  section(description, {
+    endpoint: httpUrl.meta({ description: 'Address of the service.', example: 'https://s3.example.org' }),
+    region: textOr('us-east-1', 'Region used in signatures.'),
+    bucket: text('Name of the bucket. It must exist.', { example }),
+    access_key_id: secret('Access key.'),
+    access_key_id_file: secretFile('the access key'),
+    secret_access_key: secret('Secret key.'),
+    secret_access_key_file: secretFile('the secret key'),
+  })
+
 export const schema = z.strictObject({
   server_name: serverName.default('localhost').meta({
     description:
@@ -384,15 +395,7 @@ export const schema = z.strictObject({
       'Previews of pages behind links. The server fetches these pages for its users, none on private addresses.',
     ),
     previews_deny: list(hostPattern, [], 'Never fetch pages of these hosts, such as *.example.org.'),
-    s3: section('An S3-compatible store, for store: s3.', {
-      endpoint: httpUrl.meta({ description: 'Address of the service.', example: 'https://s3.example.org' }),
-      region: textOr('us-east-1', 'Region used in signatures.'),
-      bucket: text('Name of the bucket. It must exist.', { example: 'domovoi-media' }),
-      access_key_id: secret('Access key.'),
-      access_key_id_file: secretFile('the access key'),
-      secret_access_key: secret('Secret key.'),
-      secret_access_key_file: secretFile('the secret key'),
-    }),
+    s3: bucket('An S3-compatible store, for store: s3.', 'domovoi-media'),
   }),
   calls: section('Voice and video.', {
     sfu: choice(
@@ -469,6 +472,7 @@ export const schema = z.strictObject({
     path: text('Directory for them: better on another disk.', { otherwise: '<data_dir>/backups' }),
     passphrase: secret('Encrypts them. Keep it somewhere else too: nobody can open them without it.'),
     passphrase_file: secretFile('the passphrase for backups'),
+    s3: bucket('An S3-compatible store that gets each of them as well, if a bucket is named.', 'domovoi-backups'),
   }),
   appservices: list(
     z.string(),

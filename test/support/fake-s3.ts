@@ -1,5 +1,6 @@
 /**
- * One bucket of an S3 service, in memory: PUT, GET with a range, DELETE, and the check of signatures, written from
+ * One bucket of an S3 service, in memory: PUT, GET with a range, DELETE, lists in pages of two, uploads in parts, and the
+ * check of signatures, written from
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html and not with the package under test.
  */
 import { createHash, createHmac } from 'node:crypto'
@@ -11,10 +12,14 @@ export class FakeS3 implements AsyncDisposable {
   readonly accessKeyId = 'AKIAFAKE'
   readonly secretAccessKey = 'secret/of+the=tests'
   readonly objects = new Map<string, Buffer>()
+  /** Parts of what is not whole yet, by id of the upload. */
+  readonly uploads = new Map<string, Map<number, Buffer>>()
   /** Method and status of each answer. */
   readonly answers: string[] = []
   /** So many of the next requests are answered with 500. */
   failures = 0
+  /** What was uploaded in parts is not as it was. */
+  losesParts = false
   /** Requests get no answer. */
   hangs = false
   readonly #server = createServer((request, response) => void this.#answer(request, response))
@@ -43,20 +48,28 @@ export class FakeS3 implements AsyncDisposable {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = Buffer.concat((await request.toArray()) as Buffer[]) // no encoding is set
     if (this.hangs) return
-    const key = decodeURIComponent(request.url ?? '')
-    const [status, content] = this.#serve(request, key, body)
+    const { pathname, searchParams: query } = new URL(request.url ?? '', this.endpoint)
+    const [status, content] = this.#serve(request, decodeURIComponent(pathname), query, body)
     this.answers.push(`${request.method} ${status}`)
-    response.writeHead(status, content ? { 'content-length': content.length } : {}).end(content)
+    const etag = request.method === 'PUT' ? { etag: `"${sha256(body)}"` } : {}
+    response.writeHead(status, { ...etag, ...(content ? { 'content-length': content.length } : {}) }).end(content)
   }
 
-  #serve(request: IncomingMessage, path: string, body: Buffer): [status: number, content?: Buffer] {
+  #serve(
+    request: IncomingMessage,
+    path: string,
+    query: URLSearchParams,
+    body: Buffer,
+  ): [status: number, content?: Buffer] {
     if (this.failures > 0) {
       this.failures--
       return [500]
     }
     if (!this.#isSigned(request, body)) return [403]
+    if (path === `/${this.bucket}` && query.get('list-type') === '2') return [200, this.#page(query)]
     if (!path.startsWith(`/${this.bucket}/`)) return [404]
     const key = path.slice(this.bucket.length + 2)
+    if (query.has('uploads') || query.has('uploadId')) return this.#upload(request, key, query, body)
     if (request.method === 'PUT') {
       if (Number(request.headers['content-length']) !== body.length) return [411]
       this.objects.set(key, body)
@@ -72,6 +85,46 @@ export class FakeS3 implements AsyncDisposable {
     return start === undefined ? [200, object] : [206, object.subarray(Number(start), Number(end) + 1)]
   }
 
+  #page(query: URLSearchParams): Buffer {
+    const keys = [...this.objects.keys()].toSorted()
+    const from = Number(query.get('continuation-token') ?? 0)
+    const rest = from + 2 < keys.length ? `<NextContinuationToken>${from + 2}</NextContinuationToken>` : ''
+    const contents = keys.slice(from, from + 2).map((key) => `<Contents><Key>${key}</Key></Contents>`)
+    return Buffer.from(`<ListBucketResult>${contents.join('')}${rest}</ListBucketResult>`)
+  }
+
+  #upload(
+    { method }: IncomingMessage,
+    key: string,
+    query: URLSearchParams,
+    body: Buffer,
+  ): [status: number, content?: Buffer] {
+    if (method === 'POST' && query.has('uploads')) {
+      const id = `${key}/${this.uploads.size}+1`
+      this.uploads.set(id, new Map())
+      return [
+        200,
+        Buffer.from(`<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`),
+      ]
+    }
+    const id = query.get('uploadId') ?? ''
+    const parts = this.uploads.get(id)
+    if (!parts) return [404, Buffer.from('<Error><Code>NoSuchUpload</Code></Error>')]
+    if (method === 'PUT') {
+      parts.set(Number(query.get('partNumber')), body)
+      return [200]
+    }
+    this.uploads.delete(id)
+    if (method === 'DELETE') return [204]
+    const named = [...body.toString().matchAll(/<PartNumber>(\d+)<\/PartNumber><ETag>&quot;(\w+)&quot;<\/ETag>/g)]
+    const pieces = named.map(([, number, etag]) => ({ etag, piece: parts.get(Number(number)) ?? Buffer.alloc(0) }))
+    if (this.losesParts || pieces.some(({ etag, piece }) => etag !== sha256(piece))) {
+      return [200, Buffer.from('<Error><Code>InvalidPart</Code></Error>')]
+    }
+    this.objects.set(key, Buffer.concat(pieces.map(({ piece }) => piece)))
+    return [200, Buffer.from('<CompleteMultipartUploadResult/>')]
+  }
+
   #isSigned({ method, url = '', headers }: IncomingMessage, body: Buffer): boolean {
     const [, scope = '', names = '', signature] =
       /^AWS4-HMAC-SHA256 Credential=AKIAFAKE\/([^,]+), SignedHeaders=([^,]+), Signature=([\da-f]{64})$/.exec(
@@ -80,7 +133,9 @@ export class FakeS3 implements AsyncDisposable {
     const bodyHash = sha256(body)
     if (headers['x-amz-content-sha256'] !== bodyHash || !names.split(';').includes('host')) return false
     const signed = names.split(';').map((name) => `${name}:${String(headers[name])}\n`)
-    const canonical = [method, url, '', signed.join(''), names, bodyHash].join('\n')
+    const { pathname, searchParams } = new URL(url, this.endpoint)
+    const query = [...searchParams].map((pair) => pair.map(encodeURIComponent).join('=')).toSorted()
+    const canonical = [method, pathname, query.join('&'), signed.join(''), names, bodyHash].join('\n')
     const text = ['AWS4-HMAC-SHA256', headers['x-amz-date'], scope, sha256(canonical)].join('\n')
     const key = scope
       .split('/')

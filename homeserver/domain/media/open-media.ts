@@ -1,9 +1,8 @@
 /** Builds what serves files, as the configuration has it. */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Config } from '../../config/schema.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { createFetcher, type Fetcher } from '../../platform/fetch.ts'
+import type { Fetcher } from '../../platform/fetch.ts'
 import type { Service } from '../../platform/lifecycle.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Database } from '../../storage/database.ts'
@@ -14,6 +13,7 @@ import { MediaAdmin } from './media-admin.ts'
 import { Media, type RemoteMedia } from './media.ts'
 import { PageDescriber } from './previews/page-describer.ts'
 import { UrlPreviews } from './previews/url-previews.ts'
+import { openBucket } from './open-bucket.ts'
 import { MediaReader } from './reader.ts'
 import { RemoteCopies, type RemoteMediaSource } from './remote-copies.ts'
 import { S3Store } from './s3-store.ts'
@@ -74,18 +74,5 @@ export async function openMedia({
 
 async function openStore({ media, outgoing }: Config, clock: Clock): Promise<MediaStore> {
   if (media.store === 'disk') return new DiskStore(media.path)
-  const { endpoint = '', region, bucket = '', access_key_id, secret_access_key } = media.s3 // the configuration was checked for them
-  const ca = outgoing.ca_file === undefined ? [] : [await readFile(outgoing.ca_file, 'utf8')]
-  // The administrator named this one address, so it may be a private one.
-  const fetcher = createFetcher({ deny: [], clock, ...(ca.length > 0 ? { ca } : {}) })
-  return await S3Store.open(
-    {
-      endpoint,
-      region,
-      bucket,
-      accessKeyId: access_key_id?.reveal() ?? '',
-      secretAccessKey: secret_access_key?.reveal() ?? '',
-    },
-    fetcher,
-  )
+  return new S3Store(await openBucket(media.s3, { outgoing, clock }))
 }

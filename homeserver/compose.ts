@@ -47,7 +47,7 @@ import type { SsoProvider } from './domain/sso/providers.ts'
 import { openSecondFactors } from './domain/second-factors/open-second-factors.ts'
 import { openSso } from './domain/sso/open-sso.ts'
 import { openSync } from './domain/sync/open-sync.ts'
-import { WebhookDoor } from './core/webhooks.ts'
+import { Door } from './core/door.ts'
 import { openTelegramLogin } from './domain/telegram-login/open-telegram-login.ts'
 import type { Authenticator, ServerAuthenticator } from './http/auth.ts'
 import type { Services } from './http/services.ts'
@@ -336,7 +336,8 @@ export async function compose(foundation: Foundation): Promise<Composition> {
       ...receiving,
       ...answers,
       ...calls,
-      webhooks: new WebhookDoor(),
+      webhooks: new Door(),
+      telegramUpdates: new Door(),
     },
     authenticator,
     serverAuthenticator,

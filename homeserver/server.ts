@@ -161,7 +161,10 @@ export class Server implements AsyncDisposable {
     }
     const homeserverUrl = `http://${loopbackOf(config.listen.host)}:${listeners[0]?.port}`
     const bridge = await bridgeConfigOf(config, homeserverUrl)
-    if (bridge && config.telegram.run === 'embedded') opening.defer(startTelegram(bridge, { database, clock, metrics }))
+    if (bridge && config.telegram.run === 'embedded') {
+      const { telegramUpdates: door } = services
+      opening.defer(startTelegram(bridge, { database, clock, metrics, door }))
+    }
     if (config.webhooks === 'on') {
       const { webhooks: door } = services
       opening.defer(await startWebhooks(config, { homeserverUrl, database, clock, metrics, door, fetch }))

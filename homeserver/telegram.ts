@@ -4,6 +4,7 @@ import type { BridgeConfig, ListenAddress } from '../bridges/telegram/config.ts'
 import { ensureRegistration } from '../bridges/telegram/registration.ts'
 import type { Database } from '../bridges/telegram/store/database.ts'
 import type { Config } from './config/schema.ts'
+import type { UpdateDoor } from './core/telegram-updates.ts'
 import type { Clock } from './platform/clock.ts'
 import { keepStarting } from './platform/keep-starting.ts'
 import type { Metrics } from './platform/metrics.ts'
@@ -46,6 +47,7 @@ export async function bridgeConfigOf(config: Config, homeserverUrl: string): Pro
     admins,
     groupPerMinute,
     metadataSync: config.telegram.sync_metadata,
+    webhook: config.telegram.webhook && `${config.telegram.webhook.replace(/\/+$/, '')}/telegram/webhook`,
     topics: config.telegram.topics,
     comments: config.telegram.comments,
     ffmpeg: config.telegram.ffmpeg,
@@ -59,7 +61,7 @@ export async function bridgeConfigOf(config: Config, homeserverUrl: string): Pro
  */
 export function startTelegram(
   config: BridgeConfig,
-  { database, clock, metrics }: { database: Database; clock: Clock; metrics: Metrics },
+  { database, clock, metrics, door }: { database: Database; clock: Clock; metrics: Metrics; door?: UpdateDoor },
 ): () => Promise<void> {
   const bridged = metrics.counter('telegram_bridged_total', 'What went through the Telegram bridge', [
     'direction',
@@ -67,6 +69,13 @@ export function startTelegram(
   ])
   return keepStarting('telegram', clock, async () => {
     const { TelegramBridge } = await import('../bridges/telegram/bridge.ts')
-    return await TelegramBridge.start({ config, database, clock, bridged })
+    const bridge = await TelegramBridge.start({
+      config,
+      database,
+      clock,
+      bridged,
+      ...(door ? { door, holder: 'homeserver' } : {}),
+    })
+    return { stop: () => bridge.stop(), ended: bridge.ended }
   })
 }

@@ -64,6 +64,7 @@ export async function startWebhooks(
   }
   return keepStarting('webhooks', beside.clock, async () => {
     const { Webhooks } = await import('../bridges/webhooks/webhooks.ts')
-    return await Webhooks.start(parts)
+    const webhooks = await Webhooks.start(parts)
+    return { stop: () => webhooks.stop() }
   })
 }

@@ -1,4 +1,5 @@
 /** The bridge: Telegram's updates in, Matrix' events in, and from their tables each to the other side. */
+import type { UpdatePost } from '../../homeserver/core/telegram-updates.ts'
 import { logger } from '../../homeserver/platform/log.ts'
 import type { BridgeParts } from './config.ts'
 import { CustomEmoji } from './custom-emoji.ts'
@@ -12,6 +13,7 @@ import { isRefusal, Matrix, type MatrixEvent, puppetKey } from './matrix.ts'
 import { Metadata } from './metadata.ts'
 import { OddError } from './odd.ts'
 import { Pace, TooEarlyError } from './pace.ts'
+import { Lease } from './lease.ts'
 import { Poller } from './poller.ts'
 import { Puppets } from './puppets.ts'
 import { Stickers } from './stickers.ts'
@@ -32,6 +34,7 @@ import { ToMatrix } from './to-matrix.ts'
 import { ToTelegram } from './to-telegram.ts'
 import { Topics } from './topics.ts'
 import { updateOf } from './update.ts'
+import { Webhook } from './webhook.ts'
 
 const RETRY_MS = 1_000
 const LONGEST_WAIT_MS = 15 * 60_000
@@ -69,13 +72,18 @@ export class TelegramBridge implements AsyncDisposable {
   readonly #toTelegram: ToTelegram
   readonly #updates: Lanes<StoredUpdate>
   readonly #events: Lanes<StoredEvent>
-  readonly #poller: Poller
+  readonly #intake: Poller | Webhook
+  readonly #lease: Lease
   readonly #listener: Listener
   readonly #login: Login
   readonly #pace: Pace
   readonly #metadata: Metadata
   readonly #stopping = new AbortController()
+  readonly #takePost: ((post: UpdatePost) => Promise<void>) | undefined
+  readonly #opened = new DisposableStack()
   #running: Promise<unknown> = Promise.resolve()
+  /** Resolves when another process has taken over. */
+  ended: Promise<void> = Promise.resolve()
 
   private constructor(parts: BridgeParts, matrix: Matrix, telegram: Telegram, bot: { id: string; username: string }) {
     const { config, database, clock, retryMs = RETRY_MS } = parts
@@ -138,12 +146,21 @@ export class TelegramBridge implements AsyncDisposable {
       },
       clock,
     )
-    this.#poller = new Poller({ ...base, arrived: (lanes) => lanes.forEach((lane) => this.#updates.wake(lane)) })
+    const intake = {
+      ...base,
+      arrived: (lanes: ReadonlySet<string>) => lanes.forEach((lane) => this.#updates.wake(lane)),
+    }
+    const { webhook: url, registration } = config
+    const webhook = url === undefined ? undefined : new Webhook({ ...intake, url, key: registration.hs_token })
+    this.#intake = webhook ?? new Poller(intake)
+    this.#takePost = webhook && ((post) => webhook.take(post))
+    this.#lease = new Lease({ ...base, holder: parts.holder })
     this.#listener = new Listener({
       hsToken: config.registration.hs_token,
       listen: config.listen,
       take: (events) => this.#keep(events),
-      isReady: () => this.#poller.isHealthy,
+      isReady: () => this.#intake.isHealthy,
+      ...(this.#takePost ? { takePost: this.#takePost } : {}),
     })
   }
 
@@ -153,8 +170,14 @@ export class TelegramBridge implements AsyncDisposable {
     const { id, username = '' } = await telegram.reader.getMe()
     const matrix = await Matrix.open(parts.config)
     const bridge = new TelegramBridge(parts, matrix, telegram, { id: String(id), username })
-    await showCommands(telegram)
-    await bridge.#start()
+    try {
+      await showCommands(telegram)
+      await bridge.#lease.take()
+      await bridge.#start()
+    } catch (error) {
+      await bridge.stop()
+      throw error
+    }
     log.info({ bot: username }, 'Telegram bridge at work')
     return bridge
   }
@@ -167,8 +190,12 @@ export class TelegramBridge implements AsyncDisposable {
     for (const lane of await updateLanes(database)) this.#updates.wake(lane)
     for (const lane of await eventLanes(database)) this.#events.wake(lane)
     const { signal } = this.#stopping
+    const { door } = this.#parts
+    if (door && this.#takePost) this.#opened.defer(door.open(this.#takePost))
+    this.ended = this.#lease.keep(signal)
     this.#running = Promise.all([
-      this.#poller.run(signal),
+      this.ended,
+      this.#intake.run(signal),
       this.#metadata.run(signal),
       clock.every(PRUNE_MS, 'prune what Telegram has', () => this.#prune(), signal),
     ])
@@ -187,8 +214,10 @@ export class TelegramBridge implements AsyncDisposable {
   /** Takes nothing more in and finishes what is at work; what waits stays in the tables. */
   async stop(): Promise<void> {
     this.#stopping.abort(new Error('The bridge stops'))
+    this.#opened.dispose()
     await this.#listener.stop()
     await Promise.all([this.#updates.stop(), this.#events.stop(), this.#running])
+    await this.#lease.end()
     await this.#matrix.close()
   }
 

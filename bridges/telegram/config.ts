@@ -1,3 +1,4 @@
+import type { UpdateDoor } from '../../homeserver/core/telegram-updates.ts'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Counter } from '../../homeserver/platform/metrics.ts'
 import type { MetadataSync } from './metadata.ts'
@@ -32,6 +33,8 @@ export interface BridgeConfig {
   /** Messages to a group. */
   readonly groupPerMinute: number
   readonly metadataSync: MetadataSync
+  /** Where Telegram tells of updates; undefined where the bridge asks for them. */
+  readonly webhook: string | undefined
   /** What topics of forums are in Matrix. `flat`: all in the one room of the group. */
   readonly topics: 'rooms' | 'threads' | 'flat'
   /** What comments of channels are: of their group's room, or threads below the posts. */
@@ -46,6 +49,10 @@ export interface BridgeParts {
   readonly config: BridgeConfig
   readonly database: Database
   readonly clock: Clock
+  /** By which the homeserver passes on what Telegram posts there. */
+  readonly door?: UpdateDoor
+  /** Of the lease: see `lease.ts`. */
+  readonly holder?: string
   /** What came through, waits again or was given up: `done`, `again`, `dead`. */
   readonly bridged?: Counter<'direction' | 'result'>
   /** The first wait after a failure; then twice as long each time. */

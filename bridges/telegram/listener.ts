@@ -3,6 +3,8 @@ import { timingSafeEqual } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
+import { MatrixError, tooLarge } from '../../homeserver/core/errors.ts'
+import type { UpdatePost } from '../../homeserver/core/telegram-updates.ts'
 import { logger } from '../../homeserver/platform/log.ts'
 import type { ListenAddress } from './config.ts'
 import type { MatrixEvent } from './matrix.ts'
@@ -14,6 +16,8 @@ export interface ListenerParts {
   /** Resolves when the events are kept. */
   readonly take: (events: readonly MatrixEvent[]) => Promise<void>
   readonly isReady: () => boolean
+  /** In webhook mode: keeps what Telegram posts. */
+  readonly takePost?: (post: UpdatePost) => Promise<void>
 }
 
 const log = logger('telegram')
@@ -51,6 +55,7 @@ export class Listener {
     try {
       if (route === 'GET /health') return answer(200, {})
       if (route === 'GET /ready') return answer(this.#parts.isReady() ? 200 : 503, {})
+      if (route === 'POST /telegram/webhook') return answer(...(await this.#take(request)))
       if (!this.#isAllowed(request, url)) return answer(403, { errcode: 'M_FORBIDDEN', error: 'Wrong token' })
       if (route === 'POST /_matrix/app/v1/ping') return answer(200, {})
       if (!/^PUT (?:\/_matrix\/app\/v1)?\/transactions$/.test(route)) {
@@ -68,9 +73,36 @@ export class Listener {
     }
   }
 
+  async #take(request: IncomingMessage): Promise<[number, object]> {
+    const { takePost } = this.#parts
+    if (!takePost) return [404, { errcode: 'M_NOT_FOUND', error: 'There is no such thing' }]
+    const secret = request.headers['x-telegram-bot-api-secret-token']
+    try {
+      await takePost({ secret: typeof secret === 'string' ? secret : undefined, read: () => limited(request) })
+      return [200, {}]
+    } catch (error) {
+      if (!(error instanceof MatrixError)) throw error
+      return [error.status, { errcode: error.errcode, error: error.message }]
+    }
+  }
+
   #isAllowed(request: IncomingMessage, url: URL): boolean {
     const given = request.headers.authorization?.replace(/^Bearer /, '') ?? url.searchParams.get('access_token') ?? ''
     const [a, b] = [Buffer.from(given), Buffer.from(this.#parts.hsToken)]
     return a.length === b.length && timingSafeEqual(a, b)
   }
+}
+
+const MAX_UPDATE = 1024 * 1024
+
+/** The body of a request that may come from anybody. */
+async function limited(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > MAX_UPDATE) throw tooLarge('This is no update')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }

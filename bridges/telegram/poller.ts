@@ -77,9 +77,7 @@ export class Poller {
       if (clock.monotonic() - began < 200) await pause(200, undefined, { signal })
       return
     }
-    const rows = updates.map((update) => ({ id: update.update_id, lane: laneOf(update), json: JSON.stringify(update) }))
-    await database.transaction('telegram updates', (tx) => addUpdates(tx, bot, rows, clock.now()))
-    this.#parts.arrived(new Set(rows.map(({ lane }) => lane)))
+    await keepUpdates(this.#parts, updates)
   }
 
   async #explain(error: unknown): Promise<void> {
@@ -89,6 +87,16 @@ export class Poller {
       await this.#parts.telegram.sender.deleteWebhook().catch(() => undefined) // the next poll tells whether it worked
     }
   }
+}
+
+/** Resolves when they are on disk, with the place after them. */
+export async function keepUpdates(
+  { database, bot, clock, arrived }: Pick<PollerParts, 'database' | 'bot' | 'clock' | 'arrived'>,
+  updates: readonly Update[],
+): Promise<void> {
+  const rows = updates.map((update) => ({ id: update.update_id, lane: laneOf(update), json: JSON.stringify(update) }))
+  await database.transaction('telegram updates', (tx) => addUpdates(tx, bot, rows, clock.now()))
+  arrived(new Set(rows.map(({ lane }) => lane)))
 }
 
 /** What belongs to a chat goes in order; a vote has no chat, so its poll stands for it. Whatever is in the update, it has one. */

@@ -249,6 +249,11 @@ export const schema = z.strictObject({
     api_root: address
       .default('https://api.telegram.org')
       .meta({ description: 'Bot API server; another one for tests, or for larger files.' }),
+    webhook: httpUrl.meta({
+      description: 'How Telegram reaches this server, to tell of updates at /telegram/webhook.',
+      example: 'https://chat.example.org',
+      otherwise: 'the bridge asks for them',
+    }),
     listen: listenAddress.meta({
       description: 'host:port where the homeserver reaches the bridge.',
       example: '127.0.0.1:29317',

@@ -1,9 +1,6 @@
-/**
- * Between the address at which programs post and the bridge that knows the rooms: the homeserver has the first, and the
- * second comes and goes.
- */
-import { MatrixError } from './errors.ts'
+import type { Door } from './door.ts'
 
+/** What a program posts at the address of a webhook. */
 export interface WebhookPost {
   readonly hookId: string
   readonly secret: string
@@ -16,22 +13,5 @@ export interface WebhookPost {
   readonly deliveryId: string | undefined
 }
 
-/** Throws `MatrixError`. Gives the event's id. */
-export type TakePost = (post: WebhookPost) => Promise<string>
-
-export class WebhookDoor {
-  #take: TakePost | undefined
-
-  /** Gives what closes it again. */
-  open(take: TakePost): () => void {
-    this.#take = take
-    return () => {
-      this.#take = undefined
-    }
-  }
-
-  async post(post: WebhookPost): Promise<string> {
-    if (!this.#take) throw new MatrixError(503, 'M_UNKNOWN', 'Webhooks are not ready. Try again in a minute')
-    return await this.#take(post)
-  }
-}
+/** Gives the event's id. */
+export type WebhookDoor = Door<WebhookPost, string>

@@ -111,6 +111,7 @@ import { userKeysEndpoints } from './server/user-keys.ts'
 import { sendTransactionEndpoints } from './server/send.ts'
 import { versionEndpoints } from './server/version.ts'
 import { wellKnownServerEndpoints } from './server/well-known.ts'
+import { telegramWebhookEndpoints } from './telegram-webhook.ts'
 import { webhookEndpoints } from './webhooks.ts'
 
 /** Those that are there whether we talk with other servers or not. */
@@ -229,6 +230,7 @@ const callEndpoints: readonly Endpoint[] = [...rtcEndpoints, ...callServiceEndpo
 export const endpoints: readonly Endpoint[] = [
   ...ownEndpoints,
   ...webhookEndpoints,
+  ...telegramWebhookEndpoints,
   ...oauthEndpoints,
   ...callEndpoints,
   ...federationEndpoints,
@@ -244,6 +246,7 @@ export function endpointsOf(config: Config, { hasCalls }: { hasCalls: boolean })
   const offered = [
     ...ownEndpoints,
     ...(config.webhooks === 'on' ? webhookEndpoints : []),
+    ...(config.telegram.webhook === undefined ? [] : telegramWebhookEndpoints),
     ...(offersOAuth(config) ? oauthEndpoints : []),
     ...(hasCalls ? callEndpoints : []),
     ...(federates ? federationEndpoints : []),

@@ -38,6 +38,7 @@ import type { SsoServices } from '../domain/sso/open-sso.ts'
 import type { TelegramLoginServices } from '../domain/telegram-login/open-telegram-login.ts'
 import type { OldSync } from '../domain/sync/old-sync.ts'
 import type { SyncServices } from '../domain/sync/open-sync.ts'
+import type { UpdateDoor } from '../core/telegram-updates.ts'
 import type { WebhookDoor } from '../core/webhooks.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { Metrics } from '../platform/metrics.ts'
@@ -86,4 +87,5 @@ export interface Services
   readonly oldSync: OldSync
   readonly urlPreviews: UrlPreviews | undefined
   readonly webhooks: WebhookDoor
+  readonly telegramUpdates: UpdateDoor
 }

@@ -28,7 +28,7 @@ const post = (suffix: '' | '/slack' | '/discord', dialect: WebhookPost['dialect'
     handle: async ({ params, query: { wait }, request }, { webhooks }): Promise<Answer> => {
       const { headers } = request
       const deliveryId = headers['idempotency-key'] ?? headers['x-github-delivery']
-      const eventId = await webhooks.post({
+      const eventId = await webhooks.pass({
         hookId: params.hookId,
         secret: params.secret,
         dialect,

@@ -3,7 +3,8 @@ import type { WebhookConfig } from '../../bridges/webhooks/config.ts'
 import { Homeserver } from '../../bridges/webhooks/homeserver.ts'
 import { Outgoing } from '../../bridges/webhooks/outgoing.ts'
 import { addHook, findHook, setDisabled } from '../../bridges/webhooks/store/hooks.ts'
-import { WebhookDoor } from '../../homeserver/core/webhooks.ts'
+import { Door } from '../../homeserver/core/door.ts'
+import type { WebhookPost } from '../../homeserver/core/webhooks.ts'
 import { FakeClock } from '../../homeserver/platform/fake-clock.ts'
 import { createFetcher } from '../../homeserver/platform/fetch.ts'
 import { Metrics } from '../../homeserver/platform/metrics.ts'
@@ -50,7 +51,7 @@ forEachDatabase(({ freshUrl }) => {
     const clock = new FakeClock()
     const config = configOf(new URL(homeserver.url).origin)
     const counted = new Metrics().counter('webhooks_total', 'webhooks', ['direction', 'result'])
-    const parts = { config, database, clock, fetch, counted, door: new WebhookDoor() }
+    const parts = { config, database, clock, fetch, counted, door: new Door<WebhookPost, string>() }
     const outgoing = new Outgoing({ ...parts, homeserver: new Homeserver(config) })
     stack.defer(() => outgoing.stop())
     const base = { room_id: '!r', name: 'there', created_by: '@a:hs.test', created_at: 0, secret_hash: null }

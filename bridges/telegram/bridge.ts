@@ -123,6 +123,7 @@ export class TelegramBridge implements AsyncDisposable {
     this.#toTelegram = new ToTelegram({
       ...base,
       ghosts,
+      puppets,
       commands: matrixCommands,
       metadata,
       pace: this.#pace,

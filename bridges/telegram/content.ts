@@ -1,5 +1,5 @@
 /** A Telegram message → what its event in Matrix holds. Whatever comes, something is shown: nothing is dropped or empty. */
-import type { Message, MessageEntity, MessageOrigin } from 'node-telegram-bot-api'
+import { type Message, type MessageEntity, type MessageOrigin, TelegramApiError } from 'node-telegram-bot-api'
 import { EXTRA, extraOf } from './content/extra.ts'
 import { type Medium, mediumOf } from './content/medium.ts'
 import { linkTo, wordsOf } from './content/words.ts'
@@ -7,7 +7,7 @@ import type { Files } from './files.ts'
 import { escape, type Html, type Names, toHtml } from './format/to-html.ts'
 import type { Content } from './matrix.ts'
 import type { Stickers } from './stickers.ts'
-import { TooLargeError } from './telegram.ts'
+import { TooLargeError, verdictOf } from './telegram.ts'
 
 export interface Converted {
   readonly type: 'm.room.message' | 'm.sticker'
@@ -46,8 +46,9 @@ async function convertMedium(message: Message, medium: Medium, parts: ConvertPar
     const content = { msgtype, filename: name, ...text, url, info, ...aboutMedium(message, medium), ...spoiler }
     return { type: 'm.room.message', content, media: kind }
   } catch (error) {
-    if (!(error instanceof TooLargeError)) throw error
-    return withoutFile(message, medium, 'too large for a bot', parts)
+    if (error instanceof TooLargeError) return withoutFile(message, medium, 'too large', parts)
+    if (!(error instanceof TelegramApiError) || verdictOf(error).kind !== 'never') throw error
+    return withoutFile(message, medium, 'it could not be read', parts)
   }
 }
 

@@ -16,6 +16,7 @@ export interface MatrixEvent {
   readonly state_key?: string
   readonly redacts?: string
   readonly content: Content
+  readonly unsigned?: unknown
 }
 
 /** Errcode of a refusal, or undefined for what is not one. */
@@ -91,6 +92,15 @@ export class Matrix {
   /** Whether events of this user are what we have sent ourselves. */
   isOurs(userId: string): boolean {
     return userId === this.botUserId || this.telegramIdOf(userId) !== undefined
+  }
+
+  isLocal(userId: string): boolean {
+    return userId.endsWith(`:${this.#config.serverName}`)
+  }
+
+  /** https://spec.matrix.org/v1.19/appendices/#matrixto-navigation */
+  permalink(roomId: string, eventId: string): string {
+    return `https://matrix.to/#/${encoded(roomId)}/${encoded(eventId)}?via=${this.#config.serverName}`
   }
 
   async ensureRegistered(userId: string): Promise<void> {

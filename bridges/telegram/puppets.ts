@@ -9,6 +9,8 @@ export class Puppets {
   readonly #matrix: Matrix
   /** By Telegram's id; null for those who are not linked. */
   readonly #known = new Lru<string, string | null>(MAX_KNOWN)
+  /** By Matrix user. */
+  readonly #telegramIds = new Lru<string, string | null>(MAX_KNOWN)
   /** Counts what was forgotten, so that an answer from before is not kept after it. */
   #changes = 0
 
@@ -21,20 +23,32 @@ export class Puppets {
     const known = this.#known.get(tgUser)
     if (known !== undefined) return known ?? undefined
     const changes = this.#changes
-    const userId = await this.#ask(tgUser)
+    const userId = (await this.#ask({ tg_user: tgUser }))?.user_id
     if (changes === this.#changes) this.#known.set(tgUser, userId ?? null)
     return userId
+  }
+
+  /** Telegram's id of a user of this server who is linked. */
+  async telegramIdOf(userId: string): Promise<string | undefined> {
+    if (!this.#matrix.isLocal(userId)) return undefined
+    const known = this.#telegramIds.get(userId)
+    if (known !== undefined) return known ?? undefined
+    const changes = this.#changes
+    const answer = await this.#ask({ user_id: userId })
+    if (changes === this.#changes) this.#telegramIds.set(userId, answer?.tg_user ?? null)
+    return answer?.tg_user
   }
 
   /** A link was made, or is over. */
   forget(tgUser: string): void {
     this.#changes++
     this.#known.delete(tgUser)
+    this.#telegramIds.clear()
   }
 
-  async #ask(tgUser: string): Promise<string | undefined> {
+  async #ask(by: { tg_user: string } | { user_id: string }): Promise<AccountAnswer | undefined> {
     try {
-      return ((await this.#matrix.internal('account', { tg_user: tgUser })) as unknown as AccountAnswer).user_id
+      return (await this.#matrix.internal('account', by)) as unknown as AccountAnswer
     } catch (error) {
       if (errcodeOf(error) === 'M_UNRECOGNIZED') return undefined // other homeservers have no links
       throw error

@@ -2,35 +2,30 @@
 import { createHash } from 'node:crypto'
 import type { Message, PollAnswer, Update } from 'node-telegram-bot-api'
 import { convert, type Converted } from './content.ts'
-import type { CustomEmoji } from './custom-emoji.ts'
 import type { Files } from './files.ts'
-import type { Names } from './format/to-html.ts'
 import { type Ghosts, speakerOf, speakerOfChat, speakerOfUser } from './ghosts.ts'
 import type { Matrix } from './matrix.ts'
-import type { Puppets } from './puppets.ts'
 import type { Stickers } from './stickers.ts'
 import type { Database } from './store/database.ts'
 import { addMessage, findMessage, findPoll, type MessageRow, setHash } from './store/messages.ts'
-import { idsOfUsernames } from './store/people.ts'
 import { migratePortals, noteLastMessage } from './store/portals.ts'
 import { moveLane } from './store/updates.ts'
 import type { TelegramCommands } from './telegram-commands.ts'
 import { ChatNews, type ChatNewsParts } from './to-matrix/chat.ts'
 import { LivePlaces } from './to-matrix/live-places.ts'
+import { namesOf, type NamesParts } from './to-matrix/names.ts'
 import { type Place, Places, type PlacesParts } from './to-matrix/places.ts'
 import { Reactions } from './to-matrix/reactions.ts'
 
 /** After so many failures a message goes without its file, and a comment without its post. */
 const PATIENCE = 3
 
-export interface ToMatrixParts extends ChatNewsParts, PlacesParts {
+export interface ToMatrixParts extends ChatNewsParts, NamesParts, PlacesParts {
   readonly matrix: Matrix
   readonly database: Database
   readonly ghosts: Ghosts
-  readonly puppets: Puppets
   readonly files: Files
   readonly stickers: Stickers
-  readonly customEmoji: CustomEmoji
   readonly commands: TelegramCommands
   readonly bot: { readonly id: string; readonly username: string }
 }
@@ -134,30 +129,7 @@ export class ToMatrix {
 
   async #convert(message: Message, isWithoutFile: boolean): Promise<Converted> {
     const { files, stickers } = this.#parts
-    return await convert(message, { files, stickers, isWithoutFile, names: await this.#names(message) })
-  }
-
-  /** Of those whom a message mentions, and of its emoji. */
-  async #names(message: Message): Promise<Names> {
-    const { database, matrix, puppets, customEmoji } = this.#parts
-    const entities = [...(message.entities ?? []), ...(message.caption_entities ?? [])]
-    const text = message.text ?? message.caption ?? ''
-    const mentions = entities.flatMap(({ type, offset, length }) =>
-      type === 'mention' ? [text.slice(offset + 1, offset + length).toLowerCase()] : [],
-    )
-    const ids = await idsOfUsernames(database, [...new Set(mentions)])
-    const linked = new Map<string, string | undefined>()
-    for (const id of [...ids.values(), ...entities.flatMap(({ user }) => (user ? [String(user.id)] : []))]) {
-      if (/^\d+$/.test(id)) linked.set(id, await puppets.of(id))
-    }
-    const userOf = (id: string | undefined): string | undefined =>
-      id === undefined ? undefined : (linked.get(id) ?? matrix.ghostOf(id))
-    const emoji = await customEmoji.of(entities.flatMap(({ custom_emoji_id: id }) => (id === undefined ? [] : [id])))
-    return {
-      byId: (id) => userOf(String(id)),
-      byUsername: (name) => userOf(ids.get(name.toLowerCase())),
-      emoji: (id) => emoji.get(id),
-    }
+    return await convert(message, { files, stickers, isWithoutFile, names: await namesOf(message, this.#parts) })
   }
 
   /** Votes of polls that came from Matrix. */

@@ -1,14 +1,14 @@
 /** Events of Matrix → calls of the Bot API, by the one who may speak there: the bot. */
 import { errcodeOf, type MatrixEvent } from './matrix.ts'
 import type { Metadata } from './metadata.ts'
-import { eventIdOf, listOf, OddError, relationOf, roomIdOf } from './odd.ts'
+import { eventIdOf, listOf, objectOf, OddError, relationOf, roomIdOf } from './odd.ts'
 import { finishEvent, type StoredEvent } from './store/events.ts'
 import { messagesOfEvent } from './store/messages.ts'
 import { moveRoom, type Portal, portalOfRoom } from './store/portals.ts'
 import { Delivery, type DeliveryParts } from './to-telegram/delivery.ts'
 import { Edits } from './to-telegram/edits.ts'
 import { Members, type MembersParts } from './to-telegram/members.ts'
-import { linksOf, type MessageParts, messageSteps } from './to-telegram/messages.ts'
+import { type MessageParts, messageSteps } from './to-telegram/messages.ts'
 import { Polls } from './to-telegram/polls.ts'
 import { Reactions } from './to-telegram/reactions.ts'
 
@@ -28,8 +28,8 @@ export class ToTelegram {
     this.#parts = parts
     this.#members = new Members(parts)
     this.#delivery = new Delivery(parts)
-    const [delivery, links] = [this.#delivery, linksOf(parts.matrix)]
-    this.#edits = new Edits({ ...parts, delivery, links })
+    const delivery = this.#delivery
+    this.#edits = new Edits({ ...parts, delivery })
     this.#reactions = new Reactions(parts)
     this.#polls = new Polls({ ...parts, delivery })
   }
@@ -95,14 +95,26 @@ export class ToTelegram {
     if (!(await this.#reactions.remove(eventId))) await this.#edits.redact(eventId, portal)
   }
 
-  async #pin({ content }: MatrixEvent, portal: Portal): Promise<void> {
-    const { database, telegram } = this.#parts
+  /** The newest is pinned there, and what is not pinned here any more not there either. */
+  async #pin({ content, unsigned }: MatrixEvent, portal: Portal): Promise<void> {
+    const { telegram } = this.#parts
     if (!Array.isArray(content['pinned'])) throw new OddError('pins that are no list')
-    const latest = eventIdOf(listOf(content['pinned']).at(-1))
-    const [message] = latest === undefined ? [] : await messagesOfEvent(database, latest)
-    if (!message || message.chat_id !== portal.chat_id) return
-    const pin = { chat_id: Number(message.chat_id), message_id: message.message_id, disable_notification: true }
-    await telegram.sender.pinChatMessage(pin)
+    const before = listOf(objectOf(objectOf(unsigned)['prev_content'])['pinned'])
+    for (const eventId of before) {
+      if (content['pinned'].includes(eventId)) continue
+      const message = await this.#messageOf(eventId, portal)
+      if (message) await telegram.sender.unpinChatMessage(message)
+    }
+    const latest: unknown = content['pinned'].at(-1)
+    const message = before.includes(latest) ? undefined : await this.#messageOf(latest, portal)
+    if (message) await telegram.sender.pinChatMessage({ ...message, disable_notification: true })
+  }
+
+  async #messageOf(eventId: unknown, { chat_id: chatId }: Portal) {
+    const id = eventIdOf(eventId)
+    const messages = id === undefined ? [] : await messagesOfEvent(this.#parts.database, id)
+    const message = messages.find((row) => row.chat_id === chatId)
+    return message && { chat_id: Number(chatId), message_id: message.message_id }
   }
 
   /** The room was upgraded: the bridge goes along. */

@@ -10,10 +10,12 @@ const names: Names = {
   byId: (id) => (id === 7 ? '@telegram_7:hs.test' : undefined),
   byUsername: (name) => (name === 'bob' ? '@telegram_8:hs.test' : undefined),
   emoji: (id) => (id === '5' ? 'mxc://hs.test/smile' : undefined),
+  link: (url) => (url === 'https://t.me/c/1/2' ? 'https://matrix.to/#/!room/$event' : undefined),
 }
 const links: Links = {
   user: (userId) => (userId === '@telegram_7:hs.test' ? { id: 7, name: 'Carol' } : undefined),
   message: (_, eventId) => (eventId === '$known' ? 'https://t.me/c/1/2' : undefined),
+  emoji: (mxc) => (mxc === 'mxc://hs.test/smile' ? '5' : undefined),
 }
 const html = (text: string, ...entities: MessageEntity[]) => toHtml(text, entities, names)
 const entity = (type: string, offset: number, length: number, more: Partial<MessageEntity> = {}): MessageEntity => ({
@@ -36,6 +38,7 @@ describe('case 13: from Telegram', () => {
     ['blockquote', {}, '<blockquote>x</blockquote>'],
     ['expandable_blockquote', {}, '<blockquote>x</blockquote>'],
     ['text_link', { url: 'https://a.example/?a&b' }, '<a href="https://a.example/?a&amp;b">x</a>'],
+    ['text_link', { url: 'https://t.me/c/1/2' }, '<a href="https://matrix.to/#/!room/$event">x</a>'],
     [
       'text_mention',
       { user: { id: 7, is_bot: false, first_name: 'C' } },
@@ -120,6 +123,15 @@ describe('case 14: from Matrix', () => {
       { url: 'https://t.me/c/1/2' },
     ])
     expect(of('<a href="javascript:x">x</a>').entities).toEqual([])
+  })
+
+  test('a custom emoji is itself again, where an emoji stands for it', () => {
+    const image = (alt: string) => of(`<img data-mx-emoticon src="mxc://hs.test/smile" alt="${alt}">`)
+    expect(image('😀')).toEqual({
+      text: '😀',
+      entities: [{ type: 'custom_emoji', custom_emoji_id: '5', offset: 0, length: 2 }],
+    })
+    expect(image(':smile:')).toEqual({ text: ':smile:', entities: [] })
   })
 
   test('of more than 100 entities the least important go', () => {

@@ -12,6 +12,8 @@ export interface Links {
   readonly user: (userId: string) => { readonly id: number; readonly name: string } | undefined
   /** A link to the message of an event, or undefined. */
   readonly message: (roomId: string, eventId: string) => string | undefined
+  /** The id of a custom emoji, by its picture. */
+  readonly emoji: (mxc: string) => string | undefined
 }
 
 /** Telegram heeds no more than these. */
@@ -56,6 +58,7 @@ const paragraphs = new Set([
   'details',
 ])
 const lines = new Set(['li', 'tr', 'summary'])
+const oneEmoji = /^\p{RGI_Emoji}$/v
 /** What is dropped first where there are too many. */
 const unimportant = ['italic', 'bold', 'underline', 'strikethrough', 'code', 'blockquote']
 
@@ -100,7 +103,7 @@ class Walk {
     }
     if (tag === 'br') return void (this.#out += '\n')
     if (tag === 'hr') return this.#block('———')
-    if (tag === 'img') return this.#write(attributes.get('alt') ?? attributes.get('title') ?? '')
+    if (tag === 'img') return this.#image(attributes)
     if (tag === 'ul' || tag === 'ol') {
       this.#breaks = Math.max(this.#breaks, this.#lists.length > 0 ? 1 : 2)
       this.#lists.push({ ordered: tag === 'ol', next: Number(attributes.get('start') ?? 1) || 1 })
@@ -114,6 +117,20 @@ class Walk {
     const entity = this.#entityOf(tag, attributes)
     if (entity) this.#flush()
     this.#stack.push({ tag, start: this.#out.length, entity })
+  }
+
+  /** Its text; where that is an emoji, and the picture that of a custom one, it is that one. */
+  #image(attributes: ReadonlyMap<string, string>): void {
+    const text = attributes.get('alt') ?? attributes.get('title') ?? ''
+    const id = oneEmoji.test(text) ? this.#links.emoji(attributes.get('src') ?? '') : undefined
+    this.#write(text)
+    if (id === undefined) return
+    this.#entities.push({
+      type: 'custom_emoji',
+      custom_emoji_id: id,
+      offset: this.#out.length - text.length,
+      length: text.length,
+    })
   }
 
   close(tag: string): void {

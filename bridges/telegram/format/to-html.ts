@@ -7,6 +7,8 @@ export interface Names {
   readonly byUsername: (username: string) => string | undefined
   /** `mxc://` of a custom emoji. */
   readonly emoji: (id: string) => string | undefined
+  /** Where the message that an address of Telegram names is in Matrix. */
+  readonly link: (url: string) => string | undefined
 }
 
 export interface Html {
@@ -111,9 +113,9 @@ function wrap(entity: MessageEntity, text: string, inner: string, { names, menti
     case 'expandable_blockquote':
       return `<blockquote>${inner}</blockquote>`
     case 'text_link':
-      return link(entity.url ?? '', inner)
+      return link(names.link(entity.url ?? '') ?? entity.url ?? '', inner)
     case 'url':
-      return link(/^[a-z][a-z\d+.-]*:/i.test(text) ? text : `https://${text}`, inner)
+      return link(names.link(text) ?? (/^[a-z][a-z\d+.-]*:/i.test(text) ? text : `https://${text}`), inner)
     case 'email':
       return link(`mailto:${text}`, inner)
     case 'mention': {

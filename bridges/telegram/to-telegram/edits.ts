@@ -1,24 +1,21 @@
 /** Messages that Telegram has, changed and deleted there. */
 import type { MatrixEvent } from '../matrix.ts'
-import { type Links } from '../format/to-entities.ts'
 import { split } from '../format/split.ts'
 import { objectOf, OddError } from '../odd.ts'
 import { relayed, textOfContent } from '../relay.ts'
-import type { Database } from '../store/database.ts'
 import type { StoredEvent } from '../store/events.ts'
 import { messagesOfEvent, removeMessage } from '../store/messages.ts'
 import type { Portal } from '../store/portals.ts'
 import { isGone, isUnmodified, type Telegram, verdictOf } from '../telegram.ts'
 import type { Delivery } from './delivery.ts'
+import { linksOf, type LinksParts } from './links.ts'
 import { textStep } from './steps.ts'
 
 const INSTEAD_OF_DELETED = '[deleted]'
 
-export interface EditsParts {
+export interface EditsParts extends LinksParts {
   readonly telegram: Telegram
-  readonly database: Database
   readonly delivery: Delivery
-  readonly links: Links
 }
 
 export class Edits {
@@ -35,11 +32,11 @@ export class Edits {
     portal: Portal,
     { original, name }: { original: string; name: string },
   ): Promise<void> {
-    const { database, telegram, delivery, links } = this.#parts
+    const { database, telegram, delivery } = this.#parts
     const rows = (await messagesOfEvent(database, original)).filter(({ sender }) => sender === event.sender)
     if (rows.length === 0) return
     const content = objectOf(event.content['m.new_content'])
-    const said = textOfContent(content, links)
+    const said = textOfContent(content, await linksOf(content, this.#parts))
     const media = rows[0]?.media ?? undefined
     if (said.text === '' && media === undefined) throw new OddError('an edit without text')
     const text = relayed(name, said, { isEmote: content['msgtype'] === 'm.emote' })

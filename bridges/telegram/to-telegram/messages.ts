@@ -1,47 +1,32 @@
 /** What somebody said in Matrix → the messages that say it in Telegram: a place, a file, or text. */
 import { InputFile } from 'node-telegram-bot-api'
 import { CAPTION_LIMIT } from '../format/split.ts'
-import type { Links } from '../format/to-entities.ts'
-import { type Content, type Matrix, MediaGoneError } from '../matrix.ts'
+import { type Content, MediaGoneError } from '../matrix.ts'
 import { mediaTypeOf, mxcOf, objectOf, OddError, stringOf } from '../odd.ts'
 import { relayed, textOfContent } from '../relay.ts'
-import type { Database } from '../store/database.ts'
 import { fileOfMxc } from '../store/people.ts'
 import type { Telegram } from '../telegram.ts'
+import { linksOf, type LinksParts } from './links.ts'
 import { type FileKind, fileStep, locationStep, noText, type Place, type Step, textSteps } from './steps.ts'
 
 const PHOTO_LIMIT = 10 * 1024 * 1024
 
-export interface MessageParts {
-  readonly matrix: Matrix
+export interface MessageParts extends LinksParts {
   readonly telegram: Telegram
-  readonly database: Database
   /** In bytes. */
   readonly maxUpload: number
 }
 
 /** `name` is who says it. Throws `OddError` for content that says nothing. */
 export async function messageSteps(parts: MessageParts, name: string, content: Content): Promise<Step[]> {
-  const { telegram, matrix } = parts
+  const { telegram } = parts
   const place = placeOf(content['geo_uri'])
   if (place) return [locationStep(telegram, place)]
   const mxc = mxcOf(content['url'])
   if (mxc !== undefined) return await mediaSteps(parts, name, content, mxc)
-  const text = textOfContent(content, linksOf(matrix))
+  const text = textOfContent(content, await linksOf(content, parts))
   if (text.text === '') throw new OddError('a message without text')
   return textSteps(telegram, relayed(name, text, { isEmote: content['msgtype'] === 'm.emote' }), content)
-}
-
-/** Ghosts that are mentioned are the people whose ghosts they are. */
-export function linksOf(matrix: Matrix): Links {
-  return {
-    user: (userId) => {
-      const name = matrix.telegramIdOf(userId) ?? ''
-      const id = Number(name)
-      return name !== '' && Number.isSafeInteger(id) ? { id, name } : undefined // no digits: a channel
-    },
-    message: () => undefined,
-  }
 }
 
 /** https://www.rfc-editor.org/rfc/rfc5870 */
@@ -57,7 +42,7 @@ async function mediaSteps(parts: MessageParts, name: string, content: Content, m
   const [body, filename] = [stringOf(content['body']), stringOf(content['filename'])]
   const fileName = filename ?? body ?? 'file'
   const hasCaption = filename !== undefined && filename !== body
-  const caption = relayed(name, hasCaption ? textOfContent(content, linksOf(matrix)) : noText)
+  const caption = relayed(name, hasCaption ? textOfContent(content, await linksOf(content, parts)) : noText)
   const known = content['msgtype'] === 'm.sticker' ? await fileOfMxc(database, mxc, 'sticker') : undefined
   if (known) return [fileStep(telegram, 'sticker', known.file_id, noText)]
   try {

@@ -1,0 +1,53 @@
+/** What a message of Telegram points to, looked up before its text is walked: people, emoji, other messages. */
+import type { Message, MessageEntity } from 'node-telegram-bot-api'
+import type { CustomEmoji } from '../custom-emoji.ts'
+import type { Names } from '../format/to-html.ts'
+import type { Matrix } from '../matrix.ts'
+import type { Puppets } from '../puppets.ts'
+import type { Database } from '../store/database.ts'
+import { findMessage } from '../store/messages.ts'
+import { idsOfUsernames } from '../store/people.ts'
+
+export interface NamesParts {
+  readonly matrix: Matrix
+  readonly database: Database
+  readonly puppets: Puppets
+  readonly customEmoji: CustomEmoji
+}
+
+export async function namesOf(
+  message: Message,
+  { matrix, database, puppets, customEmoji }: NamesParts,
+): Promise<Names> {
+  const entities = [...(message.entities ?? []), ...(message.caption_entities ?? [])]
+  const text = message.text ?? message.caption ?? ''
+  const wordOf = ({ offset, length }: MessageEntity): string => text.slice(offset, offset + length)
+  const mentions = entities.filter(({ type }) => type === 'mention').map((one) => wordOf(one).slice(1).toLowerCase())
+  const ids = await idsOfUsernames(database, [...new Set(mentions)])
+  const linked = new Map<string, string | undefined>()
+  for (const id of [...ids.values(), ...entities.flatMap(({ user }) => (user ? [String(user.id)] : []))]) {
+    if (/^\d+$/.test(id)) linked.set(id, await puppets.of(id))
+  }
+  const userOf = (id: string | undefined): string | undefined =>
+    id === undefined ? undefined : (linked.get(id) ?? matrix.ghostOf(id))
+  const emoji = await customEmoji.of(entities.flatMap(({ custom_emoji_id: id }) => (id === undefined ? [] : [id])))
+  const links = new Map<string, string>()
+  for (const entity of entities) {
+    const url = entity.url ?? (entity.type === 'url' ? wordOf(entity) : '')
+    const there = await permalink(url, matrix, database)
+    if (there !== undefined) links.set(url, there)
+  }
+  return {
+    byId: (id) => userOf(String(id)),
+    byUsername: (name) => userOf(ids.get(name.toLowerCase())),
+    emoji: (id) => emoji.get(id),
+    link: (url) => links.get(url),
+  }
+}
+
+/** Where the message with this address is in Matrix, if it is. https://core.telegram.org/api/links#message-links */
+async function permalink(url: string, matrix: Matrix, database: Database): Promise<string | undefined> {
+  const [, chat, id] = /^https?:\/\/t\.me\/c\/(\d{1,15})\/(?:\d{1,10}\/)?(\d{1,10})$/.exec(url) ?? []
+  const known = chat === undefined ? undefined : await findMessage(database, `-100${chat}`, Number(id))
+  return known && matrix.permalink(known.room_id, known.event_id)
+}

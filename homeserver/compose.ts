@@ -269,7 +269,9 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const { runnable: callsRunnable, ...calls } = await openCalls({
     ...foundation,
     ...federation,
+    ...rooms,
     ...delayed,
+    deactivation: accounts.deactivation,
     members,
     writer,
     openIdTokens,

@@ -41,3 +41,30 @@ test('who is in a call is listed, and the call ended', async () => {
   expect((await alice.get(`/directory/room/${encodeURIComponent('#kitchen:localhost')}`))['room_id']).toBe(made)
   expect(await run('call', 'make-room', 'Again', '--alias', 'kitchen')).toMatchObject({ code: 1 })
 })
+
+test('links into calls are made, listed and taken back', async () => {
+  await using sfu = await FakeSfu.start()
+  await using place = await Place.make()
+  const run = (...args: string[]): Promise<Ended> => place.run(cli, { args: ['call', 'link', ...args] })
+  await writeFile(place.path('config.yaml'), sfu.config)
+  await place.start()
+  await place.run(cli, { args: ['register-user', 'alice'], input: 'correct horse\n' })
+  const alice = await new Client(place.url).login('alice', 'correct horse')
+  const room = await alice.createRoom()
+  expect((await run('list')).stdout).toBe('There are no links into calls\n')
+  const created = await run('create', room, alice.userId, '--expires', '2h', '--uses', '3')
+  const [link = '', until = ''] = created.stdout.split('\n')
+  expect([link, until]).toEqual([
+    expect.stringMatching(/\/call\/[\w-]{24}$/),
+    expect.stringMatching(/^Good until .*Z$/),
+  ])
+  expect((await run('list')).stdout.trim().split('\t')).toEqual([link, room, alice.userId, until.slice(11), '0 of 3'])
+  expect((await run('revoke', link)).code).toBe(0)
+  expect(await run('revoke', link)).toMatchObject({ code: 1 })
+  expect(await run('create', room, alice.userId, '--uses', 'x')).toMatchObject({ code: 64 })
+  expect(await run('create', room, '@nobody:localhost')).toMatchObject({
+    code: 1,
+    stderr: 'You are not in this room\n',
+  })
+  expect(await run()).toMatchObject({ code: 64 })
+})

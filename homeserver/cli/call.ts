@@ -1,4 +1,5 @@
 import { type Answer, withAdminApi } from './admin-api.ts'
+import { callLink } from './call-link.ts'
 import { type Command, UsageError } from './command.ts'
 
 const path = '/_domovoi/admin/v1/calls'
@@ -6,7 +7,9 @@ const path = '/_domovoi/admin/v1/calls'
 const MAX_CALLS = 1_000
 
 export const call: Command = {
-  usage: 'list | history [ROOM | USER] [--limit N] | end ROOM | make-room NAME [--alias ALIAS]',
+  usage:
+    'list | history [ROOM | USER] [--limit N] | end ROOM | make-room NAME [--alias ALIAS] | ' +
+    'link create ROOM USER [--expires DURATION] [--uses N] | link list | link revoke LINK',
   help: `Looks after the calls of groups. Works beside a running server; if none runs, one is started for the moment.
 
   list       a line for each who is in a call: room, person, device, since when, what is sent
@@ -15,19 +18,35 @@ export const call: Command = {
   end ROOM   cuts off everybody who is in the room's call. They are in the room still, and may begin another one.
   make-room NAME
              makes a voice room that everybody may enter, in the space of rooms.space if there is one; ALIAS is its alias,
-             without # and server`,
-  options: { limit: { type: 'string' }, alias: { type: 'string' } },
+             without # and server
+  link       links by which people without an account come into the call of one room that is not encrypted, as guests:
+             one more, made by a user of this server who may invite to the room, for a day or DURATION, for any number
+             of guests or N; a line for each, with room, user, end and uses; none any more, and its guests are out.`,
+  options: {
+    limit: { type: 'string' },
+    alias: { type: 'string' },
+    expires: { type: 'string' },
+    uses: { type: 'string' },
+  },
   async run({ positionals: [action, subject, ...rest], values, config, print }) {
+    if (action === 'link') {
+      const words = subject === undefined ? rest : [subject, ...rest]
+      const { expires, uses } = values
+      const limits = { expires: textOf(expires), uses: textOf(uses) }
+      return print(await callLink(config(), words, limits))
+    }
     if (rest.length > 0) throw new UsageError(`Unexpected argument ${rest[0]}`)
     if (action === 'list' && subject === undefined) return print(await list(config()))
     if (action === 'history') return print(await history(config(), subject, limitOf(values['limit'])))
     if (action === 'end' && subject !== undefined) return print(await end(config(), subject))
     if (action === 'make-room' && subject !== undefined) return print(await make(config(), subject, values['alias']))
-    throw new UsageError('list, history, end ROOM or make-room NAME?')
+    throw new UsageError('list, history, end ROOM, make-room NAME or link?')
   },
 }
 
 type Config = Parameters<typeof withAdminApi>[0]
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
 async function list(config: Config): Promise<string> {
   const { calls } = await withAdminApi(config, (ask) => ask('GET', path))

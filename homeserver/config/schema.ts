@@ -438,6 +438,7 @@ export const schema = z.strictObject({
       'How long before its time an app may leave an event here. Calls need it: who vanishes leaves by such an event.',
     ),
     history: lifetime('90d', 'How long it is kept who was in which call. Who is erased is gone from it at once.'),
+    guest_links: flag(true, 'Whether members may make links by which people without an account come into a call.'),
     turn: section('The TURN server (coturn) that carries one-to-one calls through firewalls.', {
       uris: list(turnUri, [], 'Its addresses, such as "turn:turn.example.org:3478?transport=udp".'),
       secret: secret('The secret shared with it, in coturn static-auth-secret.'),

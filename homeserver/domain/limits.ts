@@ -111,3 +111,10 @@ export const maxFinalisedDelayedEvents = 1_000
 export const maxCallIdentities = 200
 /** Characters of a slot and of a member id of a call. */
 export const maxCallIdLength = 255
+
+/** Links into calls that a user has made and that have not expired, and how long one may be good for, in milliseconds. */
+export const maxCallLinks = 100
+export const maxCallLinkLife = 30 * 86_400_000
+/** Guests who are in calls by one link at a time, and characters of the name that one gives. */
+export const maxCallGuests = 50
+export const maxGuestName = 60

@@ -2,6 +2,7 @@
 import type { Config } from '../config/schema.ts'
 import { audited } from './admin/audited.ts'
 import { auditLogEndpoints } from './admin/audit-log.ts'
+import { adminCallLinkEndpoints } from './admin/call-links.ts'
 import { adminCallsEndpoints } from './admin/calls.ts'
 import { adminDestinationsEndpoints } from './admin/destinations.ts'
 import { adminDevicesEndpoints } from './admin/devices.ts'
@@ -27,6 +28,7 @@ import { appservicePingEndpoints } from './client/appservice-ping.ts'
 import { authFallbackEndpoints } from './client/auth-fallback.ts'
 import { banEndpoints } from './client/ban.ts'
 import { ownCallsEndpoints } from './client/calls.ts'
+import { callLinkEndpoints } from './client/call-links.ts'
 import { capabilitiesEndpoints } from './client/capabilities.ts'
 import { contextEndpoints } from './client/context.ts'
 import { createRoomEndpoints } from './client/create-room.ts'
@@ -91,9 +93,11 @@ import { versions } from './client/versions.ts'
 import { voipEndpoints } from './client/voip.ts'
 import { wellKnownEndpoints } from './client/well-known.ts'
 import { offersOAuth } from '../domain/oauth/open-oauth.ts'
+import { callGuestEndpoints } from './call-guests.ts'
 import type { Endpoint } from './endpoint.ts'
 import { callServiceEndpoints } from './rtc.ts'
 import { oauthEndpoints } from './oauth/endpoints.ts'
+import { callPages } from './pages/call.ts'
 import { pages } from './pages/pages.ts'
 import { federatedHistoryEndpoints } from './server/history.ts'
 import { federatedRoomsEndpoints } from './server/rooms.ts'
@@ -225,7 +229,14 @@ const federationEndpoints: readonly Endpoint[] = [
   ...federatedMediaEndpoints,
 ]
 
-const callEndpoints: readonly Endpoint[] = [...rtcEndpoints, ...callServiceEndpoints]
+const callEndpoints: readonly Endpoint[] = [
+  ...rtcEndpoints,
+  ...callServiceEndpoints,
+  ...callLinkEndpoints,
+  ...adminCallLinkEndpoints,
+  ...callGuestEndpoints,
+  ...callPages,
+]
 
 export const endpoints: readonly Endpoint[] = [
   ...ownEndpoints,

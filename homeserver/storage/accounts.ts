@@ -47,17 +47,26 @@ export interface NewAccount {
   readonly createdTs: number
   readonly appserviceId?: string | undefined
   readonly isAdmin?: boolean
+  readonly isGuest?: boolean
   /** The version of each document, as JSON. */
   readonly acceptedTerms?: string | undefined
 }
 
 /** False, and nothing written, if somebody has or had the user id. */
 export async function addAccount(tx: Tx, account: NewAccount): Promise<boolean> {
-  const { userId, passwordHash, createdTs, appserviceId, isAdmin = false, acceptedTerms } = account
+  const { userId, passwordHash, createdTs, appserviceId, isAdmin = false, isGuest = false, acceptedTerms } = account
   const added = await tx.run(
-    `insert into accounts (user_id, password_hash, created_ts, appservice_id, is_admin, accepted_terms)
-       values (?, ?, ?, ?, ?, ?) on conflict (user_id) do nothing`,
-    [userId, passwordHash ?? null, createdTs, appserviceId ?? null, Number(isAdmin), acceptedTerms ?? null],
+    `insert into accounts (user_id, password_hash, created_ts, appservice_id, is_admin, is_guest, accepted_terms)
+       values (?, ?, ?, ?, ?, ?, ?) on conflict (user_id) do nothing`,
+    [
+      userId,
+      passwordHash ?? null,
+      createdTs,
+      appserviceId ?? null,
+      Number(isAdmin),
+      Number(isGuest),
+      acceptedTerms ?? null,
+    ],
   )
   return added === 1
 }

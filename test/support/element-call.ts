@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import type { Room } from 'matrix-js-sdk'
 import type { BrowserContext, Frame, Page } from 'playwright-core'
 import type { Element } from '../e2e/element.ts'
 import { hearsMore, keepConnections } from './call-sound.ts'
@@ -35,7 +36,7 @@ export class ElementCall implements AsyncDisposable {
     const room = client.getRoom(roomId)
     if (!room) throw new Error(`${userId} does not know ${roomId}`)
     const driver = driverOf(client, room)
-    const body = hostPage({ url: addressOf(person, roomId), roomId, userId, methods: Object.keys(driver) })
+    const body = hostPage({ url: addressOf(person, room), roomId, userId, methods: Object.keys(driver) })
     const context = await browsed.open({ locale: 'en' })
     await keepConnections(context)
     await context.route('https://app.test/', (route) => route.fulfill({ contentType: 'text/html', body }))
@@ -64,6 +65,11 @@ export class ElementCall implements AsyncDisposable {
     await this.#button('incall_leave').click()
   }
 
+  /** Resolves when somebody of that name is shown in the call. */
+  async shows(name: string): Promise<void> {
+    await this.#page.frameLocator('iframe').getByText(name).first().waitFor()
+  }
+
   /** Resolves when somebody's sound comes in, and can be decrypted. */
   async hears(): Promise<void> {
     await hearsMore(this.#frame())
@@ -85,15 +91,16 @@ export class ElementCall implements AsyncDisposable {
   }
 }
 
-function addressOf({ client, userId }: Element, roomId: string): string {
+function addressOf({ client, userId }: Element, room: Room): string {
   const parameters = {
     widgetId: 'call',
     parentUrl: 'https://app.test',
     baseUrl: 'https://hs.test',
     userId,
     deviceId: client.getDeviceId() ?? '',
-    roomId,
+    roomId: room.roomId,
     intent: 'start_call_voice',
+    perParticipantE2EE: String(room.hasEncryptionStateEvent()),
     lang: 'en',
   }
   return `https://call.app.test/index.html#?${new URLSearchParams(parameters).toString()}`

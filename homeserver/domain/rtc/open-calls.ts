@@ -10,15 +10,20 @@ import type { Metrics } from '../../platform/metrics.ts'
 import { Secret } from '../../platform/secret.ts'
 import type { Database } from '../../storage/database.ts'
 import type { AccountHooks } from '../accounts/hooks.ts'
+import type { Deactivation } from '../accounts/deactivation.ts'
 import type { OpenIdTokens } from '../accounts/openid-tokens.ts'
 import type { FederationClient } from '../federation/client.ts'
 import type { ServerAcls } from '../federation/server-acl.ts'
 import type { ServerFilter } from '../federation/server-filter.ts'
 import type { Members } from '../rooms/members.ts'
 import type { StickyEvents } from '../rooms/sticky-events.ts'
+import type { Memberships } from '../rooms/membership.ts'
+import type { RoomState } from '../rooms/state.ts'
 import type { RoomWriter } from '../rooms/writer.ts'
 import { CallHistory } from './call-history.ts'
 import { CallAccess } from './call-access.ts'
+import { CallGuests } from './call-guests.ts'
+import { CallLinks } from './call-links.ts'
 import { CallTokens } from './call-tokens.ts'
 import type { DelayedEvents } from './delayed-events.ts'
 import { DelegatedLeaves } from './delegated-leaves.ts'
@@ -43,6 +48,8 @@ export interface Calls {
   readonly leaves: DelegatedLeaves
   readonly webhooks: Webhooks
   readonly live: LiveCalls
+  readonly links: CallLinks
+  readonly guests: CallGuests
   /** Puts out of calls whom no webhook told of; done from time to time of itself. */
   look(): Promise<void>
   /** The SFU that is reached through this server: `http://…`, undefined while it is down. */
@@ -65,7 +72,10 @@ interface OpenCallsParts {
   /** The program `livekit-server` of this machine, if there is one. */
   readonly livekit: string | undefined
   readonly members: Members
+  readonly memberships: Memberships
+  readonly roomState: RoomState
   readonly writer: RoomWriter
+  readonly deactivation: Deactivation
   readonly openIdTokens: OpenIdTokens
   readonly delayedEvents: DelayedEvents
   readonly federationClient: FederationClient
@@ -102,10 +112,14 @@ export async function openCalls(
     listeners: [(event) => doorkeeper.took(event), (event) => leaves.took(event), (event) => history.took(event)],
   })
   managed?.onWebhook((body, authorization) => webhooks.receive(body, authorization))
+  const serviceUrl = `${config.public_url}/livekit/jwt`
+  const links = new CallLinks({ ...parts, areOn: config.calls.guest_links })
+  const { max_delay: maxDelay } = config.calls
+  const guests = new CallGuests({ ...parts, serverName, serviceUrl, maxDelay, links, tokens, leaves })
   const closing = { name: 'connections to the SFU', stop: () => Promise.resolve(fetch.close()) }
   return {
     calls: {
-      serviceUrl: `${config.public_url}/livekit/jwt`,
+      serviceUrl,
       sfuUrl: place.publicUrl,
       tokens,
       remoteTokens: new RemoteTokens({ client, tokens }),
@@ -113,11 +127,13 @@ export async function openCalls(
       leaves,
       webhooks,
       live: new LiveCalls({ ...parts, sfu, history }),
+      links,
+      guests,
       look: () => doorkeeper.look(),
       tunnelTo: managed && (() => managed.internalUrl()),
     },
     callHistory: history,
-    runnable: [closing, ...(managed ? [managed] : []), doorkeeper, leaves, history],
+    runnable: [closing, ...(managed ? [managed] : []), doorkeeper, leaves, history, guests],
   }
 }
 

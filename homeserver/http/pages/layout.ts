@@ -18,6 +18,9 @@ export interface Page {
   readonly headers?: Readonly<Record<string, string>>
   /** Run at the end of the page, and may ask this server; the page has to do without as well. */
   readonly script?: string | undefined
+  /** Other places that the script asks, as sources of a content security policy; and whether it loads more of itself. */
+  readonly connects?: readonly string[]
+  readonly loadsMore?: boolean
   /** Seconds after which the page looks again. */
   readonly refreshAfter?: number | undefined
 }
@@ -42,18 +45,23 @@ ${content}
 ${more.script !== undefined && new Html(`<script>${more.script}</script>`)}</body>
 </html>
 `
-  return new Reply(status, page.text, { ...pageHeaders(formTargets, more.script), ...headers })
+  return new Reply(status, page.text, { ...pageHeaders(formTargets, more), ...headers })
 }
 
 const styleElement = new Html(`<style>${style}</style>`)
 const wide = new Html(' class="wide"')
 
 /** Nothing is loaded, and nothing run but the script of the page; nobody may put the page into a frame, and nobody learns where people came from (T68). */
-function pageHeaders(formTargets: readonly string[], script: string | undefined): Record<string, string> {
+function pageHeaders(
+  formTargets: readonly string[],
+  { script, connects = [], loadsMore = false }: Pick<Page, 'script' | 'connects' | 'loadsMore'>,
+): Record<string, string> {
+  const scripts =
+    script === undefined ? '' : `'sha256-${hash('sha256', script, 'base64')}'${loadsMore ? " 'strict-dynamic'" : ''}`
   const policy = [
     "default-src 'none'",
     `style-src '${styleHash}'`,
-    ...(script === undefined ? [] : [`script-src 'sha256-${hash('sha256', script, 'base64')}'`, "connect-src 'self'"]),
+    ...(script === undefined ? [] : [`script-src ${scripts}`, `connect-src ${["'self'", ...connects].join(' ')}`]),
     `form-action ${["'self'", ...formTargets].join(' ')}`,
     "frame-ancestors 'none'",
     "base-uri 'none'",

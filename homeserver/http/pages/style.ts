@@ -35,6 +35,7 @@ button, a.button { display: inline-block; min-height: 2.75rem; padding: .6rem 1.
   text-align: center; text-decoration: none; cursor: pointer; border-radius: .6rem; border: 1px solid var(--accent);
   background: var(--accent); color: var(--on-accent) }
 button.plain, a.button.plain { background: transparent; border-color: var(--field); color: var(--text) }
+button.plain[aria-pressed=true] { background: var(--text); border-color: var(--text); color: var(--card) }
 button.danger { background: transparent; border-color: var(--bad); color: var(--bad) }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; align-items: center }
@@ -57,6 +58,12 @@ nav { width: calc(100% - 2rem); max-width: 40rem; margin-bottom: 1rem }
 nav ul { display: flex; flex-wrap: wrap; gap: .25rem .5rem; margin: 0; padding: 0; list-style: none }
 nav a { display: block; padding: .5rem .75rem; border-radius: .6rem; text-decoration: none }
 nav a[aria-current] { background: var(--card); color: var(--text); font-weight: 600; box-shadow: inset 0 0 0 1px var(--line) }
+[hidden] { display: none !important }
+.faces { margin: .5rem 0 1rem; padding: 0; list-style: none; display: grid; gap: .75rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 11rem), 1fr)) }
+.faces li { padding: .75rem; border: 2px solid var(--line); border-radius: .6rem }
+.faces li.speaks { border-color: var(--accent) }
+.faces video { display: block; width: 100%; aspect-ratio: 16 / 9; object-fit: cover; margin-bottom: .5rem; border-radius: .4rem }
 ul.list { margin: 0; padding: 0; list-style: none }
 ul.list li { display: flex; flex-wrap: wrap; gap: .5rem 1rem; align-items: center; justify-content: space-between;
   padding: .9rem 0; border-top: 1px solid var(--line) }

@@ -33,6 +33,7 @@ import type { RoomHooks } from './domain/rooms/hooks.ts'
 import { Members } from './domain/rooms/members.ts'
 import { openHistory } from './domain/rooms/open-history.ts'
 import { openRooms } from './domain/rooms/open-rooms.ts'
+import { PartialRooms } from './domain/rooms/partial-rooms.ts'
 import { StickyEvents } from './domain/rooms/sticky-events.ts'
 import { ThreadSubscriptions } from './domain/rooms/thread-subscriptions.ts'
 import { Transactions } from './domain/rooms/transactions.ts'
@@ -103,7 +104,8 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   })
   const events = new EventCache({ database, bus })
   const members = new Members({ database, bus, serverName: config.server_name })
-  const roomServers = new RoomServers({ members, bus })
+  const partialRooms = await PartialRooms.open({ database, clock })
+  const roomServers = new RoomServers({ members, bus, partialRooms })
   const serverFilter = new ReloadableServerFilter(config.federation)
   const { mayTalkTo } = serverFilter
   const outbox = await Outbox.open({
@@ -133,6 +135,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ...foundation,
     events,
     policyServers: roomHooks.policyServers,
+    partialRooms,
     push: evaluation,
     companions: [outbox, stickyEvents, new DelayedOutcomes({ clock })],
   })
@@ -154,6 +157,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const visibility = new Visibility({ database, bus, clock, events, members, ignored, retention })
   const rooms = openRooms({
     ...foundation,
+    partialRooms,
     events,
     members,
     transactions,
@@ -182,6 +186,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   const threadSubscriptions = new ThreadSubscriptions({ ...foundation, events, visibility })
   const sync = openSync({
     ...foundation,
+    partialRooms,
     ...devices,
     ...ephemeral,
     ...push,
@@ -230,7 +235,11 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     ...foundation,
     remoteMedia: config.federation.mode === 'open' ? remoteMedia : undefined,
   })
-  const { deviceListUpdates, runnable: deviceListsRunnable } = openDeviceLists({
+  const {
+    deviceListUpdates,
+    toldChanges,
+    runnable: deviceListsRunnable,
+  } = openDeviceLists({
     ...foundation,
     ...federation,
     client: federation.federationClient,
@@ -240,6 +249,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   })
   const { runnable: eduRunnable, ...edus } = openEdus({
     ...foundation,
+    partialRooms,
     ...federation,
     ...ephemeral,
     members,
@@ -249,6 +259,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   })
   const joining = openJoining({
     ...foundation,
+    partialRooms,
     ...federation,
     appservices: accounts.appservices,
     events,
@@ -258,6 +269,8 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   })
   const { runnable: receivingRunnable, ...receiving } = openReceiving({
     ...foundation,
+    partialRooms,
+    toldChanges,
     ...federation,
     events,
     members,
@@ -265,7 +278,15 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     edus: edus.eduReceiver,
     roomHooks,
   })
-  const answers = openAnswers({ ...foundation, ...directory, ...federation, events, members, visibility })
+  const answers = openAnswers({
+    ...foundation,
+    ...directory,
+    ...federation,
+    events,
+    members,
+    partialRooms,
+    visibility,
+  })
   const { runnable: callsRunnable, ...calls } = await openCalls({
     ...foundation,
     ...federation,

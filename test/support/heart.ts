@@ -5,6 +5,7 @@ import type { EventId, RoomId, UserId } from '../../homeserver/core/ids.ts'
 import { findRoomVersion } from '../../homeserver/core/room-version.ts'
 import type { Companion, PushEvaluation } from '../../homeserver/domain/rooms/commit.ts'
 import { EventCache } from '../../homeserver/domain/rooms/event-cache.ts'
+import { PartialRooms } from '../../homeserver/domain/rooms/partial-rooms.ts'
 import { Members } from '../../homeserver/domain/rooms/members.ts'
 import { type EventDraft } from '../../homeserver/domain/rooms/build.ts'
 import { LocalRoomWriter } from '../../homeserver/domain/rooms/writer.ts'
@@ -16,7 +17,7 @@ import { Streams } from '../../homeserver/storage/streams.ts'
 
 export const serverName = 'hs.test'
 
-type PushParts = Pick<Heart, 'database' | 'bus' | 'streams' | 'events' | 'members'>
+type PushParts = Pick<Heart, 'database' | 'bus' | 'streams' | 'events' | 'members' | 'partialRooms'>
 
 /** Notifies nobody of anything. */
 const quiet = (): PushEvaluation => ({ evaluate: (_, built) => Promise.resolve(built.map(() => null)) })
@@ -28,6 +29,7 @@ export class Heart implements AsyncDisposable {
   readonly streams: Streams
   readonly events: EventCache
   readonly members: Members
+  readonly partialRooms: PartialRooms
   readonly writer: LocalRoomWriter
 
   private constructor(parts: Omit<Heart, 'create' | 'send' | 'member' | typeof Symbol.asyncDispose>) {
@@ -38,6 +40,7 @@ export class Heart implements AsyncDisposable {
     this.events = parts.events
     this.members = parts.members
     this.writer = parts.writer
+    this.partialRooms = parts.partialRooms
   }
 
   static async open(
@@ -62,10 +65,12 @@ export class Heart implements AsyncDisposable {
     const events = new EventCache({ database, bus })
     const members = new Members({ database, bus, serverName })
     const signer = { serverName, key: signingKeyFromSeed('test', Buffer.alloc(32, 7)) }
-    const push = openPush({ database, bus, streams, events, members })
-    const companions = (await openCompanions?.({ database, bus, streams, events, members })) ?? []
-    const writer = await LocalRoomWriter.open({ database, bus, streams, signer, clock, events, push, companions })
-    return new Heart({ database, bus, clock, streams, events, members, writer })
+    const partialRooms = await PartialRooms.open({ database, clock })
+    const shared = { database, bus, streams, events, members, partialRooms }
+    const push = openPush(shared)
+    const companions = (await openCompanions?.(shared)) ?? []
+    const writer = await LocalRoomWriter.open({ ...shared, signer, clock, push, companions })
+    return new Heart({ ...shared, clock, writer })
   }
 
   /** A public room of version 12 unless told otherwise; further state as `[type, content]`. */

@@ -62,8 +62,8 @@ export class Sending implements AsyncDisposable {
     let outbox: Outbox | undefined
     const heart = await Heart.open(url, {
       clock,
-      companions: async ({ database, members, bus }) => {
-        const roomServers = new RoomServers({ members, bus })
+      companions: async ({ database, members, bus, partialRooms }) => {
+        const roomServers = new RoomServers({ members, bus, partialRooms })
         const mayTalkTo = (server: ServerName): boolean => server !== 'denied.test'
         outbox = await Outbox.open({ database, members, roomServers, serverName, mayTalkTo, clock })
         return [outbox]

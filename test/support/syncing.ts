@@ -24,7 +24,7 @@ export interface Syncing {
 
 /** `bus` is the heart's own unless another one is given. */
 export function syncing(heart: Heart, bus: Bus = heart.bus): Syncing {
-  const { database, streams, clock, events, members } = heart
+  const { database, streams, clock, events, members, partialRooms } = heart
   const ignored = { of: () => Promise.resolve(new Set<string>()) }
   const services = openSync({
     database,
@@ -33,6 +33,7 @@ export function syncing(heart: Heart, bus: Bus = heart.bus): Syncing {
     clock,
     events,
     members,
+    partialRooms,
     ignored,
     visibility: new Visibility({ database, bus, events, members }),
     clientEvents: new ClientEvents({ events, clock }),

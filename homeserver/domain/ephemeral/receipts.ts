@@ -77,9 +77,9 @@ export class Receipts {
     await this.#set(receipt, event)
   }
 
-  /** From another server, which has proved to be the user's: what does not fit is passed over (T30). */
+  /** From another server, which may speak of this user in this room: what does not fit is passed over (T30). */
   async receive(receipt: Receipt): Promise<void> {
-    if (receipt.type !== 'm.read' || !(await this.#parts.members.isJoined(receipt.roomId, receipt.userId))) return
+    if (receipt.type !== 'm.read') return
     const event = await this.#find(receipt)
     if (!event || (receipt.threadId !== undefined && !(await this.#isInThread(event, receipt.threadId)))) return
     await this.#set(receipt, event)

@@ -48,9 +48,14 @@ export class Typing implements Service {
     })
   }
 
-  /** Again before the time is over makes it longer, and tells nobody anything new. Throws for those outside of the room. */
+  /**
+   * Again before the time is over makes it longer, and tells nobody anything new. Throws for users of ours outside of the
+   * room; of others their server has to have been asked about.
+   */
   async begin(roomId: RoomId, userId: UserId, forMs = DEFAULT_MS): Promise<void> {
-    if (!(await this.#members.isJoined(roomId, userId))) throw forbidden('You are not in this room')
+    if (this.#members.isLocal(userId) && !(await this.#members.isJoined(roomId, userId))) {
+      throw forbidden('You are not in this room')
+    }
     const room = this.#rooms.get(roomId) ?? { typers: new Map<UserId, Cancel>(), position: 0 }
     const running = room.typers.get(userId)
     running?.()

@@ -7,6 +7,7 @@ import { listKnown } from '../rooms/known-events.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
 import type { HistorySource } from '../rooms/hooks.ts'
 import type { Members } from '../rooms/members.ts'
+import type { PartialRooms } from '../rooms/partial-rooms.ts'
 import type { RemoteEvent, ToldState } from '../rooms/remote-event.ts'
 import type { RoomWriter } from '../rooms/writer.ts'
 import type { MissingParts, Place } from './receive/missing-parts.ts'
@@ -19,6 +20,7 @@ const log = logger('federation')
 export interface BackfillParts {
   readonly events: EventCache
   readonly members: Members
+  readonly partialRooms: PartialRooms
   readonly writer: RoomWriter
   readonly roomServers: RoomServers
   readonly rooms: RoomsHere
@@ -51,7 +53,9 @@ export class Backfill implements HistorySource {
   }
 
   async #fetch(roomId: RoomId, missing: readonly EventId[]): Promise<boolean> {
-    const { rooms, members, roomServers } = this.#parts
+    const { rooms, members, roomServers, partialRooms } = this.#parts
+    // What comes before the join may lead to what came after it, and would be judged by a part of the state.
+    if (!(await partialRooms.isWhole(roomId, TIMEOUT_MS))) return false
     const version = await rooms.versionOf(roomId)
     // Whoever has left is told nothing any more.
     if (!version || !(await members.hasLocal(roomId))) return false

@@ -39,6 +39,8 @@ export class Outbox implements Companion {
   readonly #parts: OutboxParts
   /** Events of others that we are to send on, with the server that has them already. */
   readonly #forwarded = new Map<EventId, ServerName>()
+  /** Events of ours that all others have. */
+  readonly #told = new Set<EventId>()
   #reader: OutboxReader | undefined
   #lastId: number
 
@@ -67,6 +69,16 @@ export class Outbox implements Companion {
       return await work()
     } finally {
       this.#forwarded.delete(eventId)
+    }
+  }
+
+  /** Runs `work`, which takes in an event of ours that another server has sent to all others already. */
+  async alreadyTold<T>(eventId: EventId, work: () => Promise<T>): Promise<T> {
+    this.#told.add(eventId)
+    try {
+      return await work()
+    } finally {
+      this.#told.delete(eventId)
     }
   }
 
@@ -130,7 +142,7 @@ export class Outbox implements Companion {
   ): ReadonlySet<ServerName> {
     const { members, serverName } = this.#parts
     const knowing = this.#forwarded.get(row.event_id)
-    const isOurs = members.isLocal(row.sender) || knowing !== undefined
+    const isOurs = (members.isLocal(row.sender) && !this.#told.has(row.event_id)) || knowing !== undefined
     // By a room that we come into, others have been told: an event gets there through one of them.
     if (!isOurs || !before.has(serverName) || row.status !== eventStatus.accepted || row.stream_id === null)
       return nobody

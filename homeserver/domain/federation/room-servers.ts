@@ -5,23 +5,43 @@ import { Lru } from '../../platform/lru.ts'
 import type { Conn } from '../../storage/database.ts'
 import type { Members } from '../rooms/members.ts'
 import { newsOf } from '../rooms/news.ts'
+import type { PartialRooms } from '../rooms/partial-rooms.ts'
 
 /** Names in memory. */
 const MAX_NAMES = 200_000
 
 export class RoomServers {
   readonly #members: Members
+  readonly #partialRooms: Pick<PartialRooms, 'serversOf'>
   readonly #servers = new Lru<RoomId, ReadonlySet<ServerName>>(MAX_NAMES, (servers) => servers.size + 1)
   /** Counts news, so that a look at the members that was overtaken by some is not kept. */
   #version = 0
 
-  constructor({ members, bus }: { members: Members; bus: Bus }) {
+  constructor({
+    members,
+    bus,
+    partialRooms,
+  }: {
+    members: Members
+    bus: Bus
+    partialRooms: Pick<PartialRooms, 'serversOf'>
+  }) {
     this.#members = members
+    this.#partialRooms = partialRooms
     bus.subscribe((bell) => this.#heard(bell))
   }
 
-  /** Empty where nobody we know of is joined. Within a transaction `conn` is that. */
+  /**
+   * Empty where nobody we know of is joined. Within a transaction `conn` is that. In a partial room also those that were
+   * there when it was joined: who has left since is not known.
+   */
   async serversIn(roomId: RoomId, conn?: Conn): Promise<ReadonlySet<ServerName>> {
+    const told = this.#partialRooms.serversOf(roomId)
+    const known = await this.#ofMembers(roomId, conn)
+    return told ? known.union(told) : known
+  }
+
+  async #ofMembers(roomId: RoomId, conn?: Conn): Promise<ReadonlySet<ServerName>> {
     const known = this.#servers.get(roomId)
     if (known) return known
     const version = this.#version

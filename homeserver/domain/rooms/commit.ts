@@ -5,6 +5,7 @@
 import { isJsonObject, topLevelSpan } from '../../core/canonical-json.ts'
 import { stateKeyOf } from '../../core/event.ts'
 import type { RoomId } from '../../core/ids.ts'
+import type { Clock } from '../../platform/clock.ts'
 import type { Conn, Database, Tx } from '../../storage/database.ts'
 import {
   addEarlyRedactions,
@@ -19,6 +20,7 @@ import {
 } from '../../storage/events.ts'
 import { addGaps, closeGaps } from '../../storage/gaps.ts'
 import { findMembershipBy, type MembershipRow, setMemberships } from '../../storage/memberships.ts'
+import { addPartialEvents, beginPartialRoom } from '../../storage/partial-rooms.ts'
 import {
   applyStateChanges,
   type RoomRow,
@@ -34,6 +36,7 @@ import { membershipAfter, membershipRow, stateChangeOf } from './arrival.ts'
 import type { BuiltEvent } from './build.ts'
 import type { EventCache } from './event-cache.ts'
 import type { EventNews } from './news.ts'
+import type { PartialEntry } from './remote-event.ts'
 import { relationOf } from './relation.ts'
 
 /** Events of one request: they are committed together or not at all. */
@@ -44,6 +47,10 @@ export interface Unit {
   readonly groups?: readonly StateGroup[]
   /** The room after them; undefined for one that we are not in. */
   readonly head: { readonly room: RoomRow; readonly stats: RoomStats } | undefined
+  /** The events were judged by a part of the state. */
+  readonly isPartial?: boolean
+  /** The room is entered by the first of them with a part of its state. */
+  readonly partial?: PartialEntry | undefined
 }
 
 /** What rooms ask push rules: whom each event notifies, in the form stored with it. Declared here, fulfilled by push. */
@@ -63,6 +70,7 @@ export interface CommitParts {
   readonly streams: Streams
   readonly events: EventCache
   readonly push: PushEvaluation
+  readonly clock: Clock
   readonly companions?: readonly Companion[]
 }
 
@@ -227,6 +235,7 @@ export class Committer {
       if (membership) news.memberships.push(membership) // without the name that it showed
     }
     if (built.some(({ arrival }) => arrival)) await writeArrivals(tx, built, stored)
+    for (const unit of units) if (unit.isPartial) await writePartial(tx, unit, this.#parts.clock.now())
     const keptBack = stored.filter(({ row }) => row.status === eventStatus.softFailed)
     for (const companion of companions) {
       await companion.write(tx, visible)
@@ -239,6 +248,13 @@ export class Committer {
 /** Whether clients get to see the event: only these have a place in the stream. */
 function isShown({ arrival }: BuiltEvent): boolean {
   return !arrival || arrival.status === eventStatus.accepted
+}
+
+/** What has to be judged again when the rest of the state is there. */
+async function writePartial(tx: Tx, { roomId, events, partial }: Unit, now: number): Promise<void> {
+  const [first] = events
+  if (first && partial) await beginPartialRoom(tx, { ...partial, roomId, eventId: first.eventId }, now)
+  await addPartialEvents(tx, events)
 }
 
 /** What only events of other servers bring with them. */

@@ -9,11 +9,13 @@ import { findRoom } from '../../storage/rooms.ts'
 import type { EventDraft } from './build.ts'
 import type { RemoteChange, RoomHooks } from './hooks.ts'
 import type { Members } from './members.ts'
+import type { PartialRooms } from './partial-rooms.ts'
 
 export interface ElsewhereParts {
   readonly database: Database
   readonly clock: Clock
   readonly members: Members
+  readonly partialRooms: Pick<PartialRooms, 'has'>
   readonly roomHooks: RoomHooks
 }
 
@@ -67,13 +69,12 @@ export class Elsewhere {
   ): Promise<EventId | undefined> {
     const { roomId, content } = change
     const [remote] = this.#parts.roomHooks.remoteRooms
-    if (!remote || (await this.#isHere(roomId))) return undefined
+    const isHere = async (): Promise<boolean> => !this.#isUndecided(change, current) && (await this.#isHere(roomId))
+    if (!remote || (await isHere())) return undefined
     if (isGuest) throw refuse(403, 'M_GUEST_ACCESS_FORBIDDEN', 'Guests cannot enter rooms of other servers')
     switch (content['membership']) {
       case 'join':
-        return await this.#entering.run(roomId, async () =>
-          (await this.#isHere(roomId)) ? undefined : await remote.join(change),
-        )
+        return await this.#entering.run(roomId, async () => ((await isHere()) ? undefined : await remote.join(change)))
       case 'knock':
         return await remote.knock(change)
       case 'leave':
@@ -81,6 +82,12 @@ export class Elsewhere {
       default:
         return undefined
     }
+  }
+
+  /** Whether nothing here tells if the user may come in: of a partial room it is not known who is banned. */
+  #isUndecided({ roomId, content: { membership } }: RemoteChange, current: MembershipRow | undefined): boolean {
+    const comesIn = membership === 'knock' || (membership === 'join' && current?.membership !== 'join')
+    return comesIn && this.#parts.partialRooms.has(roomId)
   }
 
   /** A room that everybody has left may be entered again where it was. */

@@ -1,7 +1,7 @@
 /** What an accepted event makes of the head of its room, when history may have forked. */
 import { checkAuth } from '../../core/auth/rules.ts'
 import { authStateOf, type Verdict } from '../../core/auth/verdict.ts'
-import { referenceIds, type StateKey, stateKeyOf } from '../../core/event.ts'
+import { type IdentifiedPdu, referenceIds, type StateKey, stateKeyOf } from '../../core/event.ts'
 import type { EventId } from '../../core/ids.ts'
 import { eventStatus } from '../../storage/events.ts'
 import { listMissingParents } from '../../storage/gaps.ts'
@@ -10,7 +10,7 @@ import type { StateEntry } from '../../storage/state-groups.ts'
 import type { HeadChange } from './arrival.ts'
 import { extremityOf } from './build.ts'
 import type { RoomHead } from './head.ts'
-import type { Judgement } from './judge.ts'
+import { type Judgement, withAssumed } from './judge.ts'
 import type { KnownEvent } from './known-events.ts'
 import type { RemoteEvent } from './remote-event.ts'
 import { changesBetween, type StateForks } from './state-forks.ts'
@@ -33,11 +33,11 @@ export async function checkSoftly(
   reader: StateReader,
   head: RoomHead,
   event: RemoteEvent,
-  { verdict, keys, groupBefore }: Judgement,
+  { verdict, keys, groupBefore, assumed }: Judgement,
 ): Promise<Verdict> {
   if (groupBefore === head.stateGroup) return verdict
   const current = await reader.at(head, head.stateGroup, keys)
-  return checkAuth(event, authStateOf(current), head.version)
+  return checkAuth(event, authStateOf(withAssumed(current, assumed)), head.version)
 }
 
 /** The head with an accepted event on it. */
@@ -63,12 +63,12 @@ export async function moveHead(
   return { extremities, stateGroup, changes: await headChanges(reader, head, await reader.whole(stateGroup), own) }
 }
 
-/** What a state makes of the current one. `own` is an event that is not stored yet. */
+/** What a state makes of the current one. `own` is an event that is not stored yet, if there is one. */
 export async function headChanges(
   reader: StateReader,
   head: RoomHead,
   state: ReadonlyMap<StateKey, StateEntry>,
-  own: RemoteEvent & { readonly nid: number },
+  own?: RemoteEvent & { readonly nid: number },
 ): Promise<HeadChange[]> {
   const changes = [...changesBetween(head.state, state)].map(([key, now]) => ({
     key,
@@ -79,7 +79,7 @@ export async function headChanges(
   const known = await reader.list(head, ids)
   const eventOf = (entry: StateEntry | undefined): HeadChange['now'] => {
     if (!entry) return undefined
-    const event = entry.eventId === own.eventId ? own : known.get(entry.eventId)
+    const event = entry.eventId === own?.eventId ? own : known.get(entry.eventId)
     return event && { nid: entry.nid, event }
   }
   return changes.map(({ key, now, before }) => ({ key, now: eventOf(now), before: eventOf(before) }))
@@ -94,7 +94,11 @@ function ownChange(event: RemoteEvent, { before, nid }: Judgement): HeadChange[]
 }
 
 /** What is behind an event: its parents, and where those were refused, what is before them (T38). */
-async function consumedBy(reader: StateReader, head: RoomHead, event: RemoteEvent): Promise<ReadonlySet<EventId>> {
+export async function consumedBy(
+  reader: StateReader,
+  head: RoomHead,
+  event: IdentifiedPdu,
+): Promise<ReadonlySet<EventId>> {
   const consumed = new Set<EventId>()
   let open = referenceIds(event.pdu.prev_events)
   while (open.length > 0 && consumed.size < MAX_CONSUMED) {
@@ -108,23 +112,23 @@ async function consumedBy(reader: StateReader, head: RoomHead, event: RemoteEven
 }
 
 /** The deepest ones, with room for one more. */
-function pruned(extremities: readonly Extremity[]): readonly Extremity[] {
+export function pruned(extremities: readonly Extremity[]): readonly Extremity[] {
   if (extremities.length < MAX_EXTREMITIES) return extremities
   return extremities.toSorted((a, b) => b.depth - a.depth).slice(0, MAX_EXTREMITIES - 1)
 }
 
-async function groupsOf(
+export async function groupsOf(
   reader: StateReader,
   head: RoomHead,
   extremities: readonly Extremity[],
-  own: Pick<KnownEvent, 'eventId' | 'stateGroup'>,
+  own?: Pick<KnownEvent, 'eventId' | 'stateGroup'>,
 ): Promise<number[]> {
   const known = await reader.list(
     head,
     extremities.map(({ eventId }) => eventId),
   )
   return extremities.flatMap(({ eventId }) => {
-    const { stateGroup } = eventId === own.eventId ? own : (known.get(eventId) ?? {})
+    const { stateGroup } = eventId === own?.eventId ? own : (known.get(eventId) ?? {})
     return stateGroup ?? []
   })
 }

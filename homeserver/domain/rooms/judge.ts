@@ -7,6 +7,7 @@ import { checkAuth } from '../../core/auth/rules.ts'
 import { authStateOf, type Verdict } from '../../core/auth/verdict.ts'
 import { type Pdu, type StateKey, stateKeyOf } from '../../core/event.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
+import { eventStatus } from '../../storage/events.ts'
 import type { StateGroup, StateGroups } from '../../storage/state-groups.ts'
 import type { RoomHead } from './head.ts'
 import { authIds, checkCited, type KnownEvent } from './known-events.ts'
@@ -19,6 +20,8 @@ export interface Judgement {
   readonly keys: readonly StateKey[]
   /** The state before the event, as far as it decides. */
   readonly before: ReadonlyMap<StateKey, KnownEvent>
+  /** In a partial room: members as the event cites them. They decide where the state knows nothing of them. */
+  readonly assumed: ReadonlyMap<StateKey, KnownEvent>
   readonly groupBefore: number | undefined
   readonly nid: number
   readonly isStored: boolean
@@ -42,10 +45,19 @@ export function decidingKeys(pdu: Pdu, version: RoomVersion): StateKey[] {
   return [...keys]
 }
 
-/** `own` is the event as an outlier, if it is here. All events that it cites have to be. */
+export interface JudgedRoom {
+  readonly head: RoomHead | undefined
+  readonly version: RoomVersion
+  /** The event as it is here, if it is: an outlier, or judged before. */
+  readonly own: KnownEvent | undefined
+  /** Only a part of the room's state is here. */
+  readonly isPartial?: boolean
+}
+
+/** All events that it cites have to be here. */
 export async function judge(
   { reader, groups, nextNid }: JudgeParts,
-  { head, version, own }: { head: RoomHead | undefined; version: RoomVersion; own: KnownEvent | undefined },
+  { head, version, own, isPartial = false }: JudgedRoom,
   event: RemoteEvent,
   groupBefore: number | undefined,
 ): Promise<Judgement> {
@@ -56,14 +68,34 @@ export async function judge(
     reader.at(head, groupBefore, keys),
   ])
   const byCited = checkCited(event, version, (id) => cited.get(id))
-  const verdict = byCited.allowed ? checkAuth(event, authStateOf(before), version) : byCited
+  const assumed = isPartial ? membersAmong(cited.values()) : new Map<StateKey, KnownEvent>()
+  const verdict = byCited.allowed ? checkAuth(event, authStateOf(withAssumed(before, assumed)), version) : byCited
   const nid = own?.nid ?? nextNid()
-  const base = { verdict, keys, before, groupBefore, nid, isStored: own !== undefined }
+  const base = { verdict, keys, before, assumed, groupBefore, nid, isStored: own !== undefined }
   if (!verdict.allowed || pdu.state_key === undefined) {
     return { ...base, stateGroup: groupBefore, newGroup: undefined, replacesNid: undefined }
   }
   const key = stateKeyOf(pdu.type, pdu.state_key)
   const changes = new Map([[key, { nid, eventId }]])
-  const newGroup = await groups.derive(reader.database, { id: nid, roomId, prevId: groupBefore, changes })
-  return { ...base, stateGroup: nid, newGroup, replacesNid: before.get(key)?.nid }
+  const id = own?.stateGroup === undefined ? nid : nextNid() // groups never change, and may have others on them
+  const newGroup = await groups.derive(reader.database, { id, roomId, prevId: groupBefore, changes })
+  return { ...base, stateGroup: id, newGroup, replacesNid: before.get(key)?.nid }
+}
+
+/** A state as far as it is known, with what is assumed of the rest. */
+export function withAssumed(
+  known: ReadonlyMap<StateKey, KnownEvent>,
+  assumed: ReadonlyMap<StateKey, KnownEvent>,
+): ReadonlyMap<StateKey, KnownEvent> {
+  return assumed.size === 0 ? known : new Map([...assumed, ...known])
+}
+
+function membersAmong(events: Iterable<KnownEvent>): ReadonlyMap<StateKey, KnownEvent> {
+  const members = new Map<StateKey, KnownEvent>()
+  for (const event of events) {
+    const { type, state_key: stateKey } = event.pdu
+    if (type !== 'm.room.member' || stateKey === undefined || event.status === eventStatus.rejected) continue
+    members.set(stateKeyOf(type, stateKey), event)
+  }
+  return members
 }

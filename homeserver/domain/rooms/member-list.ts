@@ -7,6 +7,7 @@ import type { MembershipRow } from '../../storage/memberships.ts'
 import { currentStateEvents, firstStateChange, stateEventsAt } from '../../storage/rooms.ts'
 import type { Requester } from '../accounts/requester.ts'
 import type { Members } from './members.ts'
+import type { PartialRooms } from './partial-rooms.ts'
 import type { Visibility } from './visibility.ts'
 
 export interface MemberFilter {
@@ -20,18 +21,28 @@ export class MemberList {
   readonly #database: Database
   readonly #members: Members
   readonly #visibility: Visibility
+  readonly #partialRooms: Pick<PartialRooms, 'whole' | 'completedAt'>
 
-  constructor(parts: { readonly database: Database; readonly members: Members; readonly visibility: Visibility }) {
+  constructor(parts: {
+    readonly database: Database
+    readonly members: Members
+    readonly visibility: Visibility
+    readonly partialRooms: Pick<PartialRooms, 'whole' | 'completedAt'>
+  }) {
     this.#database = parts.database
     this.#members = parts.members
     this.#visibility = parts.visibility
+    this.#partialRooms = parts.partialRooms
   }
 
   /** The member events at a moment; for somebody who has left, none later than that. */
   async events(who: Requester, roomId: RoomId, filter: MemberFilter = {}): Promise<StoredEvent[]> {
     const { at = Infinity, membership, notMembership } = filter
     const { upto = Infinity } = await this.#visibility.requireReader(who.userId, roomId)
-    const events = await this.#eventsAt(roomId, Math.min(at, upto))
+    await this.#partialRooms.whole(roomId)
+    // At places before that the members were there and not known.
+    const known = this.#partialRooms.completedAt(roomId) ?? 0
+    const events = await this.#eventsAt(roomId, Math.min(Math.max(at, known), upto))
     if (membership === undefined && notMembership === undefined) return events
     const [wanted, unwanted] = [JSON.stringify(membership), JSON.stringify(notMembership)]
     return events.filter((event) => {
@@ -53,6 +64,7 @@ export class MemberList {
   /** Those who are in the room now, for those who are in it. */
   async joined(who: Requester, roomId: RoomId): Promise<ReadonlyMap<UserId, MembershipRow>> {
     await this.#visibility.requireMember(who.userId, roomId)
+    await this.#partialRooms.whole(roomId)
     return await this.#members.joined(roomId)
   }
 }

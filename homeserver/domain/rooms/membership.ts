@@ -23,6 +23,7 @@ import type { RoomDirectory, RoomHooks } from './hooks.ts'
 import { checkInvitePermission } from './invite-permission.ts'
 import { memberContents } from './member-content.ts'
 import type { Members } from './members.ts'
+import type { PartialRooms } from './partial-rooms.ts'
 import { findAuthoriser } from './restricted-join.ts'
 import { checkBlocked } from './room-blocks.ts'
 import { onlyEvent, type RoomWriter } from './writer.ts'
@@ -32,6 +33,7 @@ export interface MembershipParts {
   readonly clock: Clock
   readonly writer: RoomWriter
   readonly members: Members
+  readonly partialRooms: PartialRooms
   readonly events: EventCache
   readonly directory: RoomDirectory
   readonly roomHooks: RoomHooks
@@ -135,6 +137,8 @@ export class Memberships {
   async #alter(who: Actor, change: Change, guard: Guard = () => true): Promise<EventId> {
     const { roomId, target } = change
     return await this.#lock.run(`${target} in ${roomId}`, async () => {
+      // Who is not known may be in the room, or banned from it.
+      if (target !== who.userId) await this.#parts.partialRooms.whole(roomId)
       const current = await this.#parts.members.find(roomId, target)
       if (!guard(current) && current) return current.event_id
       if (current?.membership !== 'join') await checkBlocked(this.#parts.database, roomId, change.content['membership'])

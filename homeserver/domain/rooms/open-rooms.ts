@@ -11,6 +11,7 @@ import { Forgetting } from './forget.ts'
 import type { RoomDirectory, RoomHooks, RoomSettings } from './hooks.ts'
 import { MemberList } from './member-list.ts'
 import type { Members } from './members.ts'
+import type { PartialRooms } from './partial-rooms.ts'
 import { Memberships } from './membership.ts'
 import { EventSender } from './send.ts'
 import { followReplacements } from './replaced-rooms.ts'
@@ -41,6 +42,7 @@ export interface RoomParts {
   readonly bus: Bus
   readonly events: EventCache
   readonly members: Members
+  readonly partialRooms: PartialRooms
   readonly transactions: Transactions
   readonly visibility: Visibility
   readonly writer: RoomWriter

@@ -1,6 +1,6 @@
 /** Events that other servers made, and what becomes of them here. */
 import type { IdentifiedPdu, JsonObject, Pdu } from '../../core/event.ts'
-import type { EventId, RoomId } from '../../core/ids.ts'
+import type { EventId, RoomId, ServerName } from '../../core/ids.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
 import type { EventDraft } from './build.ts'
 import type { SentEvent } from './writer.ts'
@@ -25,6 +25,15 @@ export type Receipt =
 export interface ToldState {
   /** The state before the event, as ids of events that are stored here. */
   readonly stateBefore: readonly EventId[]
+  /** In a partial room: the part that is known already has to be in it. */
+  readonly mustAgree?: boolean
+}
+
+/** What a server that told a part of a room's state told beside it. */
+export interface PartialEntry {
+  readonly toldBy: ServerName
+  /** Those that are in the room, ourselves not among them. */
+  readonly servers: readonly ServerName[]
 }
 
 /** The beginning of our part in a room that is on other servers. */
@@ -35,6 +44,8 @@ export interface RoomEntry {
   readonly event: RemoteEvent
   /** The state before it, as ids of outliers that are stored here. */
   readonly state: readonly EventId[]
+  /** Present if members are missing in that state: `complete` has to follow. */
+  readonly partial?: PartialEntry | undefined
 }
 
 /** An invite, knock or leave of a local user in a room this server is not in. */
@@ -65,6 +76,12 @@ export interface RemoteEventWriter {
   ): Promise<ReadonlyMap<EventId, 'accepted' | 'rejected'>>
   /** Enters, or enters again, a room on other servers. Throws `M_FORBIDDEN` where that state does not allow the event. */
   adopt(entry: RoomEntry): Promise<SentEvent>
+  /**
+   * Makes a partial room whole: `told` has the whole state before those of its joins whose parents are not here. All that
+   * came since is judged again, and the current state resolved. Throws `M_FORBIDDEN` where such a state does not allow
+   * its join; then nothing has changed. Does nothing for a room that is not partial.
+   */
+  complete(roomId: RoomId, told: ReadonlyMap<EventId, ToldState>): Promise<void>
   /** An event on the room's head that is allowed there, neither signed nor stored: what others are to sign. */
   prepare(roomId: RoomId, draft: EventDraft): Promise<Pdu>
   /** Stores history older than what is here, newest first. */

@@ -8,21 +8,25 @@ import { KeyedLock } from '../../platform/keyed-lock.ts'
 import type { Database } from '../../storage/database.ts'
 import { eventStatus, type EventStatus, type StoredEvent } from '../../storage/events.ts'
 import type { StateGroups } from '../../storage/state-groups.ts'
+import type { Streams } from '../../storage/streams.ts'
 import { Backfilling } from './backfill.ts'
 import { buildArrival } from './build-arrival.ts'
 import { type BuiltEvent, redactionOf } from './build.ts'
 import type { Committer } from './commit.ts'
 import type { EventCache } from './event-cache.ts'
 import type { RoomHead } from './head.ts'
+import { completeRoom } from './completion.ts'
 import { checkSoftly, type HeadMove, moveHead, statsAfterChanges } from './head-move.ts'
 import type { Heads } from './heads.ts'
-import { judge, type Judgement } from './judge.ts'
+import { judge, type Judgement, withAssumed } from './judge.ts'
+import type { PartialRooms } from './partial-rooms.ts'
 import { authIds, type KnownEvent } from './known-events.ts'
 import { storeOutliers } from './outliers.ts'
 import type { Recommendations } from './recommendations.ts'
 import { relationOf } from './relation.ts'
 import type {
   OutOfBandMembership,
+  PartialEntry,
   Receipt,
   RemoteEvent,
   RemoteEventWriter,
@@ -44,6 +48,8 @@ export interface RemoteEventParts {
   readonly heads: Heads
   readonly committer: Committer
   readonly recommendations: Recommendations
+  readonly partialRooms: PartialRooms
+  readonly streams: Streams
   readonly nextNid: () => number
   /** The lowest place of an event in the stream. */
   readonly lowestStreamId: number
@@ -110,9 +116,14 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
     told: ReadonlyMap<EventId, ToldState> = new Map(),
   ): Promise<void> {
     await this.#inTurn(roomId, async () => {
+      if (this.#parts.partialRooms.has(roomId)) return { answer: undefined } // later
       const head = await this.#parts.heads.load(roomId)
       return { answer: await this.#backfilling.store(head, events, told) }
     })
+  }
+
+  async complete(roomId: RoomId, told: ReadonlyMap<EventId, ToldState>): Promise<void> {
+    await this.#inTurn(roomId, async () => ({ answer: await this.#complete(roomId, told) }))
   }
 
   async setOutOfBand(membership: OutOfBandMembership): Promise<SentEvent> {
@@ -154,7 +165,9 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
           parents.flatMap((id) => known.get(id)?.stateGroup ?? []),
         )
     const redacted = await redactedBefore(this.#reader, event, head.version)
-    const judged = await judge({ ...this.#parts, reader: this.#reader }, { ...room, own }, redacted.event, groupBefore)
+    const isPartial = this.#parts.partialRooms.has(roomId)
+    const place = { ...room, own, isPartial }
+    const judged = await judge({ ...this.#parts, reader: this.#reader }, place, redacted.event, groupBefore)
     if (!judged.verdict.allowed) return await this.#place(roomId, redacted, judged, missing)
     const { event: recommended, objection } = await this.#recommended(head, redacted.event)
     return await this.#place(roomId, { ...redacted, event: recommended }, { ...judged, objection }, missing)
@@ -210,8 +223,9 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
     head: RoomHead,
     built: BuiltEvent,
     { extremities, stateGroup, changes }: HeadMove,
+    partial?: PartialEntry,
   ): Promise<readonly StoredEvent[]> {
-    const { heads, committer } = this.#parts
+    const { heads, committer, partialRooms } = this.#parts
     head.extremities = extremities
     head.stateGroup = stateGroup
     head.stats = statsAfterChanges(head.stats, changes)
@@ -226,6 +240,8 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
       events: [built],
       groups: this.#forks.take(head.roomId),
       head: { room: head.toRow(), stats: head.stats },
+      isPartial: partialRooms.has(head.roomId),
+      partial,
     }
     return committer.commit(unit).then((stored) => {
       head.uncommitted.delete(built.eventId)
@@ -237,7 +253,7 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
   async #redactionBy(
     head: RoomHead,
     event: RemoteEvent,
-    { before }: Judgement,
+    { before, assumed }: Judgement,
   ): Promise<{ readonly now?: BuiltEvent['redaction']; readonly later?: EventId } | undefined> {
     const targetId = redactedIdOf(event.pdu, head.version)
     if (targetId === undefined) return undefined
@@ -247,7 +263,8 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
       await this.#parts.committer.settled(head.roomId)
       target = (await this.#reader.list(head, [targetId])).get(targetId)
     }
-    if (!target?.stored || !mayRedact(event, target, authStateOf(before), head.version)) return undefined
+    if (!target?.stored || !mayRedact(event, target, authStateOf(withAssumed(before, assumed)), head.version))
+      return undefined
     return { now: redactionOf(target.stored, event.eventId, head.version) }
   }
 
@@ -260,7 +277,41 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
       using _pause = here?.pause() // there are users of ours in a room that is entered again to put its state right
       const { head, built, move } = await planEntry(this.#entryParts, entry, own)
       if (here && (head !== here || heads.peek(entry.roomId) !== here)) continue
-      return { answer: sentBy(await this.#commit(head, built, move)) }
+      return { answer: sentBy(await this.#entered(head, built, move, entry.partial)) }
+    }
+  }
+
+  async #entered(
+    head: RoomHead,
+    built: BuiltEvent,
+    move: HeadMove,
+    partial: PartialEntry | undefined,
+  ): Promise<readonly StoredEvent[]> {
+    const { partialRooms } = this.#parts
+    const { roomId } = head
+    const wasPartial = partialRooms.has(roomId)
+    if (partial) partialRooms.begin(roomId, partial.servers)
+    try {
+      const stored = await this.#commit(head, built, move, partial)
+      if (partial) partialRooms.begun(roomId)
+      return stored
+    } catch (error) {
+      if (!wasPartial) partialRooms.abandon(roomId)
+      throw error
+    }
+  }
+
+  async #complete(roomId: RoomId, told: ReadonlyMap<EventId, ToldState>): Promise<void> {
+    const { heads, committer, partialRooms } = this.#parts
+    if (!partialRooms.has(roomId)) return
+    const head = await heads.load(roomId)
+    using _pause = head.pause()
+    try {
+      await committer.settled(roomId)
+      if (heads.peek(roomId) !== head) throw new Error('the head of a partial room was lost')
+      await completeRoom({ ...this.#parts, reader: this.#reader, forks: this.#forks }, head, told)
+    } finally {
+      heads.delete(roomId)
     }
   }
 

@@ -36,7 +36,7 @@ export interface PlannedEntry {
 /** What enters a room. `own` is the event as an outlier, if it is here. Throws `M_FORBIDDEN` where the state does not allow it. */
 export async function planEntry(
   parts: EntryParts,
-  { roomId, version, event, state: ids }: RoomEntry,
+  { roomId, version, event, state: ids, partial }: RoomEntry,
   own: KnownEvent | undefined,
 ): Promise<PlannedEntry> {
   const { reader, forks, heads } = parts
@@ -47,7 +47,8 @@ export async function planEntry(
   if (!create) throw forbidden('The room has no create event')
   const head = (await heads.find(roomId)) ?? newHead(roomId, version, create)
   const groupBefore = await forks.groupOf(roomId, state, head.stateGroup)
-  const judged = await judge(parts, { head: undefined, version, own }, event, groupBefore)
+  const isPartial = partial !== undefined
+  const judged = await judge(parts, { head: undefined, version, own, isPartial }, event, groupBefore)
   if (!judged.verdict.allowed) throw forbidden(judged.verdict.reason)
   const after = new Map(state)
   if (pdu.state_key !== undefined) after.set(stateKeyOf(pdu.type, pdu.state_key), { nid: judged.nid, eventId })

@@ -15,6 +15,7 @@ import { checkCanonicalAlias } from './canonical-alias.ts'
 import { sessionOf } from './client-event.ts'
 import type { RoomDirectory } from './hooks.ts'
 import type { Memberships } from './membership.ts'
+import type { PartialRooms } from './partial-rooms.ts'
 import { checkRetention, retentionTypes } from './retention/policy.ts'
 import { roomPower } from './room-power.ts'
 import type { Visibility } from './visibility.ts'
@@ -24,6 +25,7 @@ export interface RoomStateParts {
   readonly database: Database
   readonly writer: RoomWriter
   readonly visibility: Visibility
+  readonly partialRooms: Pick<PartialRooms, 'whole'>
   readonly memberships: Memberships
   readonly directory: RoomDirectory
   readonly serverName: ServerName
@@ -68,8 +70,9 @@ export class RoomState {
 
   /** The state as this user may see it: as it is, or as it was when they left. Throws `M_FORBIDDEN` for strangers. */
   async list(who: Requester, roomId: RoomId, types?: readonly string[]): Promise<StoredEvent[]> {
-    const { database, visibility } = this.#parts
+    const { database, visibility, partialRooms } = this.#parts
     const { upto } = await visibility.requireReader(who.userId, roomId)
+    if (!types || types.includes('m.room.member')) await partialRooms.whole(roomId)
     return upto === undefined
       ? await currentStateEvents(database, roomId, types)
       : await stateEventsAt(database, roomId, upto, types)
@@ -77,8 +80,9 @@ export class RoomState {
 
   /** One event of that state. Throws `M_NOT_FOUND` if there is none. */
   async get(who: Requester, roomId: RoomId, type: string, stateKey: string): Promise<StoredEvent> {
-    const { database, visibility } = this.#parts
+    const { database, visibility, partialRooms } = this.#parts
     const { upto } = await visibility.requireReader(who.userId, roomId)
+    if (type === 'm.room.member' && stateKey !== who.userId) await partialRooms.whole(roomId)
     const event =
       upto === undefined
         ? await findStateEvent(database, roomId, type, stateKey)

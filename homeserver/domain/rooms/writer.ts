@@ -19,6 +19,7 @@ import type { EventCache } from './event-cache.ts'
 import { emptyStats, HeadView, RoomHead } from './head.ts'
 import { Heads } from './heads.ts'
 import type { PolicyServers } from './hooks.ts'
+import type { PartialRooms } from './partial-rooms.ts'
 import type { OutOfBandMembership, RemoteEventWriter, RoomEntry } from './remote-event.ts'
 import { Recommendations } from './recommendations.ts'
 import { RemoteEvents } from './remote-events.ts'
@@ -59,6 +60,7 @@ export interface WriterParts {
   readonly clock: Clock
   readonly events: EventCache
   readonly push: PushEvaluation
+  readonly partialRooms: PartialRooms
   readonly companions?: readonly Companion[]
   readonly policyServers?: readonly PolicyServers[]
 }
@@ -184,6 +186,10 @@ export class LocalRoomWriter implements RoomWriter {
     return await this.#remote.adopt(entry)
   }
 
+  async complete(...[roomId, told]: Parameters<RoomWriter['complete']>): Promise<void> {
+    await this.#remote.complete(roomId, told)
+  }
+
   async backfill(...[roomId, events, told]: Parameters<RoomWriter['backfill']>): Promise<void> {
     await this.#remote.backfill(roomId, events, told)
   }
@@ -215,7 +221,12 @@ export class LocalRoomWriter implements RoomWriter {
     const { head } = view
     view.keep()
     this.#heads.set(head)
-    const unit = { roomId: head.roomId, events: built, head: { room: head.toRow(), stats: head.stats } }
+    const unit = {
+      roomId: head.roomId,
+      events: built,
+      head: { room: head.toRow(), stats: head.stats },
+      isPartial: this.#parts.partialRooms.has(head.roomId),
+    }
     const stored = await this.#committer.commit(unit)
     for (const { eventId } of built) head.uncommitted.delete(eventId)
     return stored.map(({ eventId, row }) => ({ eventId, streamId: row.stream_id ?? 0 }))

@@ -5,6 +5,7 @@ import type { StoredEvent } from '../../storage/events.ts'
 import type { MembershipRow } from '../../storage/memberships.ts'
 import { listOwnReceiptRooms, listRoomsWithEvents } from '../../storage/sync.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
+import type { PartialRooms } from '../rooms/partial-rooms.ts'
 import { membershipOf } from '../rooms/visibility.ts'
 import type { Notifier } from './notifier.ts'
 import type { RoomTails } from './room-tails.ts'
@@ -52,12 +53,20 @@ export class RoomLister {
   readonly #events: EventCache
   readonly #notifier: Notifier
   readonly #tails: RoomTails
+  readonly #partialRooms: Pick<PartialRooms, 'has' | 'completedAt'>
 
-  constructor(parts: { database: Database; events: EventCache; notifier: Notifier; tails: RoomTails }) {
+  constructor(parts: {
+    database: Database
+    events: EventCache
+    notifier: Notifier
+    tails: RoomTails
+    partialRooms: Pick<PartialRooms, 'has' | 'completedAt'>
+  }) {
     this.#database = parts.database
     this.#events = parts.events
     this.#notifier = parts.notifier
     this.#tails = parts.tails
+    this.#partialRooms = parts.partialRooms
   }
 
   /** What changed, not how many rooms there are, decides what this costs. */
@@ -97,9 +106,11 @@ export class RoomLister {
     for (const row of wanted) {
       const { room_id: roomId, membership } = row
       const moved = !since || row.stream_id > since.events
+      // Who wants to be told of all members is told of the room when they are known.
+      if (membership === 'join' && !filter.state.lazyLoadMembers && this.#partialRooms.has(roomId)) continue
       if (membership === 'join') {
         const was = since && moved ? await this.#membershipsIn(span, roomId) : ['join']
-        if (!since || was[0] !== 'join') lists.fresh.push(roomId)
+        if (!since || was[0] !== 'join' || this.#wasHidden(span, since.events, roomId)) lists.fresh.push(roomId)
         else {
           const hasReceipts = this.#notifier.roomChanged('receipts', roomId, since.receipts)
           const own = ownReceipts.includes(roomId)
@@ -119,6 +130,12 @@ export class RoomLister {
       else if (filter.includeLeave) lists.left.push({ row, known: false })
     }
     return { ...lists, invited, knocked }
+  }
+
+  /** Whether the room became whole in this span, for a client that was not told of it before. */
+  #wasHidden({ upto, filter }: Span, since: number, roomId: RoomId): boolean {
+    const place = this.#partialRooms.completedAt(roomId)
+    return place !== undefined && !filter.state.lazyLoadMembers && place > since && place <= upto.events
   }
 
   async #ownReceiptRooms({ who, since, upto }: Span): Promise<readonly RoomId[]> {

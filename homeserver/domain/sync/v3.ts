@@ -16,6 +16,7 @@ import type { Typing } from '../ephemeral/typing.ts'
 import type { ClientEvents } from '../rooms/client-event.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
 import type { Members } from '../rooms/members.ts'
+import type { PartialRooms } from '../rooms/partial-rooms.ts'
 import type { StickyEvents } from '../rooms/sticky-events.ts'
 import type { ThreadSubscriptions } from '../rooms/thread-subscriptions.ts'
 import type { IgnoredUsers, Visibility } from '../rooms/visibility.ts'
@@ -50,6 +51,7 @@ export interface SyncParts extends DevicesParts {
   readonly tails: RoomTails
   readonly events: EventCache
   readonly members: Members
+  readonly partialRooms: PartialRooms
   readonly visibility: Visibility
   readonly ignored: IgnoredUsers
   readonly clientEvents: ClientEvents

@@ -3,6 +3,7 @@ import type { Database } from '../../../storage/database.ts'
 import type { RoomPreviews } from '../../directory/room-previews.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
 import type { Members } from '../../rooms/members.ts'
+import type { PartialRooms } from '../../rooms/partial-rooms.ts'
 import type { Visibility } from '../../rooms/visibility.ts'
 import type { RoomServers } from '../room-servers.ts'
 import type { ServerAcls } from '../server-acl.ts'
@@ -16,6 +17,7 @@ export interface OpenAnswersParts {
   readonly database: Database
   readonly events: EventCache
   readonly members: Members
+  readonly partialRooms: PartialRooms
   readonly visibility: Visibility
   readonly roomPreviews: RoomPreviews
   readonly roomServers: RoomServers

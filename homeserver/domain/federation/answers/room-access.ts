@@ -10,6 +10,7 @@ import { eventStatus, type StoredEvent } from '../../../storage/events.ts'
 import { findRoom } from '../../../storage/rooms.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
 import type { RoomServers } from '../room-servers.ts'
+import type { PartialRooms } from '../../rooms/partial-rooms.ts'
 import type { ServerAcls } from '../server-acl.ts'
 
 export interface RoomAccessParts {
@@ -17,7 +18,11 @@ export interface RoomAccessParts {
   readonly events: EventCache
   readonly roomServers: RoomServers
   readonly serverAcls: ServerAcls
+  readonly partialRooms: Pick<PartialRooms, 'isWhole'>
 }
+
+/** A room that we have just joined will be whole soon. */
+const PATIENCE_MS = 5_000
 
 /** A server in a room. */
 export interface Visitor {
@@ -40,6 +45,13 @@ export class RoomAccess {
     if (!room || !version) throw notFound('There is no such room here')
     await this.#requireEntry(origin, room.roomId)
     return { origin, roomId: room.roomId, version }
+  }
+
+  /** As `enter`, for questions that only the whole state answers. Throws `M_FORBIDDEN` as long as it is not here, too. */
+  async enterWhole(origin: ServerName, roomId: string): Promise<Visitor> {
+    const visitor = await this.enter(origin, roomId)
+    if (await this.#parts.partialRooms.isWhole(visitor.roomId, PATIENCE_MS)) return visitor
+    throw forbidden('This server does not know all members of that room yet')
   }
 
   /** An event of the room. Throws `M_NOT_FOUND` for any other, and for one that was rejected. */

@@ -68,7 +68,7 @@ export class StateAnswers {
 
   async #stateBefore(origin: ServerName, roomId: string, eventId: string): Promise<EventId[]> {
     const { database, events, access } = this.#parts
-    const { row } = await access.event(await access.enter(origin, roomId), eventId)
+    const { row } = await access.event(await access.enterWhole(origin, roomId), eventId)
     if (row.state_group === null) throw notFound('The state at this event is not known here')
     const state = new Map(await this.#groups.load(database, row.state_group))
     if (row.state_key !== null) {

@@ -35,6 +35,7 @@ export interface OpenDeviceListsParts {
 
 export function openDeviceLists(parts: OpenDeviceListsParts): {
   readonly deviceListUpdates: UpdateReceiver
+  readonly toldChanges: ToldChanges
   readonly runnable: readonly Service[]
 } {
   const { config, hooks, outbox } = parts
@@ -46,8 +47,8 @@ export function openDeviceLists(parts: OpenDeviceListsParts): {
   const toldChanges = new ToldChanges({ ...parts, queue: outbox, sharedRooms, namesDevices })
   const moves = new RoomMoves({ ...parts, lists, sharedRooms, toldChanges })
   const deviceListUpdates = new UpdateReceiver({ ...parts, sharedRooms, onStale: () => resync.wake() })
-  if (config.federation.mode === 'off') return { deviceListUpdates, runnable: [] }
+  if (config.federation.mode === 'off') return { deviceListUpdates, toldChanges, runnable: [] }
   hooks.announcements.push(toldChanges)
   hooks.remoteKeys.push(new FederatedKeys({ ...parts, lists, sharedRooms }))
-  return { deviceListUpdates, runnable: [moves, toldChanges, resync] }
+  return { deviceListUpdates, toldChanges, runnable: [moves, toldChanges, resync] }
 }

@@ -51,6 +51,12 @@ export class SharedRooms {
     return [...joined.keys()].filter((userId) => serverNameOf(userId) !== this.#parts.serverName)
   }
 
+  /** Our users in a room. */
+  async oursIn(roomId: RoomId): Promise<UserId[]> {
+    const joined = await this.#parts.members.joined(roomId)
+    return [...joined.keys()].filter((userId) => this.isLocal(userId))
+  }
+
   async serversIn(roomId: RoomId): Promise<Set<ServerName>> {
     const servers = new Set(await this.#parts.roomServers.serversIn(roomId))
     servers.delete(this.#parts.serverName)

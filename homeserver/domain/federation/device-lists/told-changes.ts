@@ -71,16 +71,36 @@ export class ToldChanges implements KeyAnnouncement, Service {
 
   /** Tells the devices of a user who came into a room to servers that do not follow him yet. They ask for the rest. */
   async introduce(userId: UserId, roomId: RoomId): Promise<void> {
-    const { database, sharedRooms } = this.#parts
+    const { sharedRooms } = this.#parts
     const inRoom = await sharedRooms.serversIn(roomId)
     if (inRoom.size === 0) return
     const strangers = inRoom.difference(await sharedRooms.serversOf(userId, { except: roomId }))
     if (strangers.size === 0) return
-    await database.transaction('introduce devices', async (tx) => {
+    await this.#introduceTo(strangers, userId)
+  }
+
+  /** Tells the devices of our users in a room to servers that were in it unknown to us, and may have missed changes. */
+  async makeUpFor(missed: ReadonlySet<ServerName>, roomId: RoomId): Promise<void> {
+    const { sharedRooms } = this.#parts
+    for (const userId of await sharedRooms.oursIn(roomId)) {
+      const strangers = missed.difference(await sharedRooms.serversOf(userId, { except: roomId }))
+      if (strangers.size > 0) await this.#introduceTo(strangers, userId, { withoutKeys: true })
+    }
+  }
+
+  async #introduceTo(
+    strangers: ReadonlySet<ServerName>,
+    userId: UserId,
+    { withoutKeys = false }: { readonly withoutKeys?: boolean } = {},
+  ): Promise<void> {
+    await this.#parts.database.transaction('introduce devices', async (tx) => {
       const streamId = await lastDeviceListUpdate(tx, userId)
       const deviceIds = (await listDevicesOf(tx, [userId])).map(({ device_id: deviceId }) => deviceId)
-      const updates = await this.#updates(tx, userId, deviceIds)
-      for (const update of updates) await this.#queue(tx, strangers, { ...update, stream_id: streamId, prev_id: [] })
+      for (const update of await this.#updates(tx, userId, deviceIds)) {
+        // Of a device without keys there is nothing to know, unless somebody knows something else.
+        if (update['keys'] === undefined && !withoutKeys) continue
+        await this.#queue(tx, strangers, { ...update, stream_id: streamId, prev_id: [] })
+      }
       await this.#queueCrossSigning(tx, strangers, userId)
     })
   }

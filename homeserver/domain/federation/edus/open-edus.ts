@@ -9,6 +9,7 @@ import type { Presence } from '../../ephemeral/presence.ts'
 import type { Receipts } from '../../ephemeral/receipts.ts'
 import type { Typing } from '../../ephemeral/typing.ts'
 import type { Members } from '../../rooms/members.ts'
+import type { PartialRooms } from '../../rooms/partial-rooms.ts'
 import type { Outbox } from '../outbox.ts'
 import type { EduReceiver } from '../receive/edu-receiver.ts'
 import type { RoomServers } from '../room-servers.ts'
@@ -26,6 +27,7 @@ export interface OpenEdusParts {
   readonly clock: Clock
   readonly background: Background
   readonly members: Members
+  readonly partialRooms: PartialRooms
   readonly roomServers: RoomServers
   readonly serverAcls: ServerAcls
   readonly outbox: Outbox

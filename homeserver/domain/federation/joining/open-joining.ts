@@ -6,6 +6,7 @@ import type { Database } from '../../../storage/database.ts'
 import type { Appservices } from '../../accounts/appservices.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
 import type { RoomHooks } from '../../rooms/hooks.ts'
+import type { PartialRooms } from '../../rooms/partial-rooms.ts'
 import type { Members } from '../../rooms/members.ts'
 import type { RoomWriter } from '../../rooms/writer.ts'
 import type { FederationClient } from '../client.ts'
@@ -32,6 +33,7 @@ export interface OpenJoiningParts {
   readonly appservices: Appservices
   readonly events: EventCache
   readonly members: Members
+  readonly partialRooms: PartialRooms
   readonly writer: RoomWriter
   readonly roomHooks: RoomHooks
   readonly federationClient: FederationClient

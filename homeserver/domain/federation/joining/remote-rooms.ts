@@ -12,6 +12,7 @@ import type { Database } from '../../../storage/database.ts'
 import type { EventDraft } from '../../rooms/build.ts'
 import type { RemoteChange, RemoteRooms } from '../../rooms/hooks.ts'
 import type { Members } from '../../rooms/members.ts'
+import type { PartialRooms } from '../../rooms/partial-rooms.ts'
 import type { RemoteEvent, RemoteEventWriter } from '../../rooms/remote-event.ts'
 import { type FederationClient, federationPath } from '../client.ts'
 import type { Entrances } from '../entrances.ts'
@@ -39,7 +40,8 @@ export interface RemoteRoomsParts {
   readonly writer: RemoteEventWriter
   readonly outgoing: OutgoingInvites
   readonly entrances: Entrances
-  readonly outbox: Pick<Outbox, 'heard'>
+  readonly partialRooms: Pick<PartialRooms, 'isWhole'>
+  readonly outbox: Pick<Outbox, 'heard' | 'alreadyTold'>
 }
 
 const log = logger('federation')
@@ -48,6 +50,8 @@ const log = logger('federation')
 const MAX_ROOM_BYTES = 100 * 1024 * 1024
 /** Until the answer begins, and then for each pause in it. */
 const SEND_JOIN_TIMEOUT_MS = 60_000
+/** Small rooms have all of their state by then, and nobody notices that they came in two parts. */
+const PATIENCE_MS = 3_000
 
 export class FederatedRooms implements RemoteRooms {
   readonly #parts: RemoteRoomsParts
@@ -57,7 +61,9 @@ export class FederatedRooms implements RemoteRooms {
   }
 
   async join(change: RemoteChange): Promise<EventId> {
-    return await this.#parts.entrances.through(change.roomId, () => this.#join(change))
+    const eventId = await this.#parts.entrances.through(change.roomId, () => this.#join(change))
+    await this.#parts.partialRooms.isWhole(change.roomId, PATIENCE_MS)
+    return eventId
   }
 
   async #join(change: RemoteChange): Promise<EventId> {
@@ -74,7 +80,7 @@ export class FederatedRooms implements RemoteRooms {
   async joinAnew(server: ServerName, change: RemoteChange): Promise<EventId> {
     return await this.#parts.entrances.through(change.roomId, async () => {
       const passage = await this.#sign(server, 'join', change)
-      const told = await this.#sendJoin(server, passage)
+      const told = await this.#sendJoin(server, passage, true)
       const event = await this.#asTaken(server, passage, told)
       return await this.#enter(server, { ...passage, event }, told)
     })
@@ -131,10 +137,12 @@ export class FederatedRooms implements RemoteRooms {
     return await signPassage({ client, signer, now: () => clock.now() }, server, membership, change)
   }
 
-  async #sendJoin(server: ServerName, { event }: SignedPassage): Promise<ToldRoom> {
+  /** Most members may be left out, unless the `whole` room is asked for. */
+  async #sendJoin(server: ServerName, { event }: SignedPassage, whole = false): Promise<ToldRoom> {
     const path = federationPath`/v2/send_join/${event.roomId}/${event.eventId}`
     const { body } = await this.#parts.client.open('PUT', server, path, {
       body: event.pdu,
+      ...(whole ? {} : { query: { omit_members: 'true', 'org.matrix.msc3706.partial_state': 'true' } }),
       maxBytes: MAX_ROOM_BYTES,
       timeoutMs: SEND_JOIN_TIMEOUT_MS,
     })
@@ -162,16 +170,18 @@ export class FederatedRooms implements RemoteRooms {
   ): Promise<EventId> {
     const { writer } = this.#parts
     const { roomId } = event
-    if (told.membersOmitted) throw unusable(server, 'left out members that it was asked for')
     const { state, others } = await verifyRoom(this.#parts, server, { version, roomId }, told)
     const fates = await writer.storeOutliers(roomId, version, [...others, ...state])
     const accepted = state.filter(({ eventId }) => fates.get(eventId) === 'accepted').map(({ eventId }) => eventId)
-    return (await writer.adopt({ roomId, version, event, state: accepted })).eventId
+    const servers = told.servers.filter((name) => name !== this.#parts.signer.serverName)
+    const partial = told.membersOmitted ? { toldBy: server, servers: [...new Set([server, ...servers])] } : undefined
+    return (await writer.adopt({ roomId, version, event, state: accepted, partial })).eventId
   }
 
   /** Into a room that this server is in: its state is here, and the join comes to it like any other event. */
   async #enterAgain(server: ServerName, event: RemoteEvent): Promise<EventId> {
-    const receipt = await this.#parts.writer.receive(event.roomId, event)
+    const { writer, outbox } = this.#parts
+    const receipt = await outbox.alreadyTold(event.eventId, () => writer.receive(event.roomId, event))
     if (receipt.status === 'accepted') return event.eventId
     if (receipt.status === 'missing') throw unusable(server, 'knows of events in the room that have not come here yet')
     throw forbidden(receipt.reason ?? 'The room does not allow this')

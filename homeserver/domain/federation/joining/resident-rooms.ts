@@ -5,17 +5,28 @@ import { findRoomVersion, type RoomVersion } from '../../../core/room-version.ts
 import type { Database } from '../../../storage/database.ts'
 import { findRoom } from '../../../storage/rooms.ts'
 import type { Members } from '../../rooms/members.ts'
+import type { PartialRooms } from '../../rooms/partial-rooms.ts'
 import type { ServerAcls } from '../server-acl.ts'
+
+/** A room that we have just joined will be whole soon. */
+const PATIENCE_MS = 5_000
 
 export class ResidentRooms {
   readonly #database: Database
   readonly #members: Members
   readonly #serverAcls: ServerAcls
+  readonly #partialRooms: Pick<PartialRooms, 'isWhole'>
 
-  constructor(parts: { readonly database: Database; readonly members: Members; readonly serverAcls: ServerAcls }) {
+  constructor(parts: {
+    readonly database: Database
+    readonly members: Members
+    readonly serverAcls: ServerAcls
+    readonly partialRooms: Pick<PartialRooms, 'isWhole'>
+  }) {
     this.#database = parts.database
     this.#members = parts.members
     this.#serverAcls = parts.serverAcls
+    this.#partialRooms = parts.partialRooms
   }
 
   /** Throws `M_NOT_FOUND` for a room this server is not in, `M_FORBIDDEN` where the other one is shut out (T51). */
@@ -27,6 +38,8 @@ export class ResidentRooms {
     ])
     const version = room && findRoomVersion(room.version)
     if (!version || !isIn) throw notFound('This server is not in that room')
+    if (!(await this.#partialRooms.isWhole(roomId, PATIENCE_MS)))
+      throw notFound('This server does not know all members of that room yet')
     if (!mayTalk) throw forbidden('Your server is shut out of this room')
     return version
   }

@@ -1,6 +1,6 @@
 /** The state of a room as a server tells it to one that joins: read as it arrives, verified before any of it is believed. */
 import { isJsonObject, parseJson } from '../../../core/canonical-json.ts'
-import { isUserId, type RoomId, serverNameOf, type ServerName } from '../../../core/ids.ts'
+import { isServerName, isUserId, type RoomId, serverNameOf, type ServerName } from '../../../core/ids.ts'
 import type { Json, JsonObject } from '../../../core/event.ts'
 import type { RoomVersion } from '../../../core/room-version.ts'
 import type { RemoteEvent } from '../../rooms/remote-event.ts'
@@ -15,6 +15,8 @@ export interface ToldRoom {
   readonly state: readonly Json[]
   readonly authChain: readonly Json[]
   readonly membersOmitted: boolean
+  /** Who is in the room, where members were left out. */
+  readonly servers: readonly ServerName[]
 }
 
 /** The parts of a room that are what they claim to be. */
@@ -24,6 +26,8 @@ export interface RoomCopy {
   readonly others: readonly RemoteEvent[]
 }
 
+/** In one room. */
+const MAX_SERVERS = 20_000
 /** Keys asked for at once. */
 const KEYS_AT_ONCE = 100
 
@@ -35,12 +39,19 @@ export async function readRoom(body: AsyncIterable<Uint8Array>): Promise<ToldRoo
     ['auth_chain', authChain],
   ])
   const single = new Map<string, Json>()
+  const servers = new Set<ServerName>()
   for await (const { key, text } of readMembers(body)) {
     const list = lists.get(key)
     if (list) list.push(parseJson(text))
+    else if (key === 'servers_in_room' && servers.size < MAX_SERVERS) addServer(servers, parseJson(text))
     else if (key === 'event' || key === 'members_omitted') single.set(key, parseJson(text))
   }
-  return { event: single.get('event'), state, authChain, membersOmitted: single.get('members_omitted') === true }
+  const membersOmitted = single.get('members_omitted') === true
+  return { event: single.get('event'), state, authChain, membersOmitted, servers: [...servers] }
+}
+
+function addServer(servers: Set<ServerName>, name: Json): void {
+  if (typeof name === 'string' && isServerName(name)) servers.add(name)
 }
 
 /** Leaves out events nobody vouches for. Throws unless the state is that of a room of this version. */

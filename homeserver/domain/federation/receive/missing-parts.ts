@@ -100,15 +100,23 @@ export class MissingParts {
     return isOnly ? await this.stateAt(place, parentId, { after: true }) : await this.stateAt(place, event.eventId)
   }
 
-  /** The state before an event, or after it, as the server has it. Its events are stored as outliers. */
-  async stateAt(place: Place, at: EventId, { after = false }: { readonly after?: boolean } = {}): Promise<ToldState> {
+  /**
+   * The state before an event, or after it, as the server has it. Its events are stored as outliers. What cannot be had
+   * is left out; where that would be all that is known of a room, `thorough` asks for the whole if one event is missing.
+   */
+  async stateAt(
+    place: Place,
+    at: EventId,
+    { after = false, thorough = false }: { readonly after?: boolean; readonly thorough?: boolean } = {},
+  ): Promise<ToldState> {
     const { remote, events, writer } = this.#parts
     const { stateIds, authIds } = await remote.stateIds(place, at)
     const wanted = new Set([...authIds, ...stateIds, ...(after ? [at] : [])])
     const known = await events.list(wanted)
     const absent = [...wanted].filter((id) => !known.has(id))
-    const isMuch = absent.length > MAX_SINGLE
-    const fetched = isMuch ? await this.#wholeState(place, at, after) : await this.fetch(place, absent)
+    const single = absent.length > MAX_SINGLE ? [] : await this.fetch(place, absent)
+    const isWhole = thorough ? single.length === absent.length : absent.length <= MAX_SINGLE
+    const fetched = isWhole ? single : await this.#wholeState(place, at, after)
     await writer.storeOutliers(place.roomId, place.version, fetched)
     const stored = await events.list([...stateIds, at])
     const state = stateIds.flatMap((id) => stored.get(id) ?? [])

@@ -7,11 +7,14 @@ import type { Metrics } from '../../../platform/metrics.ts'
 import type { Database } from '../../../storage/database.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
 import type { RoomHooks } from '../../rooms/hooks.ts'
+import type { PartialRooms } from '../../rooms/partial-rooms.ts'
 import type { Members } from '../../rooms/members.ts'
 import type { RoomWriter } from '../../rooms/writer.ts'
+import type { ToldChanges } from '../device-lists/told-changes.ts'
 import { Backfill } from '../backfill.ts'
 import type { FederationClient } from '../client.ts'
 import type { Entrances } from '../entrances.ts'
+import { Resync } from '../joining/resync.ts'
 import { Rescissions } from '../joining/rescissions.ts'
 import { FederatedPolicyServers } from '../policy-servers.ts'
 import { RemoteTimes } from '../remote-times.ts'
@@ -31,6 +34,7 @@ export interface OpenReceivingParts {
   readonly metrics: Metrics
   readonly events: EventCache
   readonly members: Members
+  readonly partialRooms: PartialRooms
   readonly writer: RoomWriter
   readonly keyRing: Keys
   readonly federationClient: FederationClient
@@ -38,6 +42,7 @@ export interface OpenReceivingParts {
   readonly edus: EduReceiver
   readonly config: Config
   readonly roomServers: RoomServers
+  readonly toldChanges: ToldChanges
   readonly entrances: Entrances
   readonly roomHooks: RoomHooks
 }
@@ -75,5 +80,6 @@ export function openReceiving(
     received,
   })
   parts.roomHooks.incoming.push(transactionReceiver)
-  return { transactionReceiver, roomInbox, missingParts: missing, runnable: [roomInbox] }
+  const resync = new Resync({ ...parts, rooms, missing })
+  return { transactionReceiver, roomInbox, missingParts: missing, runnable: [roomInbox, resync] }
 }

@@ -1,5 +1,5 @@
 /** The state that goes with a timeline: what the client does not know of it, before the timeline or after it. */
-import { type StateKey, stateKeyOf } from '../../../core/event.ts'
+import { referenceIds, type StateKey, stateKeyOf } from '../../../core/event.ts'
 import type { CompiledEventFilter } from '../../../core/filter.ts'
 import type { RoomId, UserId } from '../../../core/ids.ts'
 import type { Database } from '../../../storage/database.ts'
@@ -9,6 +9,7 @@ import { findStateGroupAt, listCurrentState, listMemberEvents } from '../../../s
 import { StateGroups } from '../../../storage/state-groups.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
 import type { Members } from '../../rooms/members.ts'
+import type { PartialRooms } from '../../rooms/partial-rooms.ts'
 import type { LazyMembers } from '../lazy-members.ts'
 import type { RoomTails } from '../room-tails.ts'
 import { filterable, type Span } from '../span.ts'
@@ -27,6 +28,7 @@ export class RoomStates {
   readonly #tails: RoomTails
   readonly #members: Members
   readonly #lazy: LazyMembers
+  readonly #partialRooms: Pick<PartialRooms, 'has'>
   readonly #groups = new StateGroups()
 
   constructor(parts: {
@@ -35,12 +37,14 @@ export class RoomStates {
     members: Members
     tails: RoomTails
     lazyMembers: LazyMembers
+    partialRooms: Pick<PartialRooms, 'has'>
   }) {
     this.#database = parts.database
     this.#events = parts.events
     this.#tails = parts.tails
     this.#members = parts.members
     this.#lazy = parts.lazyMembers
+    this.#partialRooms = parts.partialRooms
   }
 
   /** What of the state changed in a span, for a client that knows the state at its beginning. */
@@ -118,7 +122,8 @@ export class RoomStates {
       listCurrentState(this.#database, roomIds, { members: lazyLoadMembers ? 'none' : 'all' }),
       listMemberEvents(this.#database, pairs),
     ])
-    const current = await this.#rewound([...state, ...members], span.upto.events)
+    const assumed = lazyLoadMembers ? await this.#assumedMembers(unread, members) : []
+    const current = await this.#rewound([...state, ...members, ...assumed], span.upto.events)
     for (const [roomId, events] of Map.groupBy(current, (event) => event.roomId)) ends.set(roomId, events)
     return ends
   }
@@ -172,7 +177,26 @@ export class RoomStates {
     })
     if (wanted.length === 0) return []
     const pairs = wanted.map((userId) => [roomId, userId] as const)
-    return await this.#rewound(await listMemberEvents(this.#database, pairs), span.upto.events)
+    const members = await listMemberEvents(this.#database, pairs)
+    const assumed = await this.#assumedMembers([{ roomId, timeline }], members, new Set(wanted))
+    return await this.#rewound([...members, ...assumed], span.upto.events)
+  }
+
+  /** In partial rooms: senders whose member events are not known yet, as their own events cite them. */
+  async #assumedMembers(
+    rooms: readonly RoomTimeline[],
+    known: readonly StoredEvent[],
+    among?: ReadonlySet<string>,
+  ): Promise<StoredEvent[]> {
+    const ids = rooms
+      .filter(({ roomId }) => this.#partialRooms.has(roomId))
+      .flatMap(({ timeline }) => timeline.events.flatMap(({ pdu }) => referenceIds(pdu.auth_events)))
+    if (ids.length === 0) return []
+    const keyOf = ({ roomId, row }: StoredEvent): string => `${roomId} ${row.state_key}`
+    const told = new Set(known.map(keyOf))
+    const cited = (await this.#events.list(ids)).values().filter((event) => isMember(event) && !told.has(keyOf(event)))
+    const wanted = [...cited].filter(({ row }) => among?.has(row.state_key ?? '') !== false)
+    return [...new Map(wanted.map((event) => [keyOf(event), event])).values()]
   }
 
   #remember(span: Span, state: readonly StoredEvent[]): void {

@@ -1,0 +1,205 @@
+/** Rooms that are joined with a part of their state end as those that are joined with all of it. */
+import { expect, test } from '@jest/globals'
+import { forEachDatabase } from '../../../test/support/databases.ts'
+import { Heart } from '../../../test/support/heart.ts'
+import { type Fork, PeerRoom } from '../../../test/support/peer-room.ts'
+import { SeededRandom } from '../../../test/support/seeded-random.ts'
+import { referenceIds, type StateKey, stateKeyOf } from '../../core/event.ts'
+import type { EventId, UserId } from '../../core/ids.ts'
+import type { FinishedEvent } from '../../core/pdu.ts'
+import { roomVersions, type RoomVersionId } from '../../core/room-version.ts'
+import { signingKeyFromSeed } from '../../core/signing.ts'
+import { currentState, findRoom, findRoomStats } from '../../storage/rooms.ts'
+import { StateGroups } from '../../storage/state-groups.ts'
+
+const alice: UserId = '@alice:hs.test'
+const [amy, ben, cat]: readonly [UserId, UserId, UserId] = ['@amy:peer.test', '@ben:peer.test', '@cat:peer.test']
+const key = signingKeyFromSeed('peer', Buffer.alloc(32, 3))
+const partial = { toldBy: 'peer.test', servers: ['peer.test', 'third.test'] }
+const memberPrefix = stateKeyOf('m.room.member', '')
+
+/** A room with a member, one who is banned and one who has left, before alice joins it. */
+function roomBefore(
+  version: RoomVersionId,
+  serverName = 'peer.test',
+): { room: PeerRoom; before: Fork; join: FinishedEvent } {
+  const room = new PeerRoom(roomVersions[version], { serverName, key })
+  for (const userId of [amy, ben, cat]) room.member(userId, 'join')
+  room.member(ben, 'ban', { sender: room.creator })
+  room.member(cat, 'leave')
+  const before = room.fork()
+  return { room, before, join: room.member(alice, 'join') }
+}
+
+async function enter(heart: Heart, { room, before, join }: ReturnType<typeof roomBefore>, whole: boolean) {
+  const { roomId, version } = room
+  const known = [...room.events.values()].filter(({ eventId }) => eventId !== join.eventId)
+  const state = [...before.state].flatMap(([key, id]) => (whole || !key.startsWith(memberPrefix) ? [id] : []))
+  const needed = new Set(state)
+  for (const id of [...needed, join.eventId]) needed.add(id)
+  for (const id of needed)
+    for (const cited of referenceIds(room.events.get(id)?.pdu.auth_events ?? [])) needed.add(cited)
+  const told = whole ? known : known.filter(({ eventId }) => needed.has(eventId))
+  await heart.writer.storeOutliers(roomId, version, told)
+  await heart.writer.adopt({ roomId, version, event: join, state, ...(whole ? {} : { partial }) })
+}
+
+/** As domain/federation does, which fetches what an event cites. */
+async function receiveWithAuth({ writer }: Heart, room: PeerRoom, event: FinishedEvent) {
+  const receipt = await writer.receive(room.roomId, event)
+  if (receipt.status !== 'missing-auth') return
+  const cited = receipt.authEvents.flatMap((id) => room.events.get(id) ?? [])
+  await writer.storeOutliers(room.roomId, room.version, cited)
+  expect(await writer.receive(room.roomId, event)).toMatchObject({
+    status: expect.stringMatching(/^(accepted|rejected)$/),
+  })
+}
+
+async function complete(heart: Heart, { room, before, join }: ReturnType<typeof roomBefore>) {
+  const events = [...before.state.values()].flatMap((id) => room.events.get(id) ?? [])
+  const chain = events.flatMap(({ pdu }) => referenceIds(pdu.auth_events)).flatMap((id) => room.events.get(id) ?? [])
+  await heart.writer.storeOutliers(room.roomId, room.version, [...new Set([...chain, ...room.events.values()])])
+  const told = { stateBefore: [...before.state.values()], mustAgree: true }
+  await heart.writer.complete(room.roomId, new Map([[join.eventId, told]]))
+}
+
+const idsOf = (state: ReadonlyMap<StateKey, { readonly eventId: EventId }>) =>
+  new Map([...state].map(([key, { eventId }]) => [key, eventId] as const).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+
+/** Everything that a room is made of, without the numbers that it has here. */
+async function allOf({ database, events, members }: Heart, room: PeerRoom, sent: readonly FinishedEvent[]) {
+  const groups = new StateGroups()
+  const stored = await events.list(sent.map(({ eventId }) => eventId))
+  const rows = await Promise.all(
+    sent.map(async ({ eventId }) => {
+      const row = stored.get(eventId)?.row
+      const state = typeof row?.state_group === 'number' ? await groups.load(database, row.state_group) : new Map()
+      const [replaced] = row?.replaces_nid ? (await events.listByNid([row.replaces_nid])).values() : []
+      return { status: row?.status, state: idsOf(state), replaced: replaced?.eventId, shown: row?.stream_id !== null }
+    }),
+  )
+  return {
+    rows,
+    state: idsOf(await currentState(database, room.roomId)),
+    tips: (await findRoom(database, room.roomId))?.extremities.map(({ eventId }) => eventId),
+    joined: [...(await members.joined(room.roomId)).keys()].toSorted((a, b) => (a < b ? -1 : 1)),
+    stats: await findRoomStats(database, room.roomId),
+  }
+}
+
+/** What members may do and what they may not, in one line: some of it cites a membership that is over. */
+function whatHappens(room: PeerRoom, seed: number): FinishedEvent[] {
+  const random = new SeededRandom(seed)
+  const users = [room.creator, amy, ben, cat] as const
+  const joins = new Map(users.map((id) => [id, joinOf(room, id)]))
+  const kinds = ['say', 'topic', 'kick', 'ban', 'join', 'say as the rules have it'] as const
+  return Array.from({ length: 20 }, (_, n) => {
+    const [sender, target] = [random.pick(users), random.pick(users)]
+    const levels = room.version.privilegedCreators ? [] : [room.main.state.get('m.room.create\0')]
+    const cited = [...levels, room.main.state.get('m.room.power_levels\0'), joins.get(sender), joins.get(target)]
+    const also = { auth_events: room.references([...new Set(cited)].flatMap((id) => id ?? [])) }
+    const member = (stateKey: UserId, membership: string) => {
+      return { type: 'm.room.member', sender, stateKey, content: { membership, n } }
+    }
+    const drafts = {
+      say: { type: 'm.room.message', sender, content: { n }, also },
+      topic: { type: 'm.room.topic', sender, stateKey: '', content: { topic: `${n}` }, also },
+      kick: { ...member(target, 'leave'), also },
+      ban: { ...member(target, 'ban'), also },
+      join: member(sender, 'join'),
+      'say as the rules have it': { type: 'm.room.message', sender, content: { n } },
+    }
+    const event = room.make(drafts[random.pick(kinds)])
+    room.main.tips = [event.eventId]
+    return event
+  })
+}
+
+function joinOf(room: PeerRoom, userId: UserId): EventId | undefined {
+  const isJoin = ({ pdu }: FinishedEvent): boolean => pdu.state_key === userId && pdu.content['membership'] === 'join'
+  return [...room.events.values()].find(isJoin)?.eventId
+}
+
+forEachDatabase(({ freshUrl }) => {
+  test.each(['1', '11', '12'] as const)(
+    'a room of version %s is the same as if all of it had been told',
+    async (version) => {
+      await using whole = await Heart.open(await freshUrl())
+      await using part = await Heart.open(await freshUrl())
+      let mistaken = 0
+      for (let seed = 1; seed <= 3; seed++) {
+        const made = roomBefore(version, `peer${seed}.test`)
+        await enter(whole, made, true)
+        await enter(part, made, false)
+        const sent = whatHappens(made.room, seed)
+        for (const event of sent) {
+          await whole.writer.receive(made.room.roomId, event)
+          await receiveWithAuth(part, made.room, event)
+        }
+        const wanted = await allOf(whole, made.room, [made.join, ...sent])
+        const before = await allOf(part, made.room, [made.join, ...sent])
+        mistaken += before.rows.filter(({ status }, index) => status !== wanted.rows[index]?.status).length
+        await complete(part, made)
+        expect(await allOf(part, made.room, [made.join, ...sent])).toEqual(wanted)
+        expect(part.partialRooms.has(made.room.roomId)).toBe(false)
+      }
+      expect(mistaken).toBeGreaterThan(0) // else nothing would have been mended
+    },
+  )
+
+  test('what our users did in a partial room stays, also when the server was started again meanwhile', async () => {
+    const url = await freshUrl()
+    const made = roomBefore('12')
+    const { room } = made
+    const ours = await (async () => {
+      await using heart = await Heart.open(url)
+      await enter(heart, made, false)
+      const event = await heart.send(room.roomId, alice, 'hello')
+      await heart.send(room.roomId, alice, {
+        type: 'm.room.member',
+        stateKey: alice,
+        content: { membership: 'join', displayname: 'Alice' },
+      })
+      return event
+    })()
+    await using heart = await Heart.open(url)
+    expect(heart.partialRooms.list().map(({ roomId }) => roomId)).toEqual([room.roomId])
+    expect([...(heart.partialRooms.serversOf(room.roomId) ?? [])]).toEqual(partial.servers)
+    expect((await findRoomStats(heart.database, room.roomId))?.joined_members).toBe(1)
+    const whole = heart.partialRooms.whole(room.roomId)
+    await complete(heart, made)
+    await whole
+    expect([...(await heart.members.joined(room.roomId)).keys()].toSorted()).toEqual([alice, amy, room.creator])
+    expect((await findRoomStats(heart.database, room.roomId))?.joined_members).toBe(3)
+    expect((await heart.members.joined(room.roomId)).get(alice)?.display_name).toBe('Alice')
+    expect((await heart.events.find(ours))?.row).toMatchObject({ status: 0, stream_id: expect.any(Number) })
+    const next = await heart.send(room.roomId, alice, 'to all')
+    expect((await heart.events.find(next))?.pdu.depth).toBe(made.join.pdu.depth + 3)
+  })
+
+  test('a state that contradicts what is known, or does not allow the join, is not taken', async () => {
+    await using heart = await Heart.open(await freshUrl())
+    const made = roomBefore('12')
+    const { room, before, join } = made
+    await enter(heart, made, false)
+    const tell = async (fork: Fork) => {
+      const told = { stateBefore: [...fork.state.values()], mustAgree: true }
+      await heart.writer.complete(room.roomId, new Map([[join.eventId, told]]))
+    }
+    const other = room.fork(before)
+    room.add(
+      { type: 'm.room.join_rules', sender: room.creator, stateKey: '', content: { join_rule: 'public', n: 1 } },
+      other,
+    )
+    const banned = room.fork(before)
+    room.member(alice, 'ban', { sender: room.creator, on: banned })
+    await heart.writer.storeOutliers(room.roomId, room.version, [...room.events.values()])
+    await expect(tell(other)).rejects.toThrow('contradicts')
+    await expect(tell(banned)).rejects.toThrow('does not allow the join')
+    await expect(heart.writer.complete(room.roomId, new Map())).rejects.toThrow('Nobody has told')
+    expect(heart.partialRooms.has(room.roomId)).toBe(true)
+    await heart.send(room.roomId, alice, 'still here')
+    await complete(heart, made)
+    expect([...(await heart.members.joined(room.roomId)).keys()].toSorted()).toEqual([alice, amy, room.creator])
+  })
+})

@@ -306,6 +306,8 @@ test('fault 17: gateways that take no pushes', async () => {
   const pusher = {
     userId: '@alice:chat.example.org',
     appId: 'app',
+    kind: 'http',
+    awaited: undefined,
     deviceId: undefined,
     profileTag: undefined,
   } as const

@@ -10,7 +10,11 @@ export interface PusherKey {
   readonly pushkey: string
 }
 
+/** `webpush`: a browser, by its push service. */
+export type PusherKind = 'http' | 'email' | 'webpush'
+
 export interface PusherSettings extends PusherKey {
+  readonly kind: PusherKind
   /** The session it ends with. */
   readonly deviceId: DeviceId | undefined
   readonly appDisplayName: string
@@ -20,10 +24,18 @@ export interface PusherSettings extends PusherKey {
   readonly data: PusherData
   readonly enabled: boolean
   readonly setTs: number
+  /** It is told nothing before the app has shown that it hears. */
+  readonly awaited: AwaitedAck | undefined
 }
 
-/** With the `url` of a push gateway, unless it tells by e-mail. */
-export type PusherData = JsonObject & { readonly url?: string }
+/** What the app has to say until then. */
+export interface AwaitedAck {
+  readonly hash: string
+  readonly expiresTs: number
+}
+
+/** With the `url` of a push gateway, or that of a browser's subscription and its secret, unless it tells by e-mail. */
+export type PusherData = JsonObject & { readonly url?: string; readonly auth?: string }
 
 /** The app of pushers that tell by e-mail, to the address that is their pushkey. No other has it. */
 export const emailAppId = 'm.email'
@@ -45,6 +57,9 @@ interface Row {
   readonly user_id: UserId
   readonly app_id: string
   readonly pushkey: string
+  readonly kind: PusherKind
+  readonly ack_hash: string | null
+  readonly ack_expires_ts: number | null
   readonly device_id: DeviceId | null
   readonly app_display_name: string
   readonly device_display_name: string
@@ -59,7 +74,10 @@ interface Row {
 }
 
 const settings =
-  'user_id, app_id, pushkey, device_id, app_display_name, device_display_name, profile_tag, lang, data, enabled, set_ts'
+  'user_id, app_id, pushkey, kind, device_id, app_display_name, device_display_name, profile_tag, lang, data, enabled, ' +
+  'set_ts, ack_hash, ack_expires_ts'
+/** Those that are told of anything. */
+const atWork = 'enabled = 1 and ack_hash is null'
 const progress = 'id, position, badge, failing_since'
 
 /**
@@ -68,16 +86,18 @@ const progress = 'id, position, badge, failing_since'
  */
 export async function setPusher(tx: Tx, pusher: PusherSettings, position: number): Promise<void> {
   await tx.run(
-    `insert into pushers (${settings}, position) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `insert into pushers (${settings}, position) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        on conflict (user_id, app_id, pushkey) do update set
-         device_id = excluded.device_id, app_display_name = excluded.app_display_name,
+         kind = excluded.kind, device_id = excluded.device_id, app_display_name = excluded.app_display_name,
          device_display_name = excluded.device_display_name, profile_tag = excluded.profile_tag,
          lang = excluded.lang, data = excluded.data, enabled = excluded.enabled, set_ts = excluded.set_ts,
+         ack_hash = excluded.ack_hash, ack_expires_ts = excluded.ack_expires_ts,
          position = case when pushers.enabled = 1 then pushers.position else excluded.position end`,
     [
       pusher.userId,
       pusher.appId,
       pusher.pushkey,
+      pusher.kind,
       pusher.deviceId ?? null,
       pusher.appDisplayName,
       pusher.deviceDisplayName,
@@ -86,6 +106,8 @@ export async function setPusher(tx: Tx, pusher: PusherSettings, position: number
       JSON.stringify(pusher.data),
       Number(pusher.enabled),
       pusher.setTs,
+      pusher.awaited?.hash ?? null,
+      pusher.awaited?.expiresTs ?? null,
       position,
     ],
   )
@@ -107,6 +129,10 @@ export async function listPushers(conn: Conn, userId: UserId): Promise<Pusher[]>
   return rows.map(parse)
 }
 
+export function isAtWork({ enabled, awaited }: Pusher): boolean {
+  return enabled && !awaited
+}
+
 export async function countPushers(conn: Conn, userId: UserId): Promise<number> {
   const row = await conn.row<{ count: number }>('select count(*) as count from pushers where user_id = ?', [userId])
   return row?.count ?? 0
@@ -118,23 +144,28 @@ export async function countFailingPushers(
 ): Promise<{ readonly pushers: number; readonly failing: number; readonly since: number | undefined }> {
   const row = await conn.row<{ pushers: number; failing: number; since: number | null }>(
     `select count(*) as pushers, count(failing_since) as failing, min(failing_since) as since
-       from pushers where enabled = 1`,
+       from pushers where ${atWork}`,
   )
   return { pushers: row?.pushers ?? 0, failing: row?.failing ?? 0, since: row?.since ?? undefined }
 }
 
 /** Those of all users who are told of anything. */
 export async function listPushingUsers(conn: Conn): Promise<UserId[]> {
-  const rows = await conn.rows<{ user_id: UserId }>('select distinct user_id from pushers where enabled = 1')
+  const rows = await conn.rows<{ user_id: UserId }>(`select distinct user_id from pushers where ${atWork}`)
   return rows.map((row) => row.user_id)
 }
 
 /** Those with pushers that could not tell their gateways when they last tried. */
 export async function listFailingUsers(conn: Conn): Promise<UserId[]> {
   const rows = await conn.rows<{ user_id: UserId }>(
-    'select distinct user_id from pushers where enabled = 1 and failing_since is not null',
+    `select distinct user_id from pushers where ${atWork} and failing_since is not null`,
   )
   return rows.map((row) => row.user_id)
+}
+
+/** The app has shown that it hears: from `position` on it is told. */
+export async function activatePusher(tx: Tx, id: number, position: number): Promise<void> {
+  await tx.run('update pushers set ack_hash = null, ack_expires_ts = null, position = ? where id = ?', [position, id])
 }
 
 export async function removePusher(tx: Tx, { userId, appId, pushkey }: PusherKey): Promise<void> {
@@ -190,7 +221,7 @@ export async function setPusherProgress(tx: Tx, steps: readonly PusherProgress[]
  */
 export async function findPushStart(conn: Conn): Promise<number | undefined> {
   const row = await conn.row<{ first: number | null; kept: number | null }>(
-    `select (select min(position) from pushers where enabled = 1) as first,
+    `select (select min(position) from pushers where ${atWork}) as first,
             (select position from push_progress where id = 1) as kept`,
   )
   return row && row.first !== null ? Math.max(row.first, row.kept ?? 0) : undefined
@@ -209,6 +240,8 @@ function parse(row: Row): Pusher {
     userId: row.user_id,
     appId: row.app_id,
     pushkey: row.pushkey,
+    kind: row.kind,
+    awaited: row.ack_hash === null ? undefined : { hash: row.ack_hash, expiresTs: row.ack_expires_ts ?? 0 },
     deviceId: row.device_id ?? undefined,
     appDisplayName: row.app_display_name,
     deviceDisplayName: row.device_display_name,

@@ -10,6 +10,8 @@ const pusher: Pusher = {
   id: 1,
   userId: '@ann:hs.test',
   appId: 'app',
+  kind: 'http',
+  awaited: undefined,
   pushkey: 'key',
   deviceId: 'DEVICE',
   appDisplayName: 'App',

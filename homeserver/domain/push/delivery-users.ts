@@ -2,7 +2,7 @@
 import type { UserId } from '../../core/ids.ts'
 import { logger } from '../../platform/log.ts'
 import type { Database } from '../../storage/database.ts'
-import { listPushers, type Pusher } from '../../storage/pushers.ts'
+import { isAtWork, listPushers, type Pusher } from '../../storage/pushers.ts'
 import type { PushQueue } from './push-queue.ts'
 
 type Queues = readonly PushQueue[]
@@ -16,7 +16,7 @@ const log = logger('push')
 export class UserQueues {
   readonly #database: Database
   readonly #open: (pusher: Pusher) => PushQueue
-  /** Everybody with an enabled pusher. */
+  /** Everybody with a pusher at work. */
   readonly #users = new Set<UserId>()
   /** Of those who were told something lately. */
   readonly #queues = new Map<UserId, Promise<Queues>>()
@@ -39,7 +39,7 @@ export class UserQueues {
     for (const userId of userIds) this.#users.add(userId)
   }
 
-  /** One for each enabled pusher. */
+  /** One for each pusher at work. */
   of(userId: UserId): Promise<Queues> {
     return this.#queues.get(userId) ?? this.reload(userId)
   }
@@ -87,7 +87,7 @@ export class UserQueues {
 
   async #read(userId: UserId, before: Promise<Queues> | undefined): Promise<Queues> {
     const old = (await before) ?? none
-    const pushers = (await listPushers(this.#database, userId)).filter(({ enabled }) => enabled)
+    const pushers = (await listPushers(this.#database, userId)).filter(isAtWork)
     for (const queue of old) if (!pushers.some(({ id }) => id === queue.id)) void queue.close()
     return pushers.map((pusher) => {
       const known = old.find(({ id }) => id === pusher.id)

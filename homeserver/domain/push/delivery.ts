@@ -6,6 +6,7 @@
  * is after each thing it was told. After a restart it goes on from there.
  */
 import { randomInt } from 'node:crypto'
+import type { JsonObject } from '../../core/event.ts'
 import type { UserId } from '../../core/ids.ts'
 import type { Bell, Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
@@ -37,7 +38,8 @@ import { noticeOf, type Notices } from './notices.ts'
 import { badgeNotification, countsBadges, eventNotification } from './notification.ts'
 import type { Outcomes } from './outcomes.ts'
 import { decodeNotified, isIn, notifiesNobody } from './push-column.ts'
-import { kindOf, type Pushers } from './pushers.ts'
+import type { Pushers } from './pushers.ts'
+import type { WebPush } from './web-push.ts'
 
 export interface DeliveryParts {
   readonly database: Database
@@ -50,6 +52,7 @@ export interface DeliveryParts {
   readonly outcomes: Outcomes
   readonly badges: Badges
   readonly gateways: Gateways
+  readonly webPush: WebPush
   readonly digests: MailDigests
   readonly random?: () => number
 }
@@ -104,8 +107,7 @@ export class PushDelivery implements Service {
     const mailWorld = { ...world, mail: digests.send }
     this.#queues = new UserQueues({
       database,
-      open: (pusher) =>
-        kindOf(pusher) === 'email' ? new MailQueue(pusher, mailWorld) : new DeliveryQueue(pusher, world),
+      open: (pusher) => (pusher.kind === 'email' ? new MailQueue(pusher, mailWorld) : new DeliveryQueue(pusher, world)),
     })
   }
 
@@ -254,11 +256,15 @@ export class PushDelivery implements Service {
     { event, unread }: Parameters<QueueWorld['tell']>[1],
     signal: AbortSignal,
   ): ReturnType<QueueWorld['tell']> {
-    const { gateways, notices, outcomes } = this.#parts
-    const to = { url: pusher.data.url ?? '', pushkey: pusher.pushkey } // only e-mail has none
-    if (!event) return await gateways.notify(to, badgeNotification(pusher, unread), signal)
+    const { gateways, webPush, notices, outcomes } = this.#parts
+    const notify = async (notification: JsonObject): ReturnType<QueueWorld['tell']> => {
+      if (pusher.kind === 'webpush') return await webPush.notify(pusher, notification, signal)
+      const to = { url: pusher.data.url ?? '', pushkey: pusher.pushkey } // only e-mail has none
+      return await gateways.notify(to, notification, signal)
+    }
+    if (!event) return await notify(badgeNotification(pusher, unread))
     const [outcome, around] = await Promise.all([outcomes.of(event, pusher.userId), notices.around(event)])
-    return await gateways.notify(to, eventNotification(pusher, event, { outcome, unread, around }), signal)
+    return await notify(eventNotification(pusher, event, { outcome, unread, around }))
   }
 
   async #keep(told: number): Promise<void> {

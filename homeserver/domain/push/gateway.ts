@@ -1,11 +1,16 @@
-/** Tells push gateways. https://spec.matrix.org/v1.19/push-gateway-api/ */
+/** Tells push gateways, and the push services of browsers. https://spec.matrix.org/v1.19/push-gateway-api/ */
 import { isJsonObject } from '../../core/canonical-json.ts'
 import type { Json, JsonObject } from '../../core/event.ts'
-import type { Fetcher } from '../../platform/fetch.ts'
+import type { Fetched, Fetcher } from '../../platform/fetch.ts'
 import { FetchError } from '../../platform/fetch-error.ts'
 import { logger } from '../../platform/log.ts'
 import type { Counter, Metrics } from '../../platform/metrics.ts'
 import { NoSlotError, Slots } from '../../platform/slots.ts'
+
+interface Request {
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string | Uint8Array
+}
 
 /** `dropped`: the gateway will never take this one. `rejected`: the pushkey is good for nothing any more. */
 export type GatewayAnswer = 'accepted' | 'dropped' | 'rejected' | 'failed'
@@ -34,9 +39,30 @@ export class Gateways {
     notification: JsonObject,
     signal: AbortSignal,
   ): Promise<GatewayAnswer> {
+    const request = { headers: { 'content-type': 'application/json' }, body: JSON.stringify({ notification }) }
+    return await this.#ask(url, request, signal, ({ status, body }) => {
+      if (status === 410) return 'rejected'
+      return status < 300 && rejectedIn(body).includes(pushkey) ? 'rejected' : undefined
+    })
+  }
+
+  /** To a push service. Rejects only with the reason of `signal`. https://www.rfc-editor.org/rfc/rfc8030#section-7.3 */
+  async push(url: string, request: Request, signal: AbortSignal): Promise<GatewayAnswer> {
+    return await this.#ask(url, request, signal, ({ status }) =>
+      status === 404 || status === 410 || status === 403 ? 'rejected' : undefined,
+    )
+  }
+
+  /** `judge` tells what is not the same for all. */
+  async #ask(
+    url: string,
+    request: Request,
+    signal: AbortSignal,
+    judge: (answer: Fetched<Buffer>) => GatewayAnswer | undefined,
+  ): Promise<GatewayAnswer> {
     const { host } = new URL(url) // it was one when the pusher was set
     const result = await this.#slots
-      .run(host, () => this.#send(url, pushkey, notification, signal), signal)
+      .run(host, () => this.#send(url, request, signal, judge), signal)
       .catch((error: unknown) => {
         if (signal.aborted || !(error instanceof FetchError || error instanceof NoSlotError)) throw error
         log.info({ gateway: host, error: error.message }, 'push gateway cannot be reached')
@@ -46,22 +72,26 @@ export class Gateways {
     return result
   }
 
-  async #send(url: string, pushkey: string, notification: JsonObject, signal: AbortSignal): Promise<GatewayAnswer> {
-    const { status, body } = await this.#fetch(url, {
+  async #send(
+    url: string,
+    request: Request,
+    signal: AbortSignal,
+    judge: (answer: Fetched<Buffer>) => GatewayAnswer | undefined,
+  ): Promise<GatewayAnswer> {
+    const answer = await this.#fetch(url, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ notification }),
+      ...request,
       signal,
       timeoutMs: TIMEOUT_MS,
       maxBytes: MAX_ANSWER_BYTES,
     })
-    if (status === 410) return 'rejected'
+    const { status } = answer
+    const judged = judge(answer)
+    if (judged) return judged
     if (status === 413) return 'dropped'
-    if (status < 200 || status >= 300) {
-      log.info({ gateway: new URL(url).host, status }, 'push gateway refuses')
-      return 'failed'
-    }
-    return rejectedIn(body).includes(pushkey) ? 'rejected' : 'accepted'
+    if (status >= 200 && status < 300) return 'accepted'
+    log.info({ gateway: new URL(url).host, status }, 'push gateway refuses')
+    return 'failed'
   }
 }
 

@@ -11,6 +11,8 @@ const pusher: Pusher = {
   id: 1,
   userId: '@ann:hs.test',
   appId: 'm.email',
+  kind: 'email',
+  awaited: undefined,
   pushkey: 'ann@example.org',
   deviceId: undefined,
   appDisplayName: 'Mail',

@@ -1,8 +1,9 @@
 /** Builds all that tells users of what happens: rules, counts, pushers. */
+import type { Config } from '../../config/schema.ts'
 import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Fetcher } from '../../platform/fetch.ts'
-import type { Service } from '../../platform/lifecycle.ts'
+import type { Background, Service } from '../../platform/lifecycle.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Streams } from '../../storage/streams.ts'
@@ -22,19 +23,24 @@ import { PushRules } from './push-rules.ts'
 import { Pushers } from './pushers.ts'
 import { ThreadFollowers } from './thread-followers.ts'
 import { UnreadCounts } from './unread-counts.ts'
+import { Vapid } from './vapid.ts'
+import { WebPush } from './web-push.ts'
 
 export interface PushServices {
   readonly pushRules: PushRules
   readonly pushers: Pushers
   readonly unreadCounts: UnreadCounts
   readonly notifications: Notifications
+  readonly vapid: Vapid
 }
 
 export interface PushParts {
+  readonly config: Pick<Config, 'data_dir' | 'public_url' | 'server_name'>
   readonly database: Database
   readonly bus: Bus
   readonly streams: Streams
   readonly clock: Clock
+  readonly background: Background
   readonly metrics: Metrics
   readonly fetch: Fetcher
   readonly events: EventCache
@@ -51,7 +57,12 @@ export function openPush({
   ...parts
 }: PushParts): PushServices & { readonly evaluation: Evaluation; readonly runnable: readonly Service[] } {
   const pushRules = new PushRules(parts)
-  const pushers = new Pushers(parts)
+  const { data_dir: dataDir, public_url: publicUrl, server_name: serverName } = parts.config
+  const contact = publicUrl.startsWith('https:') ? publicUrl : `mailto:postmaster@${serverName}`
+  const vapid = new Vapid({ ...parts, keyFile: `${dataDir}/secrets/vapid_key`, contact })
+  const gateways = new Gateways(parts)
+  const webPush = new WebPush({ gateways, vapid })
+  const pushers = new Pushers({ ...parts, webPush })
   hooks.devices.push(pushers)
   hooks.departures.push(pushers)
   const unreadCounts = new UnreadCounts(parts)
@@ -64,12 +75,14 @@ export function openPush({
     notices,
     outcomes,
     badges: new Badges({ ...parts, unreadCounts }),
-    gateways: new Gateways(parts),
+    gateways,
+    webPush,
     digests: new MailDigests({ ...parts, notices }),
   })
   return {
     pushRules,
     pushers,
+    vapid,
     unreadCounts,
     notifications: new Notifications({ ...parts, outcomes }),
     evaluation: new Evaluation({ ...parts, rules: pushRules, followers }),

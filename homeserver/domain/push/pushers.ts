@@ -1,11 +1,14 @@
 /** Where users want to be told of what happens. https://spec.matrix.org/v1.19/client-server-api/#push-notifications */
-import { invalidParam, refuse, tooLarge } from '../../core/errors.ts'
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
+import { invalidParam, notFound, refuse, tooLarge } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
 import type { DeviceId, UserId } from '../../core/ids.ts'
 import type { Bus } from '../../platform/bus.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Background } from '../../platform/lifecycle.ts'
 import type { Database, Tx } from '../../storage/database.ts'
 import {
+  activatePusher,
   countPushers,
   emailAppId,
   findPusher,
@@ -13,6 +16,7 @@ import {
   type Pusher,
   type PusherData,
   type PusherKey,
+  type PusherKind,
   type PusherSettings,
   removePusher,
   removePusherSetAt,
@@ -27,13 +31,15 @@ import type { Departure, DeviceBelongings } from '../accounts/hooks.ts'
 import type { Requester } from '../accounts/requester.ts'
 import { emailAddress } from '../accounts/threepids/addresses.ts'
 import type { Mailer } from '../accounts/threepids/mailer.ts'
+import { checkedSubscription, type WebPush } from './web-push.ts'
 import { maxAppIdLength, maxPusherDataBytes, maxPushers, maxPusherTextLength, maxPushkeyBytes } from '../limits.ts'
 
-export type { Pusher }
-export type PusherKind = 'http' | 'email'
+export type { Pusher, PusherKind }
 
-export interface NewPusher extends Omit<PusherSettings, 'userId' | 'deviceId' | 'data' | 'enabled' | 'setTs'> {
-  readonly kind: PusherKind
+export interface NewPusher extends Omit<
+  PusherSettings,
+  'userId' | 'deviceId' | 'data' | 'enabled' | 'setTs' | 'awaited'
+> {
   readonly data: JsonObject
   /** Only said by who switches a pusher on or off, maybe that of another session. */
   readonly enabled?: boolean | undefined
@@ -43,17 +49,17 @@ export interface NewPusher extends Omit<PusherSettings, 'userId' | 'deviceId' | 
 
 const NOTIFY_PATH = '/_matrix/push/v1/notify'
 const BELL = 'pushers'
+/** How long an app has to show that it hears. */
+const ACK_MS = 5 * 60_000
 
 export interface PushersParts {
   readonly database: Database
   readonly bus: Bus
   readonly streams: Streams
   readonly clock: Clock
+  readonly background: Background
   readonly mailer: Pick<Mailer, 'isOn'>
-}
-
-export function kindOf({ appId }: Pick<Pusher, 'appId'>): PusherKind {
-  return appId === emailAppId ? 'email' : 'http'
+  readonly webPush: Pick<WebPush, 'greet'>
 }
 
 export class Pushers implements DeviceBelongings, Departure {
@@ -68,17 +74,22 @@ export class Pushers implements DeviceBelongings, Departure {
   }
 
   /**
-   * Throws `M_INVALID_PARAM` for what cannot be a pusher, `M_TOO_LARGE` for one too many, and `M_THREEPID_NOT_FOUND` for an
-   * e-mail address that the user has not proved to be his.
+   * False if the app has yet to show that it hears: it is sent what it has to say. Throws `M_INVALID_PARAM` for what cannot
+   * be a pusher, `M_TOO_LARGE` for one too many, and `M_THREEPID_NOT_FOUND` for an e-mail address that the user has not
+   * proved to be his.
    */
-  async set(who: Requester, { kind, ...given }: NewPusher): Promise<void> {
+  async set(who: Requester, given: NewPusher): Promise<boolean> {
+    const { kind } = given
     checkSizes(given)
-    if (kind !== kindOf(given)) throw invalidParam(`The app_id ${emailAppId} and the kind email go together`)
+    if ((kind === 'email') !== (given.appId === emailAppId)) {
+      throw invalidParam(`The app_id ${emailAppId} and the kind email go together`)
+    }
     const pusher = kind === 'email' ? await this.#byEmail(who, given) : given
-    const data = kind === 'email' ? pusher.data : checkedData(pusher.data)
-    const { database, streams, clock } = this.#parts
+    const data = checkedData(pusher)
+    const { database, streams, clock, background, webPush } = this.#parts
     const key = { userId: who.userId, appId: pusher.appId, pushkey: pusher.pushkey }
-    await database.transaction('set pusher', async (tx) => {
+    const token = randomUUID()
+    const isActive = await database.transaction('set pusher', async (tx) => {
       const present = await findPusher(tx, key)
       if (!present && (await countPushers(tx, who.userId)) >= maxPushers) throw tooLarge('You have too many pushers')
       const others = pusher.append ? [] : await removePushersOfOthers(tx, key)
@@ -87,9 +98,36 @@ export class Pushers implements DeviceBelongings, Departure {
       const isKept = present && pusher.enabled !== undefined
       // An address is not of a session.
       const deviceId = kind === 'email' ? undefined : isKept ? present.deviceId : who.deviceId
-      const settings = { ...pusher, ...key, data, deviceId, enabled: pusher.enabled ?? true, setTs: clock.now() }
+      const setTs = clock.now()
+      const hears = kind !== 'webpush' || (present !== undefined && !present.awaited && isSame(present, data))
+      const awaited = hears ? undefined : { hash: hashOf(token), expiresTs: setTs + ACK_MS }
+      const settings = { ...pusher, ...key, data, deviceId, enabled: pusher.enabled ?? true, setTs, awaited }
       await setPusher(tx, settings, streams.position('events'))
       this.#ring(tx, [who.userId, ...others])
+      return hears
+    })
+    if (!isActive) background.run('greet a browser', (signal) => webPush.greet({ ...pusher, data }, token, signal))
+    return isActive
+  }
+
+  /**
+   * The app says what it was sent. Throws `M_NOT_FOUND` where the user has no such app, `M_EXPIRED_ACTIVATION_TOKEN` and
+   * `M_UNKNOWN_ACTIVATION_TOKEN`.
+   */
+  async acknowledge({ userId }: Requester, { appId, token }: { appId: string; token: string }): Promise<void> {
+    const { database, streams, clock } = this.#parts
+    await database.transaction('activate pusher', async (tx) => {
+      const ofApp = (await listPushers(tx, userId)).filter(
+        (pusher) => pusher.appId === appId && pusher.kind === 'webpush',
+      )
+      if (ofApp.length === 0) throw notFound('You have no pusher with this app_id')
+      const pusher = ofApp.find(({ awaited }) => awaited && isHashOf(awaited.hash, token))
+      if (!pusher) throw refuse(400, 'M_UNKNOWN_ACTIVATION_TOKEN', 'This is not what was sent to the app')
+      if ((pusher.awaited?.expiresTs ?? 0) <= clock.now()) {
+        throw refuse(410, 'M_EXPIRED_ACTIVATION_TOKEN', 'This came too late: set the pusher again')
+      }
+      await activatePusher(tx, pusher.id, streams.position('events'))
+      this.#ring(tx, [userId])
     })
   }
 
@@ -130,7 +168,7 @@ export class Pushers implements DeviceBelongings, Departure {
   }
 
   /** With the address as it is written in the account. */
-  async #byEmail({ userId }: Requester, pusher: Omit<NewPusher, 'kind'>): Promise<Omit<NewPusher, 'kind'>> {
+  async #byEmail({ userId }: Requester, pusher: NewPusher): Promise<NewPusher> {
     if (!this.#parts.mailer.isOn) throw invalidParam('This server sends no e-mail')
     const { medium, address } = emailAddress(pusher.pushkey)
     const known = await findThreePid(this.#parts.database, { medium, address })
@@ -143,15 +181,7 @@ export class Pushers implements DeviceBelongings, Departure {
   }
 }
 
-function checkSizes({
-  appId,
-  pushkey,
-  data,
-  appDisplayName,
-  deviceDisplayName,
-  profileTag,
-  lang,
-}: Omit<NewPusher, 'kind'>): void {
+function checkSizes({ appId, pushkey, data, appDisplayName, deviceDisplayName, profileTag, lang }: NewPusher): void {
   if (appId === '' || appId.length > maxAppIdLength) throw invalidParam('app_id must have 1 to 64 characters')
   if (pushkey === '' || Buffer.byteLength(pushkey) > maxPushkeyBytes) {
     throw invalidParam('pushkey must have 1 to 512 bytes')
@@ -163,8 +193,13 @@ function checkSizes({
   if (Buffer.byteLength(JSON.stringify(data)) > maxPusherDataBytes) throw invalidParam('The data is too large')
 }
 
+function checkedData({ kind, pushkey, data }: NewPusher): PusherData {
+  if (kind === 'webpush') return checkedSubscription(pushkey, data)
+  return kind === 'http' ? checkedGateway(data) : data
+}
+
 /** The path is fixed, so that a pusher cannot make us call anything but a push gateway. */
-function checkedData(data: JsonObject): PusherData {
+function checkedGateway(data: JsonObject): PusherData {
   const { url } = data
   if (typeof url !== 'string') throw invalidParam('data needs a url')
   const parsed = URL.parse(url)
@@ -173,4 +208,17 @@ function checkedData(data: JsonObject): PusherData {
     throw invalidParam(`The url must be http(s) with the path ${NOTIFY_PATH}`)
   if (parsed.username !== '' || parsed.password !== '') throw invalidParam('The url cannot hold a password')
   return { ...data, url }
+}
+
+/** Whether it is the subscription that was there: then the app is known to hear. */
+function isSame({ kind, data }: Pusher, { url, auth }: PusherData): boolean {
+  return kind === 'webpush' && data.url === url && data.auth === auth
+}
+
+function hashOf(token: string): string {
+  return createHash('sha256').update(token).digest('base64url')
+}
+
+function isHashOf(hash: string, token: string): boolean {
+  return timingSafeEqual(Buffer.from(hash), Buffer.from(hashOf(token)))
 }

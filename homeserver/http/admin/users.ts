@@ -2,7 +2,6 @@
 import { z } from 'zod'
 import { invalidParam } from '../../core/errors.ts'
 import { accountOrders, type AccountQuery, type ListedAccount } from '../../domain/admin/user-admin.ts'
-import { kindOf } from '../../domain/push/pushers.ts'
 import { endpoint, Reply } from '../endpoint.ts'
 import { direction, flag, from, limit, nextToken } from './queries.ts'
 
@@ -180,7 +179,7 @@ const pushers = endpoint({
       app_id: pusher.appId,
       data: pusher.data,
       device_display_name: pusher.deviceDisplayName,
-      kind: kindOf(pusher),
+      kind: pusher.kind,
       lang: pusher.lang,
       profile_tag: pusher.profileTag ?? '',
       pushkey: pusher.pushkey,

@@ -14,7 +14,7 @@ const capabilities = endpoint({
   since: ['r0', 'v3'],
   auth: 'user',
   limit: 'read',
-  handle: ({ who }, { config, urlPreviews, mailer, sms }) => {
+  handle: async ({ who }, { config, urlPreviews, mailer, sms, vapid }) => {
     // an OAuth client is not asked for the password: its user has the account page
     const withPassword = { enabled: who.clientId === undefined }
     return {
@@ -30,6 +30,7 @@ const capabilities = endpoint({
         'org.matrix.msc3882.get_login_token': withPassword,
         'io.element.msc4452.preview_url': { enabled: urlPreviews !== undefined },
         'org.matrix.msc4140.delayed_events': { max_delay_ms: config.calls.max_delay, max_scheduled: maxDelayedEvents },
+        'org.matrix.msc4174.webpush': { ...enabled, vapid: await vapid.publicKey() },
         ...(who.isAdmin ? { 'm.account_moderation': { lock: true, suspend: true } } : {}),
       },
     }

@@ -32,6 +32,7 @@ const unstableFeatures = {
   'org.matrix.msc4028': true,
   'org.matrix.msc4140': true,
   'org.matrix.msc4155': true,
+  'org.matrix.msc4174': true,
   'org.matrix.msc4262': true,
   'org.matrix.msc4306': true,
   'org.matrix.msc4354': true,

@@ -49,6 +49,10 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'put a backup into an empty place',
     load: async () => (await import('./restore.ts')).restore,
   },
+  'element-fetch': {
+    summary: 'bring Element Web, which the server then serves at /element',
+    load: async () => (await import('./element-fetch.ts')).elementFetch,
+  },
   'element-config': {
     summary: 'print the configuration of Element Web for this server',
     load: async () => (await import('./element-config.ts')).elementConfigCommand,

@@ -34,7 +34,7 @@ export type Params<Path extends string> = Path extends `${string}:${infer Name}/
     : object
 
 export interface Call<Path extends string, Auth extends AuthKind, Query, Body> {
-  /** Decoded once; a parameter is never empty, except one named `stateKey`. */
+  /** Decoded once; a parameter is never empty, except one named `stateKey` and what `*` stands for at the end of a path. */
   readonly params: Params<Path>
   readonly who: Principals[Auth]
   readonly query: Query

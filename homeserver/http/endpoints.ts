@@ -36,7 +36,6 @@ import { dehydratedDeviceEndpoints } from './client/dehydrated-device.ts'
 import { delayedEventEndpoints } from './client/delayed-events.ts'
 import { devicesEndpoints } from './client/devices.ts'
 import { directoryEndpoints } from './client/directory.ts'
-import { elementConfigEndpoints } from './client/element-config.ts'
 import { eventEndpoints } from './client/event.ts'
 import { forgetEndpoints } from './client/forget.ts'
 import { healthEndpoints } from './client/health.ts'
@@ -92,6 +91,7 @@ import { userDirectoryEndpoints } from './client/user-directory.ts'
 import { versions } from './client/versions.ts'
 import { voipEndpoints } from './client/voip.ts'
 import { wellKnownEndpoints } from './client/well-known.ts'
+import { elementWebEndpoints } from './element-web.ts'
 import { offersOAuth } from '../domain/oauth/open-oauth.ts'
 import { callGuestEndpoints } from './call-guests.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -135,7 +135,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...profileEndpoints,
   ...wellKnownEndpoints,
   ...healthEndpoints,
-  ...elementConfigEndpoints,
+  ...elementWebEndpoints,
   ...adminRegisterEndpoints,
   ...adminUsersEndpoints,
   ...adminSecondFactorEndpoints,

@@ -123,7 +123,7 @@ async function serve(
   const { who } = asked
   if (!isUnlimited(who)) limiter.spend(endpoint.limit, limitKey(who, ip))
   for (const [name, value] of Object.entries(params)) {
-    if (value === '' && name !== 'stateKey') throw missingParam(`The path has an empty ${name}`)
+    if (value === '' && name !== 'stateKey' && name !== '*') throw missingParam(`The path has an empty ${name}`)
     if (Buffer.byteLength(value ?? '') > MAX_PARAM_BYTES) throw tooLarge(`The path has a ${name} without end`)
     if (value?.includes('\0') || value?.isWellFormed() === false) throw badJson(`The path has a malformed ${name}`)
   }

@@ -39,7 +39,11 @@ export function elementConfig(config: Config): object {
   }
 }
 
-const footerLinks = (config: Config) => [{ text: config.server_name, url: config.public_url }, ...termsLinks(config)]
+const footerLinks = (config: Config) => [
+  { text: config.server_name, url: config.public_url },
+  { text: 'Status', url: `${config.public_url}/status` },
+  ...termsLinks(config),
+]
 
 /** In their first language: Element shows one link for each. */
 function termsLinks({ registration: { terms } }: Config): { text: string; url: string }[] {

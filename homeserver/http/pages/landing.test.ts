@@ -27,6 +27,17 @@ forEachDatabase(({ dialect: database }) => {
   })
 })
 
+test('whoever wonders is told whether the server works, and whom to ask', async () => {
+  await using server = await startServer({ config: 'support: { email: help@hs.test }' })
+  const browser = new Visitor(server)
+  await browser.open('/status')
+  expect(browser.shown).toMatchObject({ status: 200, text: expect.stringContaining('The server works.') })
+  expect(browser.shown.text).toContain('href="mailto:help@hs.test"')
+  const russian = new Visitor(server, { language: 'ru' })
+  await russian.open('/status')
+  expect(russian.shown.text).toContain('Сервер работает.')
+})
+
 test('the front door says where one is, in the language of the visitor, and in little space', async () => {
   await using server = await startServer({ config: 'registration: { mode: closed }' })
   const english = new Visitor(server)

@@ -1,18 +1,21 @@
 /** The front door, and the invitations that lead to it. */
 import { documentLinks } from './register.ts'
+import { hasElementWeb } from '../element-web.ts'
 import { html } from './html.ts'
 import { page, type Visit } from './page.ts'
 
 const landing = page({
   path: '/',
-  show: (visit, { config }) => {
+  show: async (visit, { config }) => {
     const { messages } = visit
     const { registration, server_name: serverName } = config
+    const hasElement = await hasElementWeb(config.data_dir)
     return visit.page({
       title: messages.welcomeTo(serverName),
       content: html`<p>${messages.welcomeText(serverName)}</p>
         <p class="actions">
-          <a class="button" href="/account">${messages.yourAccount}</a>
+          ${hasElement && html`<a class="button" href="/element/">${messages.openElement}</a>`}
+          <a class="${hasElement ? 'button plain' : 'button'}" href="/account">${messages.yourAccount}</a>
           ${registration.mode !== 'closed' && html`<a class="button plain" href="/register">${messages.createAccount}</a>`}
         </p>
         <p class="soft">${messages.appsHint(serverName)}</p>

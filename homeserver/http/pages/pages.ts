@@ -10,11 +10,13 @@ import { newAccountPages } from './new-account.ts'
 import { passkeyPages } from './passkey.ts'
 import { registerPages } from './register.ts'
 import { setupPages } from './setup.ts'
+import { statusPages } from './status.ts'
 import { telegramPages } from './telegram.ts'
 import { ssoPages } from './sso.ts'
 
 export const pages = [
   ...landingPages,
+  ...statusPages,
   ...setupPages,
   ...loginPages,
   ...passkeyPages,

@@ -1,5 +1,6 @@
 /** Making the first administrator, by the link that the server writes at its start; then the way to Element. */
 import { MatrixError } from '../../core/errors.ts'
+import { hasElementWeb } from '../element-web.ts'
 import type { Services } from '../services.ts'
 import { html } from './html.ts'
 import { refusalText } from './messages/messages.ts'
@@ -28,9 +29,10 @@ const setup = page({
 /** What comes after it. */
 const done = page({
   path: '/setup',
-  show: (visit, { config }) => {
+  show: async (visit, { config }) => {
     const { messages, visitor } = visit
     if (!visitor) return seeOther('/')
+    const element = (await hasElementWeb(config.data_dir)) ? '/element/' : 'https://app.element.io/#/login'
     return visit.page({
       title: messages.setupDone(config.server_name),
       content: html`<p>${visitor.isAdmin && messages.setupIsAdmin} ${messages.setupElement}</p>
@@ -41,7 +43,7 @@ const done = page({
           <dd>${visitor.userId}</dd>
         </dl>
         <p class="actions">
-          <a class="button" href="https://app.element.io/#/login" rel="noreferrer">${messages.openElement}</a>
+          <a class="button" href="${element}" rel="noreferrer">${messages.openElement}</a>
           <a class="button plain" href="/account">${messages.yourAccount}</a>
         </p>
         ${config.registration.mode === 'invite' && html`<p class="soft">${messages.setupInvite}</p>`}`,

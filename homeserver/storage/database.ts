@@ -48,6 +48,8 @@ export interface DatabaseOptions {
 const MAX_TRIES = 5
 /** SQLite allows 32,766 bound values in a statement, Postgres 65,535. */
 const MAX_BINDINGS = 30_000
+/** Of one statement that inserts: more would cost memory and save no time, as this one is prepared once. */
+const MAX_INSERTED = 5_000
 
 export class Database implements Conn {
   readonly dialect: Dialect
@@ -232,7 +234,7 @@ class Transaction implements Tx {
   }
 }
 
-/** Inserts many rows in as few statements as the dialects allow. `conflict` is the rest of the statement: `on conflict … do …`. */
+/** Inserts many rows in few statements. `conflict` is the rest of the statement: `on conflict … do …`. */
 export async function insertMany(
   tx: Tx,
   table: string,
@@ -240,7 +242,7 @@ export async function insertMany(
   rows: readonly (readonly Value[])[],
   conflict = '',
 ): Promise<void> {
-  const perStatement = Math.floor(MAX_BINDINGS / columns.length)
+  const perStatement = Math.floor(MAX_INSERTED / columns.length)
   const tuple = `(${columns.map(() => '?').join(', ')})`
   for (let from = 0; from < rows.length; from += perStatement) {
     const chunk = rows.slice(from, from + perStatement)

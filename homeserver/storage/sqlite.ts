@@ -36,6 +36,8 @@ export function sqlitePool(filename: string, { size, readOnly }: { size: number;
 /** Keeps prepared statements: preparing costs more than most of them take to run. */
 class SqliteConnection implements Connection {
   static readonly #MAX_STATEMENTS = 256
+  /** Longer ones have long lists, of a length that does not come again, and take megabytes. */
+  static readonly #MAX_LENGTH = 20_000
   readonly #raw: sqlite3.Database
   readonly #statements = new Map<string, sqlite3.Statement>()
 
@@ -47,6 +49,7 @@ class SqliteConnection implements Connection {
     const statement = this.#known(sql) ?? (await this.#prepare(sql))
     return await new Promise((resolve, reject) => {
       statement.all(bindings, (error: Error | null, rows: unknown[]) => (error ? reject(error) : resolve(rows)))
+      this.#done(statement, sql)
     })
   }
 
@@ -56,7 +59,13 @@ class SqliteConnection implements Connection {
       statement.run(bindings, function (this: { changes: number }, error: Error | null) {
         return error ? reject(error) : resolve(this.changes)
       })
+      this.#done(statement, sql)
     })
+  }
+
+  /** What is not kept ends when it has run: a statement does one thing after the other. */
+  #done(statement: sqlite3.Statement, sql: string): void {
+    if (sql.length > SqliteConnection.#MAX_LENGTH) statement.finalize()
   }
 
   /** A statement in use becomes the youngest: those that are run once must not push it out. */
@@ -72,6 +81,7 @@ class SqliteConnection implements Connection {
     const statement = await new Promise<sqlite3.Statement>((resolve, reject) => {
       const prepared = this.#raw.prepare(sql, (error: Error | null) => (error ? reject(error) : resolve(prepared)))
     })
+    if (sql.length > SqliteConnection.#MAX_LENGTH) return statement
     this.#statements.set(sql, statement)
     if (this.#statements.size > SqliteConnection.#MAX_STATEMENTS) {
       const [oldest, oldStatement] = this.#statements.entries().next().value ?? []

@@ -1,14 +1,21 @@
 /** Events known only as somebody's auth events or as state: stored without a place in the stream. */
 import { topLevelSpan } from '../../core/canonical-json.ts'
 import { deny, type Verdict } from '../../core/auth/verdict.ts'
+import type { IdentifiedPdu } from '../../core/event.ts'
 import type { EventId, RoomId } from '../../core/ids.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
+import { Lru } from '../../platform/lru.ts'
 import type { Database } from '../../storage/database.ts'
 import { type EventRow, eventStatus, type EventStatus, insertEvents, StoredEvent } from '../../storage/events.ts'
 import type { EventCache } from './event-cache.ts'
 import type { RoomHead } from './head.ts'
 import { authIds, checkCited, listKnown } from './known-events.ts'
 import type { RemoteEvent } from './remote-event.ts'
+
+type CitedEvent = IdentifiedPdu & { readonly status: EventStatus }
+
+/** Parsed events that others were judged by last: most cite the same few. */
+const MAX_CITED = 1_000
 
 export interface OutlierParts {
   readonly database: Database
@@ -24,27 +31,31 @@ export async function storeOutliers(
   events: readonly RemoteEvent[],
 ): Promise<ReadonlyMap<EventId, 'accepted' | 'rejected'>> {
   const given = new Map(events.map((event) => [event.eventId, event]))
-  const wanted = new Set(events.flatMap((event) => [event.eventId, ...authIds(event, version)]))
-  const known = await listKnown(cache, head, [...wanted])
+  const citations = citationsOf(events, version)
+  const known = await listKnown(cache, head, [...new Set([...given.keys(), ...[...citations.values()].flat()])])
   const createId = head?.state.get('m.room.create\0')?.eventId
   const judged = new Map<EventId, EventStatus>()
-  const find = (id: EventId): (RemoteEvent & { readonly status: EventStatus }) | undefined => {
+  const cited = new Lru<EventId, CitedEvent>(MAX_CITED)
+  const find = (id: EventId): CitedEvent | undefined => {
     const status = judged.get(id)
     const event = given.get(id)
-    return event && status !== undefined ? { ...event, status } : undefined
+    if (!event || status === undefined) return undefined
+    const found = cited.get(id) ?? { eventId: id, roomId: event.roomId, pdu: event.pdu, status }
+    cited.set(id, found)
+    return found
   }
   const rows: StoredEvent[] = []
-  for (const event of inOrder(given, version)) {
-    if (known.has(event.eventId)) continue
-    const cited = authIds(event, version)
+  for (const event of inOrder(given, citations)) {
+    const { eventId, pdu } = event
+    if (known.has(eventId)) continue
     // Who comes with no more than a part of his chain may come again with all of it.
-    if (!cited.every((id) => known.has(id) || find(id))) continue
+    if (!citations.get(eventId)?.every((id) => known.has(id) || judged.has(id))) continue
     const verdict =
       event.roomId === roomId
-        ? checkOutlier(event, version, createId, (id) => known.get(id) ?? find(id))
+        ? checkOutlier({ eventId, roomId, pdu }, version, createId, (id) => known.get(id) ?? find(id))
         : deny('v12/3.5', 'The event is of another room')
-    judged.set(event.eventId, verdict.allowed ? eventStatus.accepted : eventStatus.rejected)
-    rows.push(outlier(event, nextNid(), verdict))
+    judged.set(eventId, verdict.allowed ? eventStatus.accepted : eventStatus.rejected)
+    rows.push(outlier({ eventId, roomId: event.roomId, pdu, json: event.json }, nextNid(), verdict))
   }
   if (rows.length > 0) {
     await database.transaction('store outliers', async (tx) => {
@@ -66,7 +77,7 @@ export async function storeOutliers(
 }
 
 function checkOutlier(
-  event: RemoteEvent,
+  event: IdentifiedPdu,
   version: RoomVersion,
   createId: EventId | undefined,
   find: Parameters<typeof checkCited>[2],
@@ -78,13 +89,22 @@ function checkOutlier(
   return checkCited(event, version, find)
 }
 
+/** What each of the events cites. One text stands for an id wherever it is cited, for large rooms name few events many times. */
+function citationsOf(events: readonly RemoteEvent[], version: RoomVersion): ReadonlyMap<EventId, readonly EventId[]> {
+  const ids = new Map(events.map(({ eventId }) => [eventId, eventId]))
+  return new Map(events.map((event) => [event.eventId, authIds(event, version).map((id) => ids.get(id) ?? id)]))
+}
+
 /** Cited events before those that cite them, without recursion; of a circle nobody is told. */
-function inOrder(events: ReadonlyMap<EventId, RemoteEvent>, version: RoomVersion): RemoteEvent[] {
+function inOrder(
+  events: ReadonlyMap<EventId, RemoteEvent>,
+  citations: ReadonlyMap<EventId, readonly EventId[]>,
+): RemoteEvent[] {
   const waitsFor = new Map<EventId, number>()
   const citedBy = new Map<EventId, RemoteEvent[]>()
   const ready: RemoteEvent[] = []
   for (const event of events.values()) {
-    const cited = new Set(authIds(event, version).filter((id) => events.has(id)))
+    const cited = new Set(citations.get(event.eventId)?.filter((id) => events.has(id)))
     waitsFor.set(event.eventId, cited.size)
     for (const id of cited) {
       const citing = citedBy.get(id)
@@ -103,6 +123,7 @@ function inOrder(events: ReadonlyMap<EventId, RemoteEvent>, version: RoomVersion
   return ready
 }
 
+/** Without what it was parsed to: it may be one of tens of thousands, and most of them nobody will look at soon. */
 function outlier({ eventId, roomId, pdu, json }: RemoteEvent, nid: number, { allowed }: Verdict): StoredEvent {
   const content = topLevelSpan(json, 'content') ?? { start: 0, end: 0 }
   const row: EventRow = {
@@ -127,5 +148,5 @@ function outlier({ eventId, roomId, pdu, json }: RemoteEvent, nid: number, { all
     content_at: content.start,
     content_length: content.end - content.start,
   }
-  return new StoredEvent(row, pdu)
+  return new StoredEvent(row)
 }

@@ -15,8 +15,9 @@ export async function toldState(
 ): Promise<ReadonlyMap<StateKey, StateEntry>> {
   const state = new Map<StateKey, StateEntry>()
   for (const event of (await reader.list(head, stateBefore)).values()) {
-    const { type, state_key: stateKey } = event.pdu
-    if (event.roomId !== roomId || event.status === eventStatus.rejected || stateKey === undefined) continue
+    // What is stored need not be parsed for that.
+    const { type, state_key: stateKey } = event.stored?.row ?? event.pdu
+    if (event.roomId !== roomId || event.status === eventStatus.rejected || typeof stateKey !== 'string') continue
     state.set(stateKeyOf(type, stateKey), { nid: event.nid, eventId: event.eventId })
   }
   return state

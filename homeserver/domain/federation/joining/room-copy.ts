@@ -1,10 +1,10 @@
 /** The state of a room as a server tells it to one that joins: read as it arrives, verified before any of it is believed. */
 import { isJsonObject, parseJson } from '../../../core/canonical-json.ts'
 import { isServerName, isUserId, type RoomId, serverNameOf, type ServerName } from '../../../core/ids.ts'
-import type { Json, JsonObject } from '../../../core/event.ts'
+import { type Json, type JsonObject, type StateKey, stateKeyOf } from '../../../core/event.ts'
 import type { RoomVersion } from '../../../core/room-version.ts'
-import type { RemoteEvent } from '../../rooms/remote-event.ts'
 import { unusable } from '../federation-error.ts'
+import type { PackedEvent } from '../receive/packed-event.ts'
 import type { EventVerifier, Keys } from '../receive/verify-event.ts'
 import { readMembers } from './json-members.ts'
 
@@ -12,8 +12,11 @@ import { readMembers } from './json-members.ts'
 export interface ToldRoom {
   /** The join as it took it, with its signature where that is needed. */
   readonly event: Json | undefined
-  readonly state: readonly Json[]
-  readonly authChain: readonly Json[]
+  /** Texts of events, and of the auth chain. */
+  readonly state: string[]
+  readonly authChain: string[]
+  /** The keys that they are signed with. */
+  readonly signers: ReadonlyMap<string, Signed>
   readonly membersOmitted: boolean
   /** Who is in the room, where members were left out. */
   readonly servers: readonly ServerName[]
@@ -21,10 +24,12 @@ export interface ToldRoom {
 
 /** The parts of a room that are what they claim to be. */
 export interface RoomCopy {
-  readonly state: readonly RemoteEvent[]
+  readonly state: readonly PackedEvent[]
   /** The auth chain, without what is in the state. */
-  readonly others: readonly RemoteEvent[]
+  readonly others: readonly PackedEvent[]
 }
+
+type Signed = readonly [by: ServerName, keyId: string]
 
 /** In one room. */
 const MAX_SERVERS = 20_000
@@ -32,8 +37,9 @@ const MAX_SERVERS = 20_000
 const KEYS_AT_ONCE = 100
 
 export async function readRoom(body: AsyncIterable<Uint8Array>): Promise<ToldRoom> {
-  const state: Json[] = []
-  const authChain: Json[] = []
+  const state: string[] = []
+  const authChain: string[] = []
+  const signers = new Map<string, Signed>()
   const lists = new Map([
     ['state', state],
     ['auth_chain', authChain],
@@ -42,12 +48,14 @@ export async function readRoom(body: AsyncIterable<Uint8Array>): Promise<ToldRoo
   const servers = new Set<ServerName>()
   for await (const { key, text } of readMembers(body)) {
     const list = lists.get(key)
-    if (list) list.push(parseJson(text))
-    else if (key === 'servers_in_room' && servers.size < MAX_SERVERS) addServer(servers, parseJson(text))
+    if (list) {
+      list.push(text)
+      addSigner(signers, parseJson(text))
+    } else if (key === 'servers_in_room' && servers.size < MAX_SERVERS) addServer(servers, parseJson(text))
     else if (key === 'event' || key === 'members_omitted') single.set(key, parseJson(text))
   }
   const membersOmitted = single.get('members_omitted') === true
-  return { event: single.get('event'), state, authChain, membersOmitted, servers: [...servers] }
+  return { event: single.get('event'), state, authChain, signers, membersOmitted, servers: [...servers] }
 }
 
 function addServer(servers: Set<ServerName>, name: Json): void {
@@ -61,22 +69,21 @@ export async function verifyRoom(
   { version, roomId }: { readonly version: RoomVersion; readonly roomId: RoomId },
   told: ToldRoom,
 ): Promise<RoomCopy> {
-  await fetchKeys(keys, [...told.state, ...told.authChain])
-  const { events: state } = await verifier.verifyAll(version, roomId, told.state)
-  const { events: chain } = await verifier.verifyAll(version, roomId, told.authChain)
+  await fetchKeys(keys, told.signers)
+  const state = await verifier.verifyTexts(version, roomId, told.state, new Set())
   checkState(server, version, state)
   const inState = new Set(state.map(({ eventId }) => eventId))
-  return { state, others: chain.filter(({ eventId }) => !inState.has(eventId)) }
+  return { state, others: await verifier.verifyTexts(version, roomId, told.authChain, inState) }
 }
 
-function checkState(server: ServerName, version: RoomVersion, state: readonly RemoteEvent[]): void {
-  const keys = new Set<string>()
-  for (const { pdu } of state) {
-    if (pdu.state_key === undefined) throw unusable(server, 'told of a state with an event that is none')
-    keys.add(`${pdu.type}\0${pdu.state_key}`)
+function checkState(server: ServerName, version: RoomVersion, state: readonly PackedEvent[]): void {
+  const byKey = new Map<StateKey, PackedEvent>()
+  for (const event of state) {
+    if (event.key === undefined) throw unusable(server, 'told of a state with an event that is none')
+    byKey.set(event.key, event)
   }
-  if (keys.size < state.length) throw unusable(server, 'told of a state with two events for one key')
-  const create = state.find(({ pdu }) => pdu.type === 'm.room.create')
+  if (byKey.size < state.length) throw unusable(server, 'told of a state with two events for one key')
+  const create = byKey.get(stateKeyOf('m.room.create', ''))
   if (!create) throw unusable(server, 'told of a state without a create event')
   if ((create.pdu.content['room_version'] ?? '1') !== version.id) {
     throw unusable(server, 'told of a room of another version than it said before')
@@ -84,19 +91,19 @@ function checkState(server: ServerName, version: RoomVersion, state: readonly Re
 }
 
 /** Side by side, because each server that does not answer takes its time. What is not found is missed later. */
-async function fetchKeys(keys: Keys, events: readonly Json[]): Promise<void> {
-  const wanted = new Map<string, readonly [ServerName, string]>()
-  for (const event of events) {
-    if (!isJsonObject(event) || !isUserId(event['sender'])) continue
-    const server = serverNameOf(event['sender'])
-    for (const keyId of keyIdsOf(event, server)) wanted.set(`${keyId} ${server}`, [server, keyId])
-  }
-  await keys.warm([...wanted.values()].map(([server]) => server))
-  const left = wanted.values()
+async function fetchKeys(keys: Keys, signers: ReadonlyMap<string, Signed>): Promise<void> {
+  await keys.warm([...signers.values()].map(([server]) => server))
+  const left = signers.values()
   const work = async (): Promise<void> => {
     for (const [server, keyId] of left) await keys.verifierFor(server, keyId, undefined)
   }
   await Promise.all(Array.from({ length: KEYS_AT_ONCE }, work))
+}
+
+function addSigner(signers: Map<string, Signed>, event: Json): void {
+  if (!isJsonObject(event) || !isUserId(event['sender'])) return
+  const server = serverNameOf(event['sender'])
+  for (const keyId of keyIdsOf(event, server)) signers.set(`${keyId} ${server}`, [server, keyId])
 }
 
 function keyIdsOf({ signatures }: JsonObject, server: ServerName): string[] {

@@ -3,7 +3,7 @@
  * https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu
  */
 import { setImmediate } from 'node:timers/promises'
-import { encodeCanonical, isJsonObject } from '../../../core/canonical-json.ts'
+import { encodeCanonical, isJsonObject, parseJson } from '../../../core/canonical-json.ts'
 import { badJson, forbidden, MatrixError } from '../../../core/errors.ts'
 import { type Pdu, referenceIds } from '../../../core/event.ts'
 import { type EventId, isUserId, type RoomId, serverNameOf, type ServerName } from '../../../core/ids.ts'
@@ -12,6 +12,7 @@ import { redact } from '../../../core/redact.ts'
 import type { RoomVersion } from '../../../core/room-version.ts'
 import { findSignature, type Verifier, verifyText } from '../../../core/signing.ts'
 import type { RemoteEvent } from '../../rooms/remote-event.ts'
+import { PackedEvent } from './packed-event.ts'
 
 /** Gives the key that a server signed with at a time. `KeyRing` is one. */
 export interface Keys {
@@ -37,13 +38,7 @@ export class EventVerifier {
    * signature is missing. An event whose content was tampered with is redacted (T16).
    */
   async verify(version: RoomVersion, roomId: RoomId, json: unknown): Promise<RemoteEvent> {
-    const event = parse(version, roomId, json)
-    for (const server of signersOf(event.pdu, version)) {
-      if (!(await this.#isSignedBy(event, server, version))) throw forbidden(`${server} has not signed the event`)
-    }
-    if (event.hashMatches) return { eventId: event.eventId, roomId, pdu: event.pdu, json: event.json }
-    const pdu = redact(event.pdu, version)
-    return { eventId: event.eventId, roomId, pdu, json: encodeCanonical(pdu, version) }
+    return await this.#vouchedFor(parse(version, roomId, json), version)
   }
 
   /** Those of the events that are some, without repetition, and why the others are none. */
@@ -67,6 +62,41 @@ export class EventVerifier {
       }
     }
     return { events: [...events.values()], refusals }
+  }
+
+  /**
+   * As `verifyAll`, of the texts of a large room, whose keys are warm. The list is used up, so that a text may go when its
+   * event has come; events that are `known` are left out.
+   */
+  async verifyTexts(
+    version: RoomVersion,
+    roomId: RoomId,
+    texts: string[],
+    known: ReadonlySet<EventId>,
+  ): Promise<PackedEvent[]> {
+    const events = new Map<EventId, PackedEvent>()
+    for (const [index, text] of texts.entries()) {
+      texts[index] = ''
+      if (index % BATCH === BATCH - 1) await setImmediate()
+      try {
+        const event = parse(version, roomId, parseJson(text))
+        if (known.has(event.eventId) || events.has(event.eventId)) continue
+        events.set(event.eventId, new PackedEvent(await this.#vouchedFor(event, version)))
+      } catch (error) {
+        if (!(error instanceof MatrixError)) throw error
+      }
+    }
+    return [...events.values()]
+  }
+
+  async #vouchedFor(event: ReceivedEvent, version: RoomVersion): Promise<RemoteEvent> {
+    const { eventId, roomId } = event
+    for (const server of signersOf(event.pdu, version)) {
+      if (!(await this.#isSignedBy(event, server, version))) throw forbidden(`${server} has not signed the event`)
+    }
+    if (event.hashMatches) return { eventId, roomId, pdu: event.pdu, json: event.json }
+    const pdu = redact(event.pdu, version)
+    return { eventId, roomId, pdu, json: encodeCanonical(pdu, version) }
   }
 
   async #isSignedBy({ pdu, signed }: ReceivedEvent, server: ServerName, version: RoomVersion): Promise<boolean> {

@@ -29,4 +29,23 @@ forEachDatabase(({ freshUrl }) => {
       await database.close()
     }
   })
+
+  test('a transaction that goes on after a statement of it has failed says so, or has written what it says', async () => {
+    const database = await Database.open({ url: await freshUrl() })
+    try {
+      await database.transaction('prepare', (tx) => tx.run('create table notes (id integer primary key)'))
+      const outcome = await database
+        .transaction('take no notice', async (tx) => {
+          await tx.run('insert into notes (id) values (1)')
+          await tx.run('insert into nowhere (id) values (1)').catch(() => undefined)
+        })
+        .then(
+          () => 1,
+          () => 0,
+        )
+      expect(await database.rows('select id from notes')).toHaveLength(outcome)
+    } finally {
+      await database.close()
+    }
+  })
 })

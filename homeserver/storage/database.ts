@@ -161,16 +161,13 @@ export class Database implements Conn {
       const connection = await this.#writers.acquire()
       const tx = new Transaction(name, this.dialect, connection)
       try {
-        await connection.run(
-          this.dialect === 'sqlite' ? 'begin immediate' : 'begin isolation level repeatable read',
-          [],
-        )
+        await connection.begin()
         const result = await this.#running.run({ name }, () => fn(tx))
-        await connection.run('commit', [])
+        await connection.commit()
         tx.end({ committed: true })
         return result
       } catch (error) {
-        await connection.run('rollback', []).catch(() => undefined) // the connection may be gone, and the transaction with it
+        await connection.rollback().catch(() => undefined) // the connection may be gone, and the transaction with it
         tx.end({ committed: false })
         if (tries >= maxTries || !isTransient(error)) throw error
       } finally {

@@ -6,6 +6,11 @@ export type Value = string | number | null | Buffer
 export interface Connection {
   query(sql: string, bindings: readonly Value[]): Promise<unknown[]>
   run(sql: string, bindings: readonly Value[]): Promise<number>
+  /** Begins a transaction that reads one state of the database, and writes. */
+  begin(): Promise<void>
+  /** Rejects only where the transaction is not committed, whatever became of the connection meanwhile. */
+  commit(): Promise<void>
+  rollback(): Promise<void>
 }
 
 /** A knex pool whose connections are spoken to directly: building a query through knex costs more than running it. */

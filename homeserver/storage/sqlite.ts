@@ -68,6 +68,18 @@ class SqliteConnection implements Connection {
     if (sql.length > SqliteConnection.#MAX_LENGTH) statement.finalize()
   }
 
+  async begin(): Promise<void> {
+    await this.run('begin immediate', [])
+  }
+
+  async commit(): Promise<void> {
+    await this.run('commit', [])
+  }
+
+  async rollback(): Promise<void> {
+    await this.run('rollback', [])
+  }
+
   /** A statement in use becomes the youngest: those that are run once must not push it out. */
   #known(sql: string): sqlite3.Statement | undefined {
     const statement = this.#statements.get(sql)

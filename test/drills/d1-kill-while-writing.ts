@@ -1,16 +1,10 @@
 /** D1: the process dies at random moments while clients write; what was acknowledged is there, once, and every reader came by it. */
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { checkConsistency } from './consistency.ts'
 import { type DrillOptions, type Outcome, percentile } from './drill.ts'
 import { DrillServer } from './drill-server.ts'
-import { Ledger } from './ledger.ts'
-import { Observer, pagesBack } from './observer.ts'
-import { StubbornClient } from './stubborn-client.ts'
-import { inRoom, STATE_TYPE, writeUntil } from './writer.ts'
+import { isFlawless, writeWhile } from './write-while.ts'
 
-const WRITERS = 8
-const ROOMS = 4
 /** Goal for the time from a start to the first answer. */
 const READY_MS = 3_000
 
@@ -20,113 +14,17 @@ export async function killWhileWriting({
   killAfterMs: [soonest, latest] = [500, 2_000],
 }: DrillOptions): Promise<Outcome> {
   await using server = await DrillServer.make({ databaseUrl })
-  await server.start()
-  const newClient = (name: string): Promise<StubbornClient> => new StubbornClient(server).register(name, `I am ${name}`)
-  const reader = await newClient('observer')
-  const clients = await Promise.all(Array.from({ length: WRITERS }, (_, n) => newClient(`writer${n}`)))
-  const options = { preset: 'public_chat', power_level_content_override: { state_default: 0 } }
-  const [lobby = '', ...rooms] = await Promise.all(Array.from({ length: ROOMS + 1 }, () => reader.createRoom(options)))
-  for (const roomId of rooms) for (const client of clients) await client.post(inRoom(roomId, 'join'))
-
-  const [ledger, observer, stopping] = [new Ledger(), new Observer(reader), new AbortController()]
-  const parts = { ledger, rooms, lobby, observer: reader.userId }
-  const writing = clients.map((client) => writeUntil(stopping.signal, { ...parts, client }))
-  const everybody = Promise.all([...writing, observer.readUntil(stopping.signal)])
-  everybody.catch(() => undefined) // seen below
-  for (let kill = 0; kill < kills; kill++) {
-    await Promise.race([sleep(randomInt(soonest, latest)), everybody])
-    await server.kill()
-    await server.start()
-  }
-  stopping.abort()
-  await everybody
-  await observer.readToEnd()
-
-  const found = await compare(ledger, observer, reader, [...rooms, lobby])
-  await server.stop()
-  const database = await server.openDatabase()
-  const problems = await checkConsistency(database)
-  await database.close()
-  for (const problem of [...found.problems, ...problems].slice(0, 20)) process.stderr.write(`${problem}\n`)
-  const figures = {
-    kills,
-    acked: ledger.acknowledged,
-    retried: clients.reduce((sum, { retries }) => sum + retries, 0),
-    lost: found.lost,
-    duplicated: found.duplicated,
-    gapTokens: found.unseen + observer.refused,
-    limitedTimelines: observer.gaps,
-    inconsistent: problems.length,
-    readyMsP95: Math.round(percentile(server.readyMs, 95)),
-  }
-  const { lost, duplicated, gapTokens, inconsistent, readyMsP95 } = figures
-  const pass = lost + duplicated + gapTokens + inconsistent === 0 && readyMsP95 <= READY_MS
-  return { name: 'D1', pass, figures }
-}
-
-interface RoomEvent {
-  readonly event_id: string
-  readonly content: { readonly mark?: string }
-  readonly unsigned?: { readonly redacted_because?: { readonly event_id?: string } }
-}
-
-interface Comparison {
-  readonly problems: readonly string[]
-  readonly lost: number
-  readonly duplicated: number
-  readonly unseen: number
-}
-
-/** What was acknowledged, beside what is in the rooms and what the observer saw. */
-async function compare(
-  ledger: Ledger,
-  observer: Observer,
-  reader: StubbornClient,
-  rooms: readonly string[],
-): Promise<Comparison> {
-  const [lost, duplicated, unseen]: string[][] = [[], [], []] as const
-  const byId = new Map<string, RoomEvent>()
-  const byMark = new Map<string, string>()
-  for (const roomId of rooms) {
-    for await (const chunk of pagesBack<RoomEvent>(reader, roomId)) {
-      for (const event of chunk) {
-        const { event_id: id, content } = event
-        const twice = content.mark !== undefined && byMark.has(content.mark)
-        if (byId.has(id) || twice) duplicated.push(`${id} ${content.mark} is in its room twice`)
-        byId.set(id, event)
-        if (content.mark !== undefined) byMark.set(content.mark, id)
-      }
+  const findings = await writeWhile(server, async (clients) => {
+    for (let kill = 0; kill < kills; kill++) {
+      await Promise.race([sleep(randomInt(soonest, latest)), clients])
+      await server.kill()
+      await server.start()
     }
-  }
-  for (const [mark, { eventId }] of ledger.events) {
-    if (!byId.has(eventId)) lost.push(`${eventId} of ${mark} is lost`)
-    const other = byMark.get(mark)
-    if (other !== undefined && other !== eventId) duplicated.push(`${mark} is ${other} and ${eventId}`)
-  }
-  for (const [target, redaction] of ledger.redactions) {
-    const because = byId.get(target)?.unsigned?.redacted_because?.event_id
-    if (because !== redaction || !byId.has(redaction))
-      lost.push(`${target} was redacted by ${redaction}, not ${because}`)
-  }
-  for (const { roomId, stateKey, mark } of ledger.state.values()) {
-    const path = inRoom(roomId, `state/${STATE_TYPE}/${encodeURIComponent(stateKey)}`)
-    const content = await reader.get(path)
-    if (content['mark'] !== mark) lost.push(`${stateKey} set ${mark}, and the room has ${String(content['mark'])}`)
-  }
-  for (const [userId, wanted] of ledger.memberships) {
-    const lobby = rooms.at(-1) ?? ''
-    const content = await reader.get(inRoom(lobby, `state/m.room.member/${encodeURIComponent(userId)}`))
-    if (content['membership'] !== wanted) lost.push(`${userId} is ${String(content['membership'])}, not ${wanted}`)
-  }
-  for (const mark of ledger.toDevice) if (!observer.received.has(mark)) lost.push(`${mark} came to no device`)
-  for (const [mark, times] of observer.received) if (times > 1) duplicated.push(`${mark} came ${times} times`)
-  for (const id of byId.keys()) if (!observer.seen.has(id)) unseen.push(`${id} was never synced`)
-  for (const id of observer.seen) if (!byId.has(id)) unseen.push(`${id} was synced and is not there`)
-  if (observer.repeated > 0) duplicated.push(`${observer.repeated} events were synced twice`)
+  })
+  const readyMsP95 = Math.round(percentile(server.readyMs, 95))
   return {
-    problems: [...lost, ...duplicated, ...unseen],
-    lost: lost.length,
-    duplicated: duplicated.length,
-    unseen: unseen.length,
+    name: 'D1',
+    pass: isFlawless(findings) && readyMsP95 <= READY_MS,
+    figures: { kills, ...findings, readyMsP95 },
   }
 }

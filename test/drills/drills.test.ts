@@ -1,8 +1,9 @@
 /** The drills, short: enough to see that they can be run and what they find by a few kills. `npm run drill` is the whole. */
 import { describe, expect, jest, test } from '@jest/globals'
 import { hasOpenssl } from '../support/certificates.ts'
-import { forEachDatabase } from '../support/databases.ts'
+import { forEachDatabase, postgresMissing } from '../support/databases.ts'
 import { killWhileWriting } from './d1-kill-while-writing.ts'
+import { postgresCrashes } from './d4-postgres-crashes.ts'
 import { catchUp } from './d12-catch-up.ts'
 import { largeJoin } from './d17-large-join.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
@@ -23,6 +24,19 @@ forEachDatabase(({ freshUrl }) => {
     expect(figures).toMatchObject({ killed: 10, inconsistent: 0, duplicated: 0 })
   })
 })
+
+const describePostgres = postgresMissing ? describe.skip : describe
+
+describePostgres(
+  postgresMissing ? `on a Postgres that crashes (${postgresMissing})` : 'on a Postgres that crashes',
+  () => {
+    test('D4: what was acknowledged is there once, whenever Postgres goes, and the server comes back by itself', async () => {
+      const { figures } = await postgresCrashes({ kills: 3, awayMs: 1_000 })
+      expect(figures).toMatchObject({ crashes: 3, lost: 0, duplicated: 0, gapTokens: 0, inconsistent: 0 })
+      expect(figures['acked']).toBeGreaterThan(50)
+    })
+  },
+)
 
 describeTls('over TLS', () => {
   forEachDatabase(({ freshUrl }) => {

@@ -7,6 +7,7 @@ import { findPostgres, startPostgres } from '../support/postgres.ts'
 import { killWhileWriting } from './d1-kill-while-writing.ts'
 import { syncBeforeAnswer } from './d2-sync-before-answer.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
+import { postgresCrashes } from './d4-postgres-crashes.ts'
 import { catchUp } from './d12-catch-up.ts'
 import { deadDestinations } from './d13-dead-destinations.ts'
 import { largeJoin } from './d17-large-join.ts'
@@ -16,6 +17,7 @@ const drills: Readonly<Record<string, Drill>> = {
   D1: killWhileWriting,
   D2: syncBeforeAnswer,
   D3: killInCommit,
+  D4: postgresCrashes,
   D12: catchUp,
   D13: deadDestinations,
   D17: largeJoin,

@@ -1,8 +1,8 @@
 import { Client } from '../support/client.ts'
 import type { DrillServer } from './drill-server.ts'
 
-/** How often a client repeats a request before it takes the server for broken. */
-const MAX_TRIES = 50
+/** How long a client repeats a request before it takes the server for broken. */
+const PATIENCE_MS = 60_000
 
 /** Repeats a request until it is answered, as clients do: while the server is away, and when it says that it is at fault. */
 export class StubbornClient extends Client {
@@ -16,16 +16,17 @@ export class StubbornClient extends Client {
   }
 
   override async request(...args: Parameters<Client['request']>): ReturnType<Client['request']> {
-    for (let tries = 1; ; tries++) {
+    const deadline = performance.now() + PATIENCE_MS
+    for (;;) {
       await this.#server.up
       try {
         const response = await super.request(...args)
-        if (response.status < 500 || tries >= MAX_TRIES) return response
+        if (response.status < 500 || performance.now() > deadline) return response
       } catch (error) {
-        if (tries >= MAX_TRIES) throw error
+        if (performance.now() > deadline) throw error
       }
       this.retries++
-      await new Promise((resolve) => setTimeout(resolve, 5)) // a dead process may not be noticed yet
+      await new Promise((resolve) => setTimeout(resolve, 20)) // a dead process may not be noticed yet
     }
   }
 }

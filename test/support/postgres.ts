@@ -13,7 +13,7 @@ import { basename, delimiter, join } from 'node:path'
 import { arch, platform } from 'node:process'
 
 /** Postgres refuses to run as root. */
-const NOBODY = 65_534
+export const NOBODY = 65_534
 
 const SETTINGS = [
   'listen_addresses=',

@@ -10,6 +10,8 @@ import { main, Place } from '../support/program.ts'
 import type { Failpoint, Survived } from './failpoints.ts'
 import type { Site } from './sites.ts'
 
+/** As `npm start` has them: young objects take 32 MB at most instead of 128, and as much time. */
+const nodeFlags = ['--max-semi-space-size=16']
 const failpoints = fileURLToPath(new URL('failpoints.ts', import.meta.url))
 
 export class DrillServer implements AsyncDisposable {
@@ -85,7 +87,13 @@ log: { level: info, format: json }
     const begun = performance.now()
     const child = spawn(
       process.execPath,
-      [...(this.#withFailpoints ? ['--import', failpoints] : []), main, '-c', this.#place.path('config.yaml')],
+      [
+        ...nodeFlags,
+        ...(this.#withFailpoints ? ['--import', failpoints] : []),
+        main,
+        '-c',
+        this.#place.path('config.yaml'),
+      ],
       { cwd: this.#place.cwd, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] },
     )
     this.#child = child

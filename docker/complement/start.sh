@@ -37,4 +37,4 @@ $(find "$APPSERVICES_DIR" -name '*.yaml' -printf '  - "%p"\n' | sort)
 YAML
 
 export NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE:-$PWD/.cache/node} # a suite starts many servers
-exec node_modules/.bin/node homeserver/main.ts -c "$DATA_DIR/config.yaml" ${EXTRA_CONFIG:+-c "$EXTRA_CONFIG"}
+exec node_modules/.bin/node --max-semi-space-size=16 homeserver/main.ts -c "$DATA_DIR/config.yaml" ${EXTRA_CONFIG:+-c "$EXTRA_CONFIG"}

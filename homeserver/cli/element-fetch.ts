@@ -21,9 +21,10 @@ this server. What arrives is taken only if its sum is the known one.
   --sha256 SUM      the sum of another release, given with --from
   --force           also where this release is there already`,
   options: { from: { type: 'string' }, sha256: { type: 'string' }, force: { type: 'boolean' } },
-  async run({ positionals, values: { from, sha256, force }, config, print }) {
+  async run({ positionals, values: { from, sha256: named, force }, config, print }) {
     if (positionals.length > 0) throw new UsageError(`Unexpected argument ${positionals[0]}`)
-    if (sha256 !== undefined && (from === undefined || !/^[\da-f]{64}$/i.test(String(sha256)))) {
+    const sha256 = typeof named === 'string' ? named.toLowerCase() : undefined
+    if (sha256 !== undefined && (from === undefined || !/^[\da-f]{64}$/.test(sha256))) {
       throw new UsageError('--sha256 is 64 hexadecimal digits, and goes with --from')
     }
     const settings = config()
@@ -33,7 +34,7 @@ this server. What arrives is taken only if its sum is the known one.
       return print(`Element Web ${elementRelease.version} is in ${directory} already`)
     }
     const source = typeof from === 'string' ? from : elementArchive(elementRelease)
-    const wanted = typeof sha256 === 'string' ? sha256.toLowerCase() : elementRelease.sha256
+    const wanted = sha256 ?? elementRelease.sha256
     const version = await install({ source, wanted, directory, settings })
     print(`Element Web ${version} is in ${directory}: ${settings.public_url}/element/`)
   },

@@ -78,7 +78,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
   hooks.departures.push(openIdTokens)
   const accountData = openAccountData(foundation)
   hooks.devices.push(accountData.accountData)
-  const deviceHooks: DeviceHooks = { announcements: [], remoteKeys: [], remoteInboxes: [] }
+  const deviceHooks: DeviceHooks = { announcements: [], remoteKeys: [], remoteInboxes: [], keyKeepers: [] }
   const devices = openDevices({
     ...foundation,
     serverName: config.server_name,
@@ -217,6 +217,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     directory: directory.directory,
     clientEvents: history.clientEvents,
     aliasMakers,
+    deviceHooks,
   })
   const {
     serverAuthenticator,

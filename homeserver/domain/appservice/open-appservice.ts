@@ -7,6 +7,7 @@ import type { Metrics } from '../../platform/metrics.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Streams } from '../../storage/streams.ts'
 import type { Appservices } from '../accounts/appservices.ts'
+import type { DeviceHooks } from '../devices/hooks.ts'
 import type { OneTimeKeys } from '../devices/one-time-keys.ts'
 import type { AliasMaker, Directory } from '../directory/directory.ts'
 import type { Presence } from '../ephemeral/presence.ts'
@@ -15,6 +16,7 @@ import type { ClientEvents } from '../rooms/client-event.ts'
 import type { Members } from '../rooms/members.ts'
 import { AliasQueries } from './alias-queries.ts'
 import { AppserviceClient } from './client.ts'
+import { AppserviceKeys } from './keys.ts'
 import { AppserviceDelivery } from './delivery.ts'
 import { Interest } from './interest.ts'
 import { appserviceMetrics } from './metrics.ts'
@@ -43,6 +45,7 @@ export interface AppserviceParts {
   readonly presence: Presence
   /** Filled here. */
   readonly aliasMakers: AliasMaker[]
+  readonly deviceHooks: Pick<DeviceHooks, 'keyKeepers'>
 }
 
 export function openAppservice(parts: AppserviceParts): AppserviceServices & { readonly runnable: readonly Service[] } {
@@ -50,6 +53,7 @@ export function openAppservice(parts: AppserviceParts): AppserviceServices & { r
   const interest = new Interest({ ...parts, aliases: parts.directory })
   const userQueries = new UserQueries({ ...parts, client })
   const metrics = appserviceMetrics(parts.metrics)
+  parts.deviceHooks.keyKeepers.push(new AppserviceKeys({ ...parts, client }))
   parts.aliasMakers.push(new AliasQueries({ ...parts, client }))
   return {
     appservicePing: new AppservicePing({ ...parts, client }),

@@ -37,6 +37,20 @@ export interface RemoteKeys {
   claim(claims: readonly Claim[], timeoutMs: number): Promise<{ keys: readonly ClaimedKey[]; failures: KeyFailures }>
 }
 
+/** Whoever keeps the keys of some users of this server itself. What it does not tell, or not in time, it does not have. */
+export interface KeyKeeper {
+  keeps(userId: UserId): boolean
+  /** One-time keys, each of which it gives once. */
+  claim(claims: readonly Claim[]): Promise<readonly ClaimedKey[]>
+  /** No devices stand for all of them. */
+  query(wanted: ReadonlyMap<UserId, readonly DeviceId[]>): Promise<KeptKeys>
+}
+
+export interface KeptKeys {
+  readonly devices: readonly StoredDeviceKeys[]
+  readonly crossSigning: readonly StoredCrossSigningKey[]
+}
+
 /** Whoever brings messages to the devices of other servers' users. */
 export interface RemoteInboxes {
   /** In the transaction that takes the request, so they are sent if and only if it was. */
@@ -47,4 +61,5 @@ export interface DeviceHooks {
   readonly announcements: KeyAnnouncement[]
   readonly remoteKeys: RemoteKeys[]
   readonly remoteInboxes: RemoteInboxes[]
+  readonly keyKeepers: KeyKeeper[]
 }

@@ -1,16 +1,11 @@
 /** Answers users who ask for the keys of others, thousands of them at once. https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3keysquery */
 import { isUserId, serverNameOf, type DeviceId, type ServerName, type UserId } from '../../core/ids.ts'
-import {
-  listCrossSigningKeys,
-  listUserSignatures,
-  type StoredCrossSigningKey,
-  type UserSignature,
-} from '../../storage/cross-signing.ts'
+import { listUserSignatures, type StoredCrossSigningKey, type UserSignature } from '../../storage/cross-signing.ts'
 import type { Database } from '../../storage/database.ts'
-import { listDeviceKeys } from '../../storage/device-keys.ts'
 import type { Claim } from '../../storage/one-time-keys.ts'
 import type { RemoteKeyAnswer, RemoteKeys } from './hooks.ts'
 import { claimedText, crossSigningText, devicesText, member, object } from './key-text.ts'
+import type { LocalKeys } from './local-keys.ts'
 import type { OneTimeKeys } from './one-time-keys.ts'
 import { parseStored, storedText, withSignatures } from './signed-keys.ts'
 
@@ -25,17 +20,20 @@ const nothing: RemoteKeyAnswer = { stored: [], strangers: [], devices: [], cross
 export class KeyDirectory {
   readonly #database: Database
   readonly #serverName: ServerName
+  readonly #localKeys: LocalKeys
   readonly #oneTimeKeys: OneTimeKeys
   readonly #remoteKeys: readonly RemoteKeys[]
 
   constructor(parts: {
     database: Database
     serverName: ServerName
+    localKeys: LocalKeys
     oneTimeKeys: OneTimeKeys
     remoteKeys: readonly RemoteKeys[]
   }) {
     this.#database = parts.database
     this.#serverName = parts.serverName
+    this.#localKeys = parts.localKeys
     this.#oneTimeKeys = parts.oneTimeKeys
     this.#remoteKeys = parts.remoteKeys
   }
@@ -48,9 +46,8 @@ export class KeyDirectory {
     const remote = others.length > 0 && remoteKeys ? await remoteKeys.query(others, timeoutMs) : nothing
     const stored = [...users.filter((userId) => this.#isLocal(userId)), ...remote.stored]
     const answered = [...stored, ...remote.strangers]
-    const [devices, crossSigning, signatures] = await Promise.all([
-      listDeviceKeys(this.#database, stored),
-      listCrossSigningKeys(this.#database, stored),
+    const [{ devices, crossSigning }, signatures] = await Promise.all([
+      this.#localKeys.of(stored, wanted),
       listUserSignatures(this.#database, requester, answered),
     ])
     const signed = new Map(signatures.map((signature) => [signature.userId, signature]))

@@ -18,6 +18,7 @@ import {
   takeOneTimeKeys,
   useFallbackKeys,
 } from '../../storage/one-time-keys.ts'
+import type { KeyKeeper } from './hooks.ts'
 import { maxFallbackKeys, maxKeyBytes, maxOneTimeKeys } from '../limits.ts'
 import { coveredText, isSignatures } from './signed-keys.ts'
 
@@ -31,15 +32,26 @@ export interface KeysLeft {
   readonly unusedFallbacks: readonly string[]
 }
 
+/** Where a key may come from. */
+type Kind = 'one-time' | 'fallback'
+
+interface Claims {
+  readonly claims: readonly Claim[]
+  /** The next is tried for what the one before has not. */
+  readonly kinds: readonly Kind[]
+}
+
 const MAX_CACHED_DEVICES = 20_000
 
 export class OneTimeKeys {
   readonly #database: Database
   readonly #left = new Lru<string, Promise<KeysLeft>>(MAX_CACHED_DEVICES)
-  readonly #claims: GroupCommit<readonly Claim[], ClaimedKey[]>
+  readonly #claims: GroupCommit<Claims, ClaimedKey[]>
+  readonly #keepers: readonly KeyKeeper[]
 
-  constructor({ database }: { database: Database }) {
+  constructor({ database, keepers }: { database: Database; keepers: readonly KeyKeeper[] }) {
     this.#database = database
+    this.#keepers = keepers
     this.#claims = new GroupCommit({
       database,
       name: 'claim keys',
@@ -101,18 +113,32 @@ export class OneTimeKeys {
   }
 
   /**
-   * Hands out a key for each claim: the oldest one-time key, which nobody gets again, or else the fallback key. Devices
-   * without either are missing in the answer.
+   * Hands out a key for each claim: the oldest one-time key, which nobody gets again, or else one of whoever keeps them
+   * for this user, or else the fallback key. Devices without any are missing in the answer.
    */
   async claim(claims: readonly Claim[]): Promise<ClaimedKey[]> {
-    return claims.length === 0 ? [] : await this.#claims.add(claims)
+    const [keeper] = this.#keepers
+    const kept = keeper ? claims.filter(({ userId }) => keeper.keeps(userId)) : []
+    if (!keeper || kept.length === 0) return await this.#take(claims, ['one-time', 'fallback'])
+    const others = claims.filter(({ userId }) => !keeper.keeps(userId))
+    const keys = await Promise.all([this.#take(others, ['one-time', 'fallback']), this.#claimKept(keeper, kept)])
+    return keys.flat()
   }
 
-  async #claimIn(tx: Tx, claims: readonly Claim[]): Promise<ClaimedKey[]> {
-    const taken = await takeOneTimeKeys(tx, claims)
-    const served = new Set(taken.map(claimKey))
-    const rest = claims.filter((claim) => !served.has(claimKey(claim)))
-    const fallbacks = await useFallbackKeys(tx, rest)
+  async #claimKept(keeper: KeyKeeper, claims: readonly Claim[]): Promise<ClaimedKey[]> {
+    const taken = await this.#take(claims, ['one-time'])
+    const rest = unserved(claims, taken)
+    const told = rest.length > 0 ? await keeper.claim(rest) : []
+    return [...taken, ...told, ...(await this.#take(unserved(rest, told), ['fallback']))]
+  }
+
+  async #take(claims: readonly Claim[], kinds: readonly Kind[]): Promise<ClaimedKey[]> {
+    return claims.length === 0 ? [] : await this.#claims.add({ claims, kinds })
+  }
+
+  async #claimIn(tx: Tx, { claims, kinds }: Claims): Promise<ClaimedKey[]> {
+    const taken = kinds.includes('one-time') ? await takeOneTimeKeys(tx, claims) : []
+    const fallbacks = kinds.includes('fallback') ? await useFallbackKeys(tx, unserved(claims, taken)) : []
     const all = [...taken, ...fallbacks]
     for (const { userId, deviceId } of all) this.forget(tx, userId, deviceId)
     return all
@@ -127,6 +153,11 @@ export class OneTimeKeys {
 /** NUL stands in no user id. */
 function cacheKey(userId: UserId, deviceId: DeviceId): string {
   return `${userId}\0${deviceId}`
+}
+
+function unserved(claims: readonly Claim[], keys: readonly ClaimedKey[]): Claim[] {
+  const served = new Set(keys.map(claimKey))
+  return claims.filter((claim) => !served.has(claimKey(claim)))
 }
 
 function claimKey({ userId, deviceId, algorithm }: Claim): string {

@@ -13,6 +13,7 @@ import { Devices } from './devices.ts'
 import { KeyBackup } from './key-backup.ts'
 import type { DeviceHooks } from './hooks.ts'
 import { KeyDirectory } from './key-directory.ts'
+import { LocalKeys } from './local-keys.ts'
 import { OneTimeKeys } from './one-time-keys.ts'
 import { PublishedKeys } from './published-keys.ts'
 import { KeySignatures } from './signatures.ts'
@@ -42,7 +43,8 @@ export function openDevices(parts: {
 }): DeviceServices {
   const { database, streams, clock, serverName, namesDevices, hooks } = parts
   const deviceLists = new DeviceLists({ database, streams, announcements: hooks.announcements })
-  const oneTimeKeys = new OneTimeKeys({ database })
+  const oneTimeKeys = new OneTimeKeys({ database, keepers: hooks.keyKeepers })
+  const localKeys = new LocalKeys({ database, keepers: hooks.keyKeepers })
   const devices = new Devices({ database, streams, clock, deviceLists, oneTimeKeys })
   const deviceKeys = new DeviceKeys({ database, deviceLists, oneTimeKeys })
   hooks.devices.push(devices)
@@ -52,8 +54,8 @@ export function openDevices(parts: {
     deviceLists,
     deviceKeys,
     oneTimeKeys,
-    keyDirectory: new KeyDirectory({ database, serverName, oneTimeKeys, remoteKeys: hooks.remoteKeys }),
-    publishedKeys: new PublishedKeys({ database, serverName, oneTimeKeys, namesDevices }),
+    keyDirectory: new KeyDirectory({ database, serverName, localKeys, oneTimeKeys, remoteKeys: hooks.remoteKeys }),
+    publishedKeys: new PublishedKeys({ database, serverName, localKeys, oneTimeKeys, namesDevices }),
     crossSigning: new CrossSigning({ database, deviceLists }),
     keySignatures: new KeySignatures({ database, streams, deviceLists }),
     toDevice: new ToDevice({ database, streams, clock, serverName, remoteInboxes: hooks.remoteInboxes }),

@@ -2,24 +2,32 @@
 import { invalidParam, notFound } from '../../core/errors.ts'
 import { isUserId, serverNameOf, type ServerName, type UserId } from '../../core/ids.ts'
 import { findAccount } from '../../storage/accounts.ts'
-import { listCrossSigningKeys } from '../../storage/cross-signing.ts'
 import type { Database } from '../../storage/database.ts'
-import { listDeviceKeys, type StoredDeviceKeys } from '../../storage/device-keys.ts'
+import type { StoredDeviceKeys } from '../../storage/device-keys.ts'
 import { lastDeviceListUpdate } from '../../storage/untold-key-changes.ts'
 import { claimsIn, type WantedKeys, type WantedOneTimeKeys } from './key-directory.ts'
 import { claimedText, crossSigningText, devicesText, member, object } from './key-text.ts'
+import type { LocalKeys } from './local-keys.ts'
 import type { OneTimeKeys } from './one-time-keys.ts'
 
 export class PublishedKeys {
   readonly #database: Database
   readonly #serverName: ServerName
+  readonly #localKeys: LocalKeys
   readonly #oneTimeKeys: OneTimeKeys
   readonly #namesDevices: boolean
 
   /** `namesDevices`: other servers learn how their users call their devices. */
-  constructor(parts: { database: Database; serverName: ServerName; oneTimeKeys: OneTimeKeys; namesDevices: boolean }) {
+  constructor(parts: {
+    database: Database
+    serverName: ServerName
+    localKeys: LocalKeys
+    oneTimeKeys: OneTimeKeys
+    namesDevices: boolean
+  }) {
     this.#database = parts.database
     this.#serverName = parts.serverName
+    this.#localKeys = parts.localKeys
     this.#oneTimeKeys = parts.oneTimeKeys
     this.#namesDevices = parts.namesDevices
   }
@@ -27,12 +35,9 @@ export class PublishedKeys {
   /** Throws `M_INVALID_PARAM` if anybody is not a user of this server. */
   async query(wanted: WantedKeys): Promise<string> {
     const users = this.#localUsers(Object.keys(wanted))
-    const [devices, crossSigning] = await Promise.all([
-      this.#devicesOf(users),
-      listCrossSigningKeys(this.#database, users),
-    ])
+    const { devices, crossSigning } = await this.#localKeys.of(users, wanted)
     return object([
-      member('device_keys', devicesText(users, devices, wanted)),
+      member('device_keys', devicesText(users, this.#shown(devices), wanted)),
       member('master_keys', crossSigningText(crossSigning, 'master')),
       member('self_signing_keys', crossSigningText(crossSigning, 'self_signing')),
     ])
@@ -52,23 +57,19 @@ export class PublishedKeys {
     const [user] = this.#localUsers([userId])
     if (user === undefined || !(await findAccount(this.#database, user))) throw notFound('There is no such user')
     const streamId = await lastDeviceListUpdate(this.#database, user)
-    const [devices, crossSigning] = await Promise.all([
-      this.#devicesOf([user]),
-      listCrossSigningKeys(this.#database, [user]),
-    ])
+    const { devices, crossSigning } = await this.#localKeys.of([user], {})
     const keys = crossSigning.flatMap(({ usage, keys: text }) =>
       usage === 'user_signing' ? [] : [member(`${usage}_key`, text)],
     )
     return object([
-      member('devices', `[${devices.map(listedDevice).join(',')}]`),
+      member('devices', `[${this.#shown(devices).map(listedDevice).join(',')}]`),
       member('stream_id', String(streamId)),
       member('user_id', JSON.stringify(user)),
       ...keys,
     ])
   }
 
-  async #devicesOf(userIds: readonly UserId[]): Promise<StoredDeviceKeys[]> {
-    const devices = await listDeviceKeys(this.#database, userIds)
+  #shown(devices: readonly StoredDeviceKeys[]): readonly StoredDeviceKeys[] {
     return this.#namesDevices ? devices : devices.map((device) => ({ ...device, displayName: null }))
   }
 

@@ -33,19 +33,24 @@ export async function askKeys(
     const body = { device_keys: Object.fromEntries(asked.map((userId) => [userId, []])) }
     const call = { ...options, body, maxBytes: MAX_BYTES }
     const answer = await client.post(server, federationPath`/v1/user/keys/query`, call)
-    const [devices, masters, selfSigning] = ['device_keys', 'master_keys', 'self_signing_keys'].map((field) =>
-      objectAt(answer, field),
-    )
-    for (const userId of asked) {
-      const said = Object.entries(objectAt(devices, userId)).map(([deviceId, keys]) => ({
-        deviceId,
-        keys,
-        name: objectAt(objectAt({ keys }, 'keys'), 'unsigned')['device_display_name'],
-      }))
-      answers.push(keysOfUser(userId, said, { master: at(masters, userId), selfSigning: at(selfSigning, userId) }))
-    }
+    answers.push(...keysIn(answer, asked))
   }
   return answers
+}
+
+/** What the answer to a question for keys says of these users. */
+export function keysIn(answer: JsonObject, userIds: readonly UserId[]): KeysOfUser[] {
+  const [devices, masters, selfSigning] = ['device_keys', 'master_keys', 'self_signing_keys'].map((field) =>
+    objectAt(answer, field),
+  )
+  return userIds.map((userId) => {
+    const said = Object.entries(objectAt(devices, userId)).map(([deviceId, keys]) => ({
+      deviceId,
+      keys,
+      name: objectAt(objectAt({ keys }, 'keys'), 'unsigned')['device_display_name'],
+    }))
+    return keysOfUser(userId, said, { master: at(masters, userId), selfSigning: at(selfSigning, userId) })
+  })
 }
 
 /** The list of a user's devices, with the number of its last update. Throws `FederationError`. */
@@ -81,6 +86,11 @@ export async function askOneTimeKeys(
   for (const { userId, deviceId, algorithm } of claims) (wanted[userId] ??= {})[deviceId] = algorithm
   const call = { ...options, body: { one_time_keys: wanted }, maxBytes: MAX_BYTES }
   const answer = objectAt(await client.post(server, federationPath`/v1/user/keys/claim`, call), 'one_time_keys')
+  return oneTimeKeysIn(answer, claims)
+}
+
+/** What an answer of user, device and keys has for these claims: at most one for each. */
+export function oneTimeKeysIn(answer: JsonObject, claims: readonly Claim[]): ClaimedKey[] {
   return claims.flatMap((claim) => claimedKey(claim, objectAt(objectAt(answer, claim.userId), claim.deviceId)) ?? [])
 }
 

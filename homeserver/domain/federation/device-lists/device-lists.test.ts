@@ -105,7 +105,7 @@ class World implements AsyncDisposable {
     this.heart = heart
     this.clock = clock
     this.peers = peers
-    const hooks = { announcements: [], remoteKeys: [], remoteInboxes: [] }
+    const hooks = { announcements: [], remoteKeys: [], remoteInboxes: [], keyKeepers: [] }
     const accountHooks = {
       arrivals: [],
       devices: [],

@@ -62,7 +62,7 @@ export class AppserviceKeys implements KeyKeeper {
 
   async query(wanted: ReadonlyMap<UserId, readonly DeviceId[]>): Promise<KeptKeys> {
     const answers = [...Map.groupBy(wanted, ([userId]) => this.#keeperOf(userId))].map(async ([appservice, own]) => {
-      const answer = await this.#ask(appservice, 'query', Object.fromEntries(own) as JsonObject)
+      const answer = await this.#ask(appservice, 'query', Object.fromEntries(own))
       return answer
         ? keysIn(
             answer,

@@ -150,14 +150,31 @@ export async function placeEvents(tx: Tx, rows: readonly EventRow[]): Promise<vo
   }
 }
 
+/** Whole events that are read at once: a result is in memory twice for a moment. */
+const MAX_READ = 1_000
+
 /** Those of the events that we have, outliers and rejected ones included, in no order. */
 export async function listEvents(conn: Conn, eventIds: readonly EventId[]): Promise<StoredEvent[]> {
-  const rows = await rowsIn<EventRow>(
+  const events: StoredEvent[] = []
+  for (let from = 0; from < eventIds.length; from += MAX_READ) {
+    const rows = await rowsIn<EventRow>(
+      conn,
+      `select ${eventColumns('e')} from events e where e.event_id in (?)`,
+      eventIds.slice(from, from + MAX_READ),
+    )
+    for (const row of rows) events.push(new StoredEvent(row))
+  }
+  return events
+}
+
+/** What became of those of the events that we have. */
+export async function listStatuses(conn: Conn, eventIds: readonly EventId[]): Promise<Map<EventId, EventStatus>> {
+  const rows = await rowsIn<Pick<EventRow, 'event_id' | 'status'>>(
     conn,
-    `select ${eventColumns('e')} from events e where e.event_id in (?)`,
+    'select event_id, status from events where event_id in (?)',
     eventIds,
   )
-  return rows.map((row) => new StoredEvent(row))
+  return new Map(rows.map((row) => [row.event_id, row.status]))
 }
 
 export async function findEvent(conn: Conn, eventId: EventId): Promise<StoredEvent | undefined> {

@@ -6,7 +6,14 @@ import type { EventId, RoomId } from '../../core/ids.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
 import { Lru } from '../../platform/lru.ts'
 import type { Database } from '../../storage/database.ts'
-import { type EventRow, eventStatus, type EventStatus, insertEvents, StoredEvent } from '../../storage/events.ts'
+import {
+  type EventRow,
+  eventStatus,
+  type EventStatus,
+  insertEvents,
+  listStatuses,
+  StoredEvent,
+} from '../../storage/events.ts'
 import type { EventCache } from './event-cache.ts'
 import type { RoomHead } from './head.ts'
 import { authIds, checkCited, listKnown } from './known-events.ts'
@@ -32,9 +39,16 @@ export async function storeOutliers(
 ): Promise<ReadonlyMap<EventId, 'accepted' | 'rejected'>> {
   const given = new Map(events.map((event) => [event.eventId, event]))
   const citations = citationsOf(events, version)
-  const known = await listKnown(cache, head, [...new Set([...given.keys(), ...[...citations.values()].flat()])])
+  const stored = await listStatuses(database, [...given.keys()])
+  for (const id of given.keys()) {
+    const built = head?.uncommitted.get(id)
+    if (built) stored.set(id, built.arrival?.status ?? eventStatus.accepted)
+  }
+  // Where ids are no hashes, an event that is here decides, and not another one of its name.
+  const isHere = (id: EventId): boolean => !given.has(id) || (version.eventIds === 'server' && stored.has(id))
+  const known = await listKnown(cache, head, [...new Set([...citations.values()].flat().filter(isHere))])
   const createId = head?.state.get('m.room.create\0')?.eventId
-  const judged = new Map<EventId, EventStatus>()
+  const judged = new Map<EventId, EventStatus>(stored)
   const cited = new Lru<EventId, CitedEvent>(MAX_CITED)
   const find = (id: EventId): CitedEvent | undefined => {
     const status = judged.get(id)
@@ -46,10 +60,11 @@ export async function storeOutliers(
   }
   const rows: StoredEvent[] = []
   for (const event of inOrder(given, citations)) {
-    const { eventId, pdu } = event
-    if (known.has(eventId)) continue
+    const { eventId } = event
+    if (stored.has(eventId)) continue
     // Who comes with no more than a part of his chain may come again with all of it.
     if (!citations.get(eventId)?.every((id) => known.has(id) || judged.has(id))) continue
+    const { pdu } = event
     const verdict =
       event.roomId === roomId
         ? checkOutlier({ eventId, roomId, pdu }, version, createId, (id) => known.get(id) ?? find(id))
@@ -70,7 +85,7 @@ export async function storeOutliers(
   }
   return new Map(
     events.map(({ eventId }) => {
-      const status = known.get(eventId)?.status ?? judged.get(eventId)
+      const status = judged.get(eventId)
       return [eventId, status === undefined || status === eventStatus.rejected ? 'rejected' : 'accepted']
     }),
   )

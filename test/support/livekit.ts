@@ -29,10 +29,10 @@ function clientMissing(): string | undefined {
   }
 }
 
-/** Settings of a server whose LiveKit gets in nobody's way. */
-export async function callPorts(): Promise<string> {
+/** Settings of a server whose LiveKit gets in nobody's way. `more` are further ones of calls, such as `turn: {…}`. */
+export async function callPorts(more = ''): Promise<string> {
   const [tcp, udp] = await Promise.all([freePort(), freeUdpPort()])
-  return `calls: { sfu: auto, address: 127.0.0.1, tcp_port: ${tcp}, udp_port: ${udp} }`
+  return `calls: { sfu: auto, address: 127.0.0.1, tcp_port: ${tcp}, udp_port: ${udp}, ${more} }`
 }
 
 /** A server with a LiveKit of its own. */

@@ -25,8 +25,8 @@ export class TurnServer implements AsyncDisposable {
     this.#folder = folder
   }
 
-  /** It may take a moment until it answers: clients repeat what they ask. */
-  static async start(secret: string): Promise<TurnServer> {
+  /** It may take a moment until it answers: clients repeat what they ask. `relaysHere` lets it relay to this machine. */
+  static async start(secret: string, { relaysHere = false } = {}): Promise<TurnServer> {
     const port = await freePort()
     const folder = await mkdtemp(join(tmpdir(), 'domovoi-turn-'))
     const options = ['--use-auth-secret', `--static-auth-secret=${secret}`, '--realm=hs.test', '--no-cli', '--no-tls']
@@ -37,8 +37,13 @@ export class TurnServer implements AsyncDisposable {
       '--listening-ip=127.0.0.1',
       '--relay-ip=127.0.0.1',
     ]
+    // it does so only for those who have thought of its command line, too
+    const peers = relaysHere ? ['--allow-loopback-peers', '--cli-password=none'] : []
     const files = [`--userdb=${folder}/turn.db`, `--pidfile=${folder}/pid`, '--log-file=stdout', '--no-stdout-log']
-    const child = spawn('turnserver', ['-n', ...options, ...place, ...files], { cwd: folder, stdio: 'ignore' })
+    const child = spawn('turnserver', ['-n', ...options, ...place, ...peers, ...files], {
+      cwd: folder,
+      stdio: 'ignore',
+    })
     return new TurnServer(port, child, folder)
   }
 

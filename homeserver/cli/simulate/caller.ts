@@ -22,9 +22,19 @@ export interface CallQuality {
   readonly jitter: number
   /** Milliseconds; undefined where nothing was measured yet. */
   readonly roundTrip: number | undefined
-  /** How the media go, such as `host udp`. */
-  readonly way: string
+  /** How the media go: the kind of candidate at this end, such as `host`, `srflx` or `relay`. */
+  readonly own: string
+  /** And at the other: kind, protocol and address. */
+  readonly other: string
 }
+
+export interface JoinToken {
+  readonly url: string
+  readonly jwt: string
+}
+
+/** As WebRTC counts and calls them. */
+const candidateTypes = ['host', 'srflx', 'prflx', 'relay']
 
 export class Caller implements AsyncDisposable {
   readonly room: Room
@@ -46,10 +56,22 @@ export class Caller implements AsyncDisposable {
     this.ended = new Promise((resolve) => room.once(rtc.RoomEvent.Disconnected, resolve))
   }
 
-  /** Rejects with what the SFU, or the way to it, has against it. */
-  static async join(rtc: RtcLibrary, { url, jwt }: { url: string; jwt: string }): Promise<Caller> {
+  /**
+   * Rejects with what the SFU, or the way to it, has against it. With `relayOnly` everything goes through a TURN server of
+   * those that the SFU names.
+   */
+  static async join(
+    rtc: RtcLibrary,
+    { url, jwt }: JoinToken,
+    { relayOnly = false }: { relayOnly?: boolean } = {},
+  ): Promise<Caller> {
     const caller = new Caller(rtc, new rtc.Room())
-    await caller.room.connect(url, jwt, { autoSubscribe: true, dynacast: false })
+    const rtcConfig = {
+      iceTransportType: rtc.IceTransportType.TRANSPORT_RELAY,
+      continualGatheringPolicy: rtc.ContinualGatheringPolicy.GATHER_CONTINUALLY,
+      iceServers: [],
+    }
+    await caller.room.connect(url, jwt, { autoSubscribe: true, dynacast: false, ...(relayOnly ? { rtcConfig } : {}) })
     return caller
   }
 
@@ -102,8 +124,9 @@ export class Caller implements AsyncDisposable {
     const stats = [...subscriberStats, ...publisherStats].map(({ stats: one }) => one)
     let [received, lost, jitter] = [0, 0, 0]
     let roundTrip: number | undefined
-    const ways = new Map<string, string>()
-    let used: string | undefined
+    const kinds = new Map<string, string>()
+    const places = new Map<string, string>()
+    let [own, other] = ['', '']
     for (const one of stats) {
       if (one.case === 'inboundRtp') {
         received += Number(one.value.received?.packetsReceived ?? 0)
@@ -112,15 +135,17 @@ export class Caller implements AsyncDisposable {
       } else if (one.case === 'candidatePair' && one.value.candidatePair?.nominated === true) {
         const seconds = one.value.candidatePair.currentRoundTripTime ?? 0
         roundTrip = Math.max(roundTrip ?? 0, seconds * 1000)
-        used ??= one.value.candidatePair.remoteCandidateId
-      } else if (one.case === 'remoteCandidate' && one.value.rtc && one.value.candidate) {
-        ways.set(
-          one.value.rtc.id ?? '',
-          `${one.value.candidate.protocol} to ${one.value.candidate.address}:${one.value.candidate.port}`,
-        )
+        own ||= one.value.candidatePair.localCandidateId ?? ''
+        other ||= one.value.candidatePair.remoteCandidateId ?? ''
+      } else if ((one.case === 'localCandidate' || one.case === 'remoteCandidate') && one.value.candidate) {
+        const { candidateType = -1, protocol, address, port } = one.value.candidate
+        const id = one.value.rtc?.id ?? ''
+        kinds.set(id, candidateTypes[candidateType] ?? 'unknown')
+        places.set(id, `${protocol} ${address}:${port}`)
       }
     }
-    return { received, lost, jitter, roundTrip, way: ways.get(used ?? '') ?? 'unknown' }
+    const kindOf = (id: string): string => kinds.get(id) ?? 'unknown'
+    return { received, lost, jitter, roundTrip, own: kindOf(own), other: `${kindOf(other)} ${places.get(other) ?? ''}` }
   }
 
   async leave(): Promise<void> {

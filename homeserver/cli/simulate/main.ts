@@ -3,7 +3,8 @@
  * nor can be ended in peace.
  */
 import { loadRtc, type RtcLibrary } from './caller.ts'
-import { simulateCall, StepFailed } from './simulate-call.ts'
+import { simulateCall } from './simulate-call.ts'
+import { StepFailed } from './steps.ts'
 
 /** What the command is told. */
 export type Told =

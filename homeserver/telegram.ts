@@ -50,6 +50,7 @@ export async function bridgeConfigOf(config: Config, homeserverUrl: string): Pro
     webhook: config.telegram.webhook && `${config.telegram.webhook.replace(/\/+$/, '')}/telegram/webhook`,
     topics: config.telegram.topics,
     comments: config.telegram.comments,
+    privateChats: config.telegram.private_chats,
     ffmpeg: config.telegram.ffmpeg,
     maxUpload,
   }

@@ -15,6 +15,7 @@ import { OddError } from './odd.ts'
 import { Pace, TooEarlyError } from './pace.ts'
 import { Lease } from './lease.ts'
 import { Poller } from './poller.ts'
+import { PrivateChats } from './private-chats.ts'
 import { Puppets } from './puppets.ts'
 import { Stickers } from './stickers.ts'
 import { addEvents, eventLanes, firstEvent, noteEventFailure, pruneEvents, type StoredEvent } from './store/events.ts'
@@ -104,7 +105,8 @@ export class TelegramBridge implements AsyncDisposable {
       admins: config.admins,
       wake: (room) => this.#events.wake(room),
     })
-    const commands = new TelegramCommands({ ...base, ghosts, login: this.#login, matrixCommands })
+    const privateChats = new PrivateChats({ ...base, ...config })
+    const commands = new TelegramCommands({ ...base, ghosts, login: this.#login, matrixCommands, privateChats })
     this.#toMatrix = new ToMatrix({
       ...base,
       ghosts,

@@ -39,6 +39,8 @@ export interface BridgeConfig {
   readonly topics: 'rooms' | 'threads' | 'flat'
   /** What comments of channels are: of their group's room, or threads below the posts. */
   readonly comments: 'room' | 'threads'
+  /** Whether private chats with the bot are rooms of the admins. */
+  readonly privateChats: boolean
   /** Its name or path; empty where it is not to be used. */
   readonly ffmpeg: string
   /** The largest file that goes to Telegram, in bytes. */

@@ -72,13 +72,14 @@ export class MatrixCommands {
     return true
   }
 
-  /** The bot comes where people of this server, or admins, call it. Ghosts cannot begin chats. */
-  async invited({ state_key: userId = '', sender, room_id: roomId }: MatrixEvent): Promise<void> {
+  /** The bot comes where people of this server, or admins, call it, and gives whether it did. Ghosts cannot begin chats. */
+  async invited({ state_key: userId = '', sender, room_id: roomId }: MatrixEvent): Promise<boolean> {
     const { matrix } = this.#parts
     const [server, own] = [sender, matrix.botUserId].map((id) => id.slice(id.indexOf(':') + 1))
     const isWelcome = userId === matrix.botUserId && (server === own || this.#isAdmin(sender))
     const isPortal = (await portalOfRoom(this.#parts.database, roomId)) !== undefined
     await matrix.setMembership(userId, roomId, isWelcome || isPortal ? 'join' : 'leave')
+    return isWelcome
   }
 
   #isAdmin(userId: string): boolean {

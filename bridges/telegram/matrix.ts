@@ -3,6 +3,7 @@
  * our own, so that sending again never makes a second one.
  */
 import type { Bridge } from 'matrix-appservice-bridge'
+import type { MediaLinkAnswer } from '../../homeserver/core/telegram-login.ts'
 import type { BridgeConfig } from './config.ts'
 
 export type Content = Record<string, unknown>
@@ -236,6 +237,16 @@ export class Matrix {
   /** To the homeserver's own paths, as the bridge. */
   async internal(path: string, body: Content): Promise<Content> {
     return await this.request(this.botUserId, 'POST', `/_internal/telegram/${path}`, body)
+  }
+
+  /** Where people without an account get a file, undefined on other homeservers. */
+  async mediaLink(mxc: string): Promise<string | undefined> {
+    try {
+      return ((await this.internal('media/link', { mxc })) as unknown as MediaLinkAnswer).url
+    } catch (error) {
+      if (errcodeOf(error) === 'M_UNRECOGNIZED') return undefined
+      throw error
+    }
   }
 
   async #eventId(userId: string, method: string, path: string, body: Content, query: Content): Promise<string> {

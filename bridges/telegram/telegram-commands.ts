@@ -6,6 +6,7 @@ import { speakerOfUser } from './ghosts.ts'
 import type { Login } from './login.ts'
 import type { MatrixCommands } from './matrix-commands.ts'
 import type { Matrix } from './matrix.ts'
+import type { PrivateChats } from './private-chats.ts'
 import { levelOf, setLevels } from './powers.ts'
 import type { Database } from './store/database.ts'
 import { countEvents } from './store/events.ts'
@@ -30,6 +31,7 @@ export interface TelegramCommandsParts {
   readonly ghosts: Ghosts
   readonly login: Login
   readonly matrixCommands: MatrixCommands
+  readonly privateChats: PrivateChats
   readonly clock: Clock
   readonly bot: { readonly id: string; readonly username: string }
 }
@@ -59,8 +61,7 @@ export class TelegramCommands {
   async take(message: Message): Promise<boolean> {
     const command = commandOf(message, this.#parts.bot.username)
     if (message.chat.type === 'private') {
-      const isPortal = (await findPortal(this.#parts.database, String(message.chat.id))) !== undefined
-      if (isPortal && !command) return false
+      if (!command && (await this.#parts.privateChats.hasRoom(message))) return false
       await this.#private(message, command)
       return true
     }

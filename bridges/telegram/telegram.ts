@@ -55,11 +55,12 @@ export class Telegram {
   readonly #root: string
   readonly #token: string
 
-  constructor({ token, apiRoot }: { token: string; apiRoot: string }) {
+  /** `timeoutMs` is how long Telegram may take for what has an effect: a file may be large. */
+  constructor({ token, apiRoot, timeoutMs = 120_000 }: { token: string; apiRoot: string; timeoutMs?: number }) {
     this.#root = apiRoot
     this.#token = token
     this.reader = new Api(token, { apiRoot, maxRetries: 2 })
-    this.sender = new Api(token, { apiRoot, maxRetries: 0, timeoutMs: 120_000 })
+    this.sender = new Api(token, { apiRoot, maxRetries: 0, timeoutMs })
   }
 
   /** Throws `TooLargeError` for what Telegram does not give to bots. */

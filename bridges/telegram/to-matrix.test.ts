@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import type { Message } from 'node-telegram-bot-api'
 import { forEachDatabase } from '../../test/support/databases.ts'
+import { fullRights } from '../../test/support/fake-telegram/fake-telegram.ts'
 import { Bridged } from '../../test/support/telegram.ts'
 
 const bytes = Buffer.from('some bytes')
@@ -31,6 +32,21 @@ forEachDatabase(({ dialect }) => {
     )
     expect(edits.map(({ content }) => content['m.relates_to'].event_id)).toEqual([firstId])
     expect(mine).toBeDefined()
+  })
+
+  test('case 17: a caption that is edited is an edit of the picture', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { tom } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const message = tom.send(group, 'photo', { bytes, caption: 'before' })
+    const { event_id: eventId, content } = await bridged.text(roomId, 'before')
+    tom.edit(message, { caption: 'after' })
+    const edit = await bridged.text(roomId, '* after')
+    expect(edit['content']).toMatchObject({
+      'm.new_content': { msgtype: 'm.image', body: 'after', url: content.url },
+      'm.relates_to': { rel_type: 'm.replace', event_id: eventId },
+    })
   })
 
   test('case 20: /redact deletes a message on both sides', async () => {
@@ -148,33 +164,61 @@ forEachDatabase(({ dialect }) => {
     const group = bridged.group({ forum: true })
     await bridged.bridge(group)
     const topic = tom.openTopic(group, 'Recipes')
-    const invitation = async (name: string): Promise<string> => {
-      let since: string | undefined
-      for (;;) {
-        const { rooms, next_batch: next } = await alice.sync(since === undefined ? {} : { since, timeout: 30_000 })
-        since = next as string
-        const found = Object.entries(
-          (rooms?.invite ?? {}) as Record<
-            string,
-            { invite_state: { events: { type: string; content: { name?: string } }[] } }
-          >,
-        ).find(([, room]) =>
-          room.invite_state.events.some((event) => event.type === 'm.room.name' && event.content.name === name),
-        )
-        if (found) return found[0]
-      }
-    }
-    const roomId = await invitation('Kitchen: Recipes')
+    const roomId = await bridged.invitation('Kitchen: Recipes')
     await alice.post(`/join/${encodeURIComponent(roomId)}`)
     tom.say(group, { text: 'Soup', topic })
     await bridged.text(roomId, 'Soup')
     await alice.send(roomId, 'How?')
     expect(await bridged.said(group, ({ text }) => text === 'alice: How?')).toMatchObject({ message_thread_id: topic })
-    const space = await invitation('Kitchen')
+    const space = await bridged.invitation('Kitchen')
     await alice.post(`/join/${encodeURIComponent(space)}`)
     expect(
       await alice.get(`/rooms/${encodeURIComponent(space)}/state/m.space.child/${encodeURIComponent(roomId)}`),
     ).toEqual({ via: ['hs.test'] })
+  })
+
+  test('cases 18 and 25: three topics are three rooms that keep their names; the root of a topic is not answered', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, tom, telegram } = bridged
+    const group = bridged.group({ forum: true })
+    const general = await bridged.bridge(group)
+    const rooms = new Map<string, string>()
+    for (const name of ['Soups', 'Cakes', 'Teas']) {
+      const topic = tom.openTopic(group, name)
+      tom.say(group, { text: `about ${name}`, topic, replyTo: topic })
+      const roomId = await bridged.invitation(`Kitchen: ${name}`)
+      await alice.post(`/join/${encodeURIComponent(roomId)}`)
+      const { content } = await bridged.text(roomId, `about ${name}`)
+      expect(content).not.toHaveProperty('m.relates_to')
+      rooms.set(name, roomId)
+      if (name === 'Cakes') {
+        tom.say(group, { topic, more: { forum_topic_edited: { name: 'Pies' } } })
+        await bridged.event(roomId, ({ type, content: { name: called } }) => {
+          return type === 'm.room.name' && called === 'Kitchen: Pies'
+        })
+        tom.say(group, { topic, more: { forum_topic_closed: {} } })
+        await bridged.text(roomId, 'Telegram: this topic was closed.')
+      }
+    }
+    expect(new Set(rooms.values()).size).toBe(3)
+    tom.say(group, 'to General')
+    await bridged.text(general, 'to General')
+    await alice.send(general, 'General too')
+    const { message_thread_id: thread } = await bridged.said(group, ({ text }) => text === 'alice: General too')
+    expect(thread).toBeUndefined()
+    expect(telegram.said(group).filter(({ text }) => text?.startsWith('alice: Gen'))).toHaveLength(1)
+  })
+
+  test('case 26: a group that becomes a supergroup while it is written to keeps its room', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, tom, telegram } = bridged
+    const group = telegram.group('Kitchen', { owner: tom })
+    const roomId = await bridged.bridge(group)
+    const moved = telegram.supergroup('Kitchen', { owner: tom, bot: fullRights })
+    group.movedTo = moved.chat.id // of which no update told
+    for (const body of ['one', 'two']) await alice.send(roomId, body)
+    await bridged.said(moved, ({ text }) => text === 'alice: two')
+    expect(telegram.said(moved).map(({ text }) => text)).toEqual(['alice: one', 'alice: two'])
   })
 
   test('case 26: a group that becomes a supergroup keeps its room', async () => {
@@ -329,5 +373,23 @@ forEachDatabase(({ dialect }) => {
     await bridged.event(roomId, ({ content }) => content?.body === 'You may not do that here.')
     await alice.send(roomId, '!tg unbridge')
     await bridged.event(roomId, ({ content }) => content?.body?.startsWith('This room is not bridged with') === true)
+  })
+
+  test('case 29: a room that is upgraded takes its group along, once the bot is let in', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, tom } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const levels = `/rooms/${encodeURIComponent(roomId)}/state/m.room.power_levels`
+    await alice.put(levels, { ...(await alice.get(levels)), users: { [bridged.botId]: 50 } })
+    const { replacement_room: next } = await alice.post(`/rooms/${encodeURIComponent(roomId)}/upgrade`, {
+      new_version: '11',
+    })
+    await alice.post(`/rooms/${encodeURIComponent(next as string)}/invite`, { user_id: bridged.botId })
+    await bridged.botJoins(next as string)
+    await alice.send(next as string, 'moved in')
+    await bridged.said(group, ({ text }) => text === 'alice: moved in')
+    tom.say(group, 'so am I')
+    await bridged.text(next as string, 'so am I')
   })
 })

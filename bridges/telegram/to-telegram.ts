@@ -1,24 +1,26 @@
 /** Events of Matrix → calls of the Bot API, by the one who may speak there: the bot. */
-import { errcodeOf, type MatrixEvent } from './matrix.ts'
+import type { MatrixEvent } from './matrix.ts'
 import type { Metadata } from './metadata.ts'
-import { eventIdOf, listOf, objectOf, OddError, relationOf, roomIdOf } from './odd.ts'
+import { eventIdOf, listOf, objectOf, OddError, relationOf } from './odd.ts'
 import { finishEvent, type StoredEvent } from './store/events.ts'
 import { messagesOfEvent } from './store/messages.ts'
-import { moveRoom, type Portal, portalOfRoom } from './store/portals.ts'
+import { type Portal, portalOfRoom } from './store/portals.ts'
 import { Delivery, type DeliveryParts } from './to-telegram/delivery.ts'
 import { Edits } from './to-telegram/edits.ts'
 import { Members, type MembersParts } from './to-telegram/members.ts'
 import { type MessageParts, messageSteps } from './to-telegram/messages.ts'
 import { Polls } from './to-telegram/polls.ts'
 import { Reactions } from './to-telegram/reactions.ts'
+import { Upgrades } from './to-telegram/upgrades.ts'
 
-export interface ToTelegramParts extends DeliveryParts, MembersParts, MessageParts {
+export interface ToTelegramParts extends DeliveryParts, Omit<MembersParts, 'upgrades'>, MessageParts {
   readonly metadata: Metadata
 }
 
 export class ToTelegram {
   readonly #parts: ToTelegramParts
   readonly #members: Members
+  readonly #upgrades: Upgrades
   readonly #delivery: Delivery
   readonly #edits: Edits
   readonly #reactions: Reactions
@@ -26,7 +28,8 @@ export class ToTelegram {
 
   constructor(parts: ToTelegramParts) {
     this.#parts = parts
-    this.#members = new Members(parts)
+    this.#upgrades = new Upgrades(parts)
+    this.#members = new Members({ ...parts, upgrades: this.#upgrades })
     this.#delivery = new Delivery(parts)
     const delivery = this.#delivery
     this.#edits = new Edits({ ...parts, delivery })
@@ -72,7 +75,7 @@ export class ToTelegram {
       case 'org.matrix.msc3381.poll.end':
         return await this.#polls.end(event)
       case 'm.room.tombstone':
-        return await this.#follow(event)
+        return await this.#upgrades.follow(event)
     }
   }
 
@@ -115,19 +118,5 @@ export class ToTelegram {
     const messages = id === undefined ? [] : await messagesOfEvent(this.#parts.database, id)
     const message = messages.find((row) => row.chat_id === chatId)
     return message && { chat_id: Number(chatId), message_id: message.message_id }
-  }
-
-  /** The room was upgraded: the bridge goes along. */
-  async #follow({ content, room_id: roomId }: MatrixEvent): Promise<void> {
-    const { database, matrix } = this.#parts
-    const next = roomIdOf(content['replacement_room'])
-    if (next === undefined || (await portalOfRoom(database, next))) throw new OddError('no successor to go to')
-    try {
-      await matrix.setMembership(matrix.botUserId, next, 'join')
-    } catch (error) {
-      if (errcodeOf(error) !== 'M_FORBIDDEN') throw error
-      throw new Error('not yet invited to the new room', { cause: error }) // apps invite after the upgrade: later it works
-    }
-    await database.transaction('telegram room', (tx) => moveRoom(tx, roomId, next))
   }
 }

@@ -244,6 +244,7 @@ export const schema = z.strictObject({
       'room',
       'Comments on posts of a channel: in the room of its group, or threads below the posts.',
     ),
+    private_chats: flag(false, 'Private chats with the bot are rooms, one each, for those who are in admins.'),
     ffmpeg: textOr('ffmpeg', 'The program that makes pictures of stickers that are films, if it is there.'),
     group_rate: whole(1, 100_000, 20, 'Messages to a group in a minute: Telegram refuses what comes faster.'),
     api_root: address

@@ -39,6 +39,8 @@ export const linkStartBody = z.looseObject({ user_id: z.string().max(255) })
 /** `/start K<nonce>`. */
 export const linkOpenBody = z.looseObject({ person: telegramPerson, nonce })
 export const linkConfirmBody = z.looseObject({ tg_user: telegramUser, nonce })
+/** A file that is too large for Telegram, of which its people get the address. */
+export const mediaLinkBody = z.looseObject({ mxc: z.string().max(512) })
 export const telegramUserBody = z.looseObject({ tg_user: telegramUser })
 /** Without a device: all of them, and the browsers. */
 export const endSessionsBody = z.looseObject({ tg_user: telegramUser, device_id: z.string().max(255).nullish() })
@@ -101,6 +103,11 @@ export type LinkAnswer =
   | { readonly kind: 'linked' | 'unlinked'; readonly user_id: string }
   /** `taken`: Telegram or Matrix user has a link already. `only_way`: the account would have no way to log in left. */
   | { readonly kind: 'refused'; readonly reason: LinkRefusal }
+
+export interface MediaLinkAnswer {
+  readonly url: string
+  readonly expires_ts: number
+}
 
 export interface AccountAnswer {
   /** Both are missing where there is no link. */

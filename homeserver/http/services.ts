@@ -18,6 +18,7 @@ import type { FederationServices } from '../domain/federation/open-federation.ts
 import type { Media } from '../domain/media/media.ts'
 import type { UrlPreviews } from '../domain/media/previews/url-previews.ts'
 import type { MediaAdmin } from '../domain/media/media-admin.ts'
+import type { MediaLinks } from '../domain/media/media-links.ts'
 import type { MediaReader } from '../domain/media/reader.ts'
 import type { Thumbnails } from '../domain/media/thumbnails.ts'
 import type { OAuthServices } from '../domain/oauth/open-oauth.ts'
@@ -82,6 +83,7 @@ export interface Services
   readonly writer: RoomWriter
   readonly media: Media
   readonly mediaAdmin: MediaAdmin
+  readonly mediaLinks: MediaLinks
   readonly mediaReader: MediaReader
   readonly thumbnails: Thumbnails
   readonly oldSync: OldSync

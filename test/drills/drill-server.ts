@@ -39,9 +39,12 @@ export class DrillServer implements AsyncDisposable {
     databaseUrl,
     withFailpoints = false,
     site,
+    settings = '',
   }: {
     databaseUrl?: string | undefined
     withFailpoints?: boolean
+    /** More of the configuration. */
+    settings?: string
     /** Where other servers find it; without one it is an island. */
     site?: Site
   }): Promise<DrillServer> {
@@ -58,6 +61,7 @@ registration: { mode: open, i_accept_abuse_risk: true }
 auth: { password_hash: fast }
 limits: { preset: off }
 log: { level: info, format: json }
+${settings}
 `
     await writeFile(place.path('config.yaml'), config)
     return new DrillServer(place, { databaseUrl: url, host, withFailpoints })

@@ -55,12 +55,16 @@ export class Bridged implements AsyncDisposable {
   /** A room of Alice's with the bot in it. */
   async room(): Promise<string> {
     const roomId = await this.alice.createRoom({ name: 'Room', invite: [this.botId] })
+    await this.botJoins(roomId)
+    return roomId
+  }
+
+  async botJoins(roomId: string): Promise<void> {
     await this.event(
       roomId,
       ({ type, state_key: key, content }) =>
         type === 'm.room.member' && key === this.botId && content.membership === 'join',
     )
-    return roomId
   }
 
   /** Joins a group with a room, as people do. */
@@ -100,6 +104,21 @@ export class Bridged implements AsyncDisposable {
       const events = [...(room?.['state']?.events ?? []), ...(room?.['timeline']?.events ?? [])] as Json[]
       const found = events.find(is)
       if (found) return found
+    }
+  }
+
+  /** A room of this name to which Alice is invited. */
+  async invitation(name: string): Promise<string> {
+    for (let since: string | undefined; ;) {
+      const body = await this.alice.sync(since === undefined ? {} : { since, timeout: 30_000 })
+      since = body['next_batch'] as string
+      const invited = Object.entries((body['rooms']?.invite ?? {}) as Json)
+      const found = invited.find(([, room]) =>
+        (room.invite_state.events as Json[]).some(
+          ({ type, content }) => type === 'm.room.name' && content.name === name,
+        ),
+      )
+      if (found) return found[0]
     }
   }
 

@@ -10,7 +10,7 @@ export interface StoredEvent {
   readonly attempts: number
   /** Parts of a long message that Telegram has. */
   readonly sent_parts: number
-  /** 1: whether Telegram got the next part is not known. */
+  /** Not 0: whether Telegram got the next part is not known; if so, its message has this number or a greater one. */
   readonly is_sending: number
 }
 
@@ -64,8 +64,9 @@ export async function finishEvent(tx: Tx, eventId: string): Promise<void> {
   await tx.run(`update telegram_events set state = 'done', json = null, is_sending = 0 where event_id = ?`, [eventId])
 }
 
-export async function beginPart(tx: Tx, eventId: string): Promise<void> {
-  await tx.run('update telegram_events set is_sending = 1 where event_id = ?', [eventId])
+/** `from` is the least number that its message may get. One that is in doubt already keeps what it had. */
+export async function beginPart(tx: Tx, eventId: string, from: number): Promise<void> {
+  await tx.run('update telegram_events set is_sending = ? where event_id = ? and is_sending = 0', [from, eventId])
 }
 
 /** `isSent: false`: it is known that Telegram did not take it. */

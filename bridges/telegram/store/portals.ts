@@ -40,6 +40,12 @@ export async function allPortals(conn: Conn): Promise<Portal[]> {
   return await conn.rows<Portal>(`select ${columns} from telegram_portals order by title, chat_id, thread_id`)
 }
 
+/** How many there are of a type. */
+export async function countPortals(conn: Conn, type: string): Promise<number> {
+  const row = await conn.row<{ n: number }>('select count(*) as n from telegram_portals where type = ?', [type])
+  return Number(row?.n ?? 0)
+}
+
 export async function addPortal(tx: Tx, portal: Omit<Portal, 'state' | 'photo' | 'last_message'>): Promise<void> {
   await tx.run(
     `insert into telegram_portals (chat_id, thread_id, room_id, type, title, state, bridged_by) values (?, ?, ?, ?, ?, 'active', ?)`,

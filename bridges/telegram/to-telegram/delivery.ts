@@ -4,12 +4,14 @@ import { relationOf } from '../odd.ts'
 import type { Pace } from '../pace.ts'
 import type { Database } from '../store/database.ts'
 import { beginPart, endPart, type StoredEvent } from '../store/events.ts'
-import { addMessage, messagesOfEvent } from '../store/messages.ts'
+import { addMessage, findMessage, messagesOfEvent } from '../store/messages.ts'
 import { noteLastMessage, type Portal } from '../store/portals.ts'
 import { isUnmodified, verdictOf } from '../telegram.ts'
 import type { Destination, Step } from './steps.ts'
 
-const PROBED = 5
+/** How many numbers after the last that we know are looked at, and how many in all. */
+const BEYOND = 5
+const MAX_LOOKED = 100
 
 export interface DeliveryParts {
   readonly matrix: Matrix
@@ -33,10 +35,10 @@ export class Delivery {
       if (part < stored.sent_parts) continue
       const isAnswer = answered !== undefined && (part === 0 || chatId !== portal.chat_id) // each comment is one
       const to: Destination = isAnswer ? { ...there, reply_parameters: answerTo(answered) } : there
-      const isDoubtful = part === stored.sent_parts && stored.is_sending === 1
-      const adopted = isDoubtful && chatId === portal.chat_id ? await probe(step, to, portal) : undefined
+      const from = part === stored.sent_parts ? stored.is_sending : 0
+      const adopted = from > 0 && chatId === portal.chat_id ? await this.#find(step, to, portal, from) : undefined
       if (adopted === undefined) pace.take(chatId)
-      const messageId = adopted ?? (await this.#attempt(event.event_id, () => step.send(to))).message_id
+      const messageId = adopted ?? (await this.#attempt(event, portal, () => step.send(to))).message_id
       await database.transaction('telegram sent', async (tx) => {
         await endPart(tx, event.event_id, { isSent: true })
         await noteLastMessage(tx, chatId, messageId)
@@ -57,9 +59,9 @@ export class Delivery {
   }
 
   /** While a call is on its way this is on disk: who starts after a crash knows that it may have worked. */
-  async #attempt<T>(eventId: string, call: () => Promise<T>): Promise<T> {
+  async #attempt<T>({ event_id: eventId }: MatrixEvent, portal: Portal, call: () => Promise<T>): Promise<T> {
     const { database } = this.#parts
-    await database.transaction('telegram sending', (tx) => beginPart(tx, eventId))
+    await database.transaction('telegram sending', (tx) => beginPart(tx, eventId, portal.last_message + 1))
     try {
       return await call()
     } catch (error) {
@@ -68,6 +70,25 @@ export class Delivery {
       }
       throw error
     }
+  }
+
+  /**
+   * Looks whether one of the messages from this number on, of which we do not know what they are, is the one that we may
+   * have sent. One that the look changes is the bot's own, and now says the same.
+   */
+  async #find(step: Step, to: Destination, { chat_id: chatId, last_message: last }: Portal, from: number) {
+    const until = Math.min(Math.max(from, last + 1) + BEYOND, from + MAX_LOOKED)
+    for (let id = from; id < until; id++) {
+      if (await findMessage(this.#parts.database, chatId, id)) continue
+      try {
+        await step.probe(to, id)
+        return id
+      } catch (error) {
+        if (isUnmodified(error)) return id
+        if (verdictOf(error).kind !== 'never') throw error
+      }
+    }
+    return undefined
   }
 
   /** The chat or topic, and the message that is answered. Threads of a channel are comments, in the group that it has for them. */
@@ -86,19 +107,6 @@ export class Delivery {
     const thread = begins.find(({ media }) => media === 'topic')?.message_id ?? (topic > 0 ? topic : undefined)
     return { chat_id: Number(chat), ...(thread === undefined ? {} : { message_thread_id: thread }), answered }
   }
-}
-
-/** Looks whether one of the messages after the last we know is the one that we may have sent. */
-async function probe(step: Step, to: Destination, portal: Portal): Promise<number | undefined> {
-  for (let id = portal.last_message + 1; id <= portal.last_message + PROBED; id++) {
-    try {
-      await step.probe(to, id)
-    } catch (error) {
-      if (isUnmodified(error)) return id
-      if (verdictOf(error).kind !== 'never') throw error
-    }
-  }
-  return undefined
 }
 
 const answerTo = (messageId: number) => ({ message_id: messageId, allow_sending_without_reply: true as const })

@@ -6,6 +6,7 @@ import type { Matrix, MatrixEvent } from '../matrix.ts'
 import type { Database } from '../store/database.ts'
 import { portalOfRoom } from '../store/portals.ts'
 import type { Telegram } from '../telegram.ts'
+import type { Upgrades } from './upgrades.ts'
 
 const MAX_NAMES = 2_000
 
@@ -15,6 +16,7 @@ export interface MembersParts {
   readonly database: Database
   readonly ghosts: Ghosts
   readonly commands: MatrixCommands
+  readonly upgrades: Upgrades
 }
 
 export class Members {
@@ -28,11 +30,14 @@ export class Members {
 
   /** Names may be new; ghosts that were thrown out are so in Telegram too. */
   async take(event: MatrixEvent): Promise<void> {
-    const { matrix, ghosts, database, telegram, commands } = this.#parts
+    const { matrix, ghosts, database, telegram, commands, upgrades } = this.#parts
     const { state_key: userId = '', room_id: roomId, sender } = event
     const membership = event.content['membership']
     this.#names.delete(`${roomId} ${userId}`)
-    if (membership === 'invite' && matrix.isOurs(userId) && !matrix.isOurs(sender)) return await commands.invited(event)
+    if (membership === 'invite' && matrix.isOurs(userId) && !matrix.isOurs(sender)) {
+      if (await commands.invited(event)) await upgrades.arrived(roomId)
+      return
+    }
     if (membership !== 'leave' && membership !== 'ban') return
     const id = matrix.telegramIdOf(userId)
     if (id === undefined || matrix.isOurs(sender)) return

@@ -55,7 +55,11 @@ async function mediaSteps(parts: MessageParts, name: string, content: Content, m
   } catch (error) {
     const why = absence(error, typeof size === 'number' ? size : parts.maxUpload)
     if (why === undefined) throw error
-    return textSteps(telegram, relayed(name, { text: `[file: ${fileName}, ${why}]`, entities: [] }), {})
+    const link = error instanceof RangeError ? await matrix.mediaLink(mxc) : undefined
+    const told = [`[file: ${fileName}, ${why}]`, link].filter(Boolean).join(' ')
+    const { text, entities } = hasCaption ? textOfContent(content, await linksOf(content, parts)) : noText
+    const moved = entities.map((entity) => ({ ...entity, offset: entity.offset + told.length + 1 }))
+    return textSteps(telegram, relayed(name, { text: text === '' ? told : `${told}\n${text}`, entities: moved }), {})
   }
 }
 

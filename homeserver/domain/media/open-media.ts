@@ -10,6 +10,7 @@ import { DiskStore } from './disk-store.ts'
 import { ImageCopies } from './image-copies.ts'
 import type { MediaStore } from './media-store.ts'
 import { MediaAdmin } from './media-admin.ts'
+import { MediaLinks } from './media-links.ts'
 import { Media, type RemoteMedia } from './media.ts'
 import { PageDescriber } from './previews/page-describer.ts'
 import { UrlPreviews } from './previews/url-previews.ts'
@@ -35,6 +36,7 @@ export interface OpenMediaParts {
 export interface MediaServices {
   readonly media: Media
   readonly mediaAdmin: MediaAdmin
+  readonly mediaLinks: MediaLinks
   readonly mediaReader: MediaReader
   readonly thumbnails: Thumbnails
   /** Undefined where they are switched off. */
@@ -61,6 +63,11 @@ export async function openMedia({
   const describer = new PageDescriber({ fetch, images, clock, deny: media.previews_deny })
   return {
     media: new Media({ serverName, maxBytes, database, spool, clock, remote: remote ?? copies }),
+    mediaLinks: new MediaLinks({
+      clock,
+      keyFile: join(config.data_dir, 'secrets', 'media_link_key'),
+      baseUrl: `${config.public_url}/_domovoi/media`,
+    }),
     mediaAdmin: new MediaAdmin({ database, store }),
     mediaReader,
     thumbnails: new Thumbnails({ database, reader: mediaReader, spool, clock, metrics }),

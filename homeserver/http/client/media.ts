@@ -8,6 +8,7 @@ import type { FindOptions, Media, MediaDescription, Mxc } from '../../domain/med
 import { endpoint, type Reply } from '../endpoint.ts'
 import type { Services } from '../services.ts'
 import { mediaAnswer } from './media-answer.ts'
+import { linkedMedia } from './media-link.ts'
 
 const uploadQuery = z.looseObject({ filename: z.string().optional() })
 
@@ -191,4 +192,5 @@ export const mediaEndpoints = [
   downloadMediaOld,
   downloadMediaAsOld,
   thumbnailMediaOld,
+  linkedMedia,
 ]

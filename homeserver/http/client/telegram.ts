@@ -1,6 +1,7 @@
 /** What the Telegram bot asks: see docs/telegram-login.md, and `core/telegram-login.ts` for the bodies. */
 import type { z } from 'zod'
-import { forbidden } from '../../core/errors.ts'
+import { forbidden, invalidParam } from '../../core/errors.ts'
+import { parseMxc } from '../../core/ids.ts'
 import * as bodies from '../../core/telegram-login.ts'
 import { type Answer, type Endpoint, endpoint } from '../endpoint.ts'
 import type { Services } from '../services.ts'
@@ -69,6 +70,12 @@ export const telegramEndpoints = [
   call('sessions/end', bodies.endSessionsBody, async ({ tg_user, device_id }, { telegramBotLinks }) =>
     telegramBotLinks.endSessions(tg_user, device_id ?? undefined),
   ),
+  call('media/link', bodies.mediaLinkBody, async ({ mxc }, { mediaLinks }) => {
+    const file = parseMxc(mxc)
+    if (!file) throw invalidParam('mxc must be the address of a file')
+    const { url, expiresTs } = await mediaLinks.make(file)
+    return { url, expires_ts: expiresTs } satisfies bodies.MediaLinkAnswer
+  }),
   call('events', bodies.eventsBody, async ({ after, timeout_ms: timeoutMs }, { telegramBotEvents }, signal) => {
     const events = await telegramBotEvents.poll(after, { timeoutMs, signal })
     return { events, next: events.at(-1)?.id ?? after }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { connect } from 'node:tls'
 import { describe, expect, jest, test } from '@jest/globals'
@@ -48,14 +48,25 @@ test('a running server reads its settings again on SIGHUP, and says what has to 
   await fetch(`${place.url}/_matrix/client/versions`)
   expect(await logged('request')).toMatchObject({ level: 'debug' })
 
-  await settings('log: { level: debug }\nappservices: [nowhere.yaml]')
+  await settings('log: { level: debug, path: logs }\nappservices: [nowhere.yaml]')
   child.kill('SIGHUP')
   expect(await logged('settings not read again')).toMatchObject({ problem: expect.stringContaining('nowhere.yaml') })
   await settings('presence: ful')
   child.kill('SIGHUP')
   expect(await logged('settings not read again')).toMatchObject({ problem: expect.stringContaining('config.yaml:2:1') })
   expect(await whoami()).toBe(200)
+
+  await settings('log: { path: logs }\nappservices: [bot.yaml]')
+  child.kill('SIGHUP')
+  await logged('settings read again')
+  const written = async (name: string): Promise<string> => await readFile(place.path(`logs/${name}`), 'utf8')
+  expect(await written('domovoi.log')).toContain('settings read again')
+  await settings('presence: ful\nlog: { path: logs }')
+  child.kill('SIGHUP')
+  await logged('settings not read again')
+  expect(JSON.parse(await written('error.log'))).toMatchObject({ msg: 'settings not read again' })
   expect(await stop(child)).toBe(0)
+  expect(await written('domovoi.log')).toContain('"stopped"')
 })
 
 const describeTls = hasOpenssl ? describe : describe.skip

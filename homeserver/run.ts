@@ -10,12 +10,15 @@ import { createFile, furnish, lockDataDir, makeDataDir, readSigningKeys, StartRe
 import { findLivekit } from './domain/rtc/find-livekit.ts'
 import { systemClock as clock } from './platform/clock.ts'
 import { configureLogging, logger } from './platform/log.ts'
+import { LogFiles } from './platform/log-files.ts'
 import { version } from './platform/version.ts'
 import { explainListenProblem, listenProblem } from './port.ts'
 import { Server } from './server.ts'
 
 /** What a service manager lets pass before it kills: our own stop must be quicker. */
 const STOP_MS = 15_000
+
+const LOG_FILE_BYTES = 50 * 1024 * 1024
 
 export interface RunOptions {
   /** Undefined for `config.yaml`, which the first start makes. */
@@ -83,8 +86,9 @@ async function start({ files: named, env, cacheIn }: RunOptions): Promise<Runnin
 }
 
 function setLogging(config: Config): void {
-  const { level, format } = config.log
-  configureLogging({ level, format: format === 'human' || showsBanner(config) ? 'human' : 'json' })
+  const { level, format, path, keep } = config.log
+  const files = path === undefined ? undefined : new LogFiles({ directory: path, maxSize: LOG_FILE_BYTES, keep })
+  configureLogging({ level, format: format === 'human' || showsBanner(config) ? 'human' : 'json', files })
 }
 
 const showsBanner = ({ log }: Config): boolean => process.stdout.isTTY && log.format !== 'json'

@@ -131,7 +131,7 @@ export const schema = z.strictObject({
     port: whole(0, 65_535, 8008, 'TCP port.'),
     trusted_proxies: addresses(
       ['127.0.0.1', '::1'],
-      'Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto headers are believed.',
+      'Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.',
     ),
   }),
   tls: section('Encryption of connections to this server.', {
@@ -212,7 +212,7 @@ export const schema = z.strictObject({
     password_hash: choice(
       ['default', 'fast'],
       'default',
-      'default: argon2id with 19 MiB. fast: for test suites only, stolen hashes are easily broken.',
+      'default: argon2id with 19 MiB. fast: for tests only, stolen hashes are easily broken.',
     ),
   }),
   telegram: section('Telegram groups as rooms, and logging in by Telegram. docs/telegram.md shows how to set it up.', {
@@ -398,7 +398,7 @@ export const schema = z.strictObject({
     previews: choice(
       ['on', 'off'],
       'on',
-      'Previews of pages behind links. The server fetches these pages for its users, none on private addresses.',
+      'Previews of pages behind links, which the server fetches; none on private addresses.',
     ),
     previews_deny: list(hostPattern, [], 'Never fetch pages of these hosts, such as *.example.org.'),
     s3: bucket('An S3-compatible store, for store: s3.', 'domovoi-media'),
@@ -469,6 +469,10 @@ export const schema = z.strictObject({
       'auto',
       'auto: human on a terminal, one JSON object a line elsewhere.',
     ).meta(reloads),
+    path: text('Directory for domovoi.log and error.log as well, a JSON object a line.', {
+      otherwise: 'no files',
+    }).meta(reloads),
+    keep: whole(1, 1000, 7, 'So many files of 50 MiB are kept of each, beside the one that is written.').meta(reloads),
   }),
   web: section('What people see in Element Web, by /element/config.json and `npm run cli -- element-config`.', {
     brand: textOr('Domovoi', 'What it is called.'),

@@ -6,6 +6,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Fields, humanLine, jsonLine } from './log-format.ts'
+import type { LogFiles } from './log-files.ts'
 
 export type Level = 'debug' | 'info' | 'warn' | 'error'
 
@@ -25,6 +26,8 @@ export interface LogOptions {
   readonly levels?: Readonly<Record<string, Level | 'off'>>
   readonly format: 'json' | 'human'
   readonly write: (line: string) => void
+  /** Get every line as well, as JSON. They are closed when other options take their place. */
+  readonly files?: LogFiles | undefined
 }
 
 const weights: Readonly<Record<Level | 'off', number>> = { debug: 0, info: 1, warn: 2, error: 3, off: 4 }
@@ -46,7 +49,9 @@ let options = defaults
 
 /** Sets where and how much all loggers write, those made before included. */
 export function configureLogging(changes: Partial<LogOptions>): void {
+  const { files } = options
   options = { ...defaults, ...changes }
+  if (files !== options.files) files?.close()
 }
 
 const requests = new AsyncLocalStorage<string>()
@@ -107,9 +112,11 @@ class SubsystemLogger implements Logger {
   }
 
   #emit(level: Level, fields: Fields, message: string): void {
-    const render = options.format === 'json' ? jsonLine : humanLine
+    const { format, files } = options
     const at = new Date().toISOString()
-    options.write(render({ at, level, subsystem: this.#subsystem, request: requests.getStore(), message, fields }))
+    const line = { at, level, subsystem: this.#subsystem, request: requests.getStore(), message, fields }
+    files?.write(jsonLine(line), { isError: level === 'error' })
+    options.write(format === 'json' ? jsonLine(line) : humanLine(line))
   }
 
   /** Counts the message; the first one over the limit sets a timer that will tell how many were left out. */

@@ -63,7 +63,7 @@ async function lookAround(config: Invocation['config'], files: readonly string[]
   const areas = await Promise.all([
     lookAtConfig(settings, files),
     lookAtFiles(settings),
-    lookAtDatabase(settings),
+    lookAtDatabase(settings, clock.now()),
     lookAtDisk(settings),
     lookAtBackups(settings, clock.now()),
     lookAtServer(settings, ask),

@@ -4,13 +4,15 @@ import { show } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { openDatabase } from '../open-database.ts'
 import type { Database } from '../storage/database.ts'
+import { listPartialRooms } from '../storage/partial-rooms.ts'
 import { migrate, NewerSchemaError } from '../storage/migrate.ts'
 import { fail, type Finding, good, messageOf, warn } from './finding.ts'
 
 const AREA = 'database'
 const LARGE_WAL = 512 * 2 ** 20
+const LONG_MS = 60 * 60_000
 
-export async function lookAtDatabase(config: Config): Promise<Finding[]> {
+export async function lookAtDatabase(config: Config, now: number): Promise<Finding[]> {
   const { url } = config.database
   const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined
   if (file !== undefined && !(await stat(file).catch(() => undefined))) {
@@ -29,7 +31,12 @@ export async function lookAtDatabase(config: Config): Promise<Finding[]> {
     ]
   }
   try {
-    return [await lookAtSchema(database), ...(file === undefined ? [] : await lookAtSqlite(database, file))]
+    const schema = await lookAtSchema(database)
+    return [
+      schema,
+      ...(file === undefined ? [] : await lookAtSqlite(database, file)),
+      ...(schema.level === 'good' ? await lookAtPartialRooms(database, now) : []),
+    ]
   } catch (error) {
     return [fail(AREA, `${show(url)}: ${messageOf(error)}`, 'put a backup back: npm run cli -- restore')]
   } finally {
@@ -46,6 +53,15 @@ async function lookAtSchema(database: Database): Promise<Finding> {
     if (!(error instanceof NewerSchemaError)) throw error
     return fail(AREA, error.message, 'run the release that wrote it')
   }
+}
+
+/** Rooms that were joined with a part of their state have all of it after seconds, or minutes. */
+async function lookAtPartialRooms(database: Database, now: number): Promise<Finding[]> {
+  const rooms = await listPartialRooms(database)
+  const late = rooms.filter((room) => room.completedAt === undefined && room.beganTs < now - LONG_MS)
+  if (late.length === 0) return []
+  const text = `${late.length} rooms have waited for their members for more than an hour, such as ${late[0]?.roomId}`
+  return [warn('federation', text, "look for 'no whole state of a room' in the log: it says what other servers answer")]
 }
 
 async function lookAtSqlite(database: Database, file: string): Promise<Finding[]> {

@@ -20,6 +20,7 @@ import { FakeClock } from '../platform/fake-clock.ts'
 import { createFetcher } from '../platform/fetch.ts'
 import { diagnose } from '../domain/federation/diagnose.ts'
 import { migrate } from '../storage/migrate.ts'
+import { beginPartialRoom } from '../storage/partial-rooms.ts'
 import { setPusher } from '../storage/pushers.ts'
 import { lookAtCalls } from './calls.ts'
 import { lookAtConfig } from './config.ts'
@@ -91,7 +92,7 @@ test('a house in order has nothing to mend', async () => {
   const config = await house.furnish()
   expect(levels(await lookAtConfig(config, []))).toEqual(new Set(['good']))
   expect(levels(await lookAtFiles(config))).toEqual(new Set(['good']))
-  expect(levels(await lookAtDatabase(config))).toEqual(new Set(['good']))
+  expect(levels(await lookAtDatabase(config, clock.now()))).toEqual(new Set(['good']))
   expect(levels(await lookAtDisk(config, { bytes: 0, share: 0 }))).not.toContain('fail')
   const asking = proxy({ '/versions': versions, 'matrix/client': leading })
   expect(levels(await lookAtNames(config, clock, asking))).toEqual(new Set(['good']))
@@ -149,14 +150,26 @@ test('fault 6: a damaged database', async () => {
   await rm(`${file}-wal`, { force: true })
   await truncate(file, 4096)
   await truncate(file, 400_000) // all but the first page is nought
-  expect(await lookAtDatabase(config)).toContainEqual(found('fail', /./, /restore|database\.url/))
+  expect(await lookAtDatabase(config, clock.now())).toContainEqual(found('fail', /./, /restore|database\.url/))
 })
 
 test('fault 7: a database that is not there', async () => {
   await using house = await House.make()
-  expect(await lookAtDatabase(house.config())).toEqual([found('fail', /^There is no /, /npm start/)])
+  expect(await lookAtDatabase(house.config(), clock.now())).toEqual([found('fail', /^There is no /, /npm start/)])
   const elsewhere = house.config(`database: { url: 'postgres://domovoi@127.0.0.1:1/domovoi' }`)
-  expect(await lookAtDatabase(elsewhere)).toEqual([found('fail', /^cannot open the database/, /Postgres/)])
+  expect(await lookAtDatabase(elsewhere, clock.now())).toEqual([found('fail', /^cannot open the database/, /Postgres/)])
+})
+
+test('fault 19: a room that has waited for its members for hours', async () => {
+  await using house = await House.make()
+  const config = await house.furnish()
+  const database = await openDatabase(config)
+  const join = { roomId: '!hall', eventId: '$join', toldBy: 'gone.test', servers: ['gone.test'] } as const
+  await database.transaction('join', (tx) => beginPartialRoom(tx, join, clock.now() - day))
+  await database.close()
+  expect(await lookAtDatabase(config, clock.now())).toContainEqual(
+    found('warn', /^1 rooms have waited .*!hall/, /no whole state/),
+  )
 })
 
 test('fault 8: a full disk', async () => {

@@ -18,7 +18,7 @@ export interface LargeJoinOptions extends DrillOptions {
   readonly members?: number
 }
 
-const SERVERS = 50
+export const SERVERS = 50
 /** Where our server dies once it has all of the room: after the first rows of it, and before somebody is in it. */
 const deaths: readonly Failpoint[] = [
   { transaction: 'store outliers', step: 2 },
@@ -107,7 +107,7 @@ async function dieHalfway(ours: DrillServer, others: ForeignServers, join: () =>
 }
 
 /** Each member has joined and then changed the name, so that an event of each is in the auth chain alone. */
-function roomOf(others: ForeignServers, members: number): PeerRoom {
+export function roomOf(others: ForeignServers, members: number): PeerRoom {
   const { names } = others
   const room = new PeerRoom(roomVersions['11'], others.signer(names[0] ?? ''))
   for (let n = 1; n < members; n++) {

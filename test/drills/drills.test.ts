@@ -6,6 +6,7 @@ import { killWhileWriting } from './d1-kill-while-writing.ts'
 import { postgresCrashes } from './d4-postgres-crashes.ts'
 import { catchUp } from './d12-catch-up.ts'
 import { largeJoin } from './d17-large-join.ts'
+import { partialJoin } from './d17b-partial-join.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
 
 const describeTls = hasOpenssl ? describe : describe.skip
@@ -49,6 +50,11 @@ describeTls('over TLS', () => {
     test('D17: who joins a room of another server is in it, whenever the server dies over it', async () => {
       const { figures } = await largeJoin({ databaseUrl: await freshUrl(), members: 200 })
       expect(figures).toMatchObject({ deaths: 3, joined: 201, inconsistent: 0 })
+    })
+
+    test('D17b: a room that was joined with a part of its state becomes whole, whenever the server dies over it', async () => {
+      const { figures } = await partialJoin({ databaseUrl: await freshUrl(), members: 200 })
+      expect(figures).toMatchObject({ deaths: 3, joined: 201, kept: 1, inconsistent: 0 })
     })
   })
 })

@@ -9,6 +9,7 @@ import { json as readJson } from 'node:stream/consumers'
 import { encodeCanonical } from '../../homeserver/core/canonical-json.ts'
 import type { JsonObject, Pdu } from '../../homeserver/core/event.ts'
 import { identify } from '../../homeserver/core/hash.ts'
+import type { FinishedEvent } from '../../homeserver/core/pdu.ts'
 import type { ServerName, UserId } from '../../homeserver/core/ids.ts'
 import { type Signer, type SigningKey, signingKeyFromSeed, signJson } from '../../homeserver/core/signing.ts'
 import { signRequest } from '../../homeserver/domain/federation/request-signing.ts'
@@ -29,6 +30,13 @@ export class ForeignServers implements AsyncDisposable {
   room: PeerRoom | undefined
   /** Writes the answer to a join; by default at once. */
   answerJoin = (response: ServerResponse, text: string): void => void response.end(text)
+
+  /** Whether members are left out of the answer to a join that asks for that. */
+  omitsMembers = false
+  /** Writes the answers to questions for the state before or after the join; by default at once. */
+  answerStateIds = (response: ServerResponse, text: string): void => void response.end(text)
+  answerState = (response: ServerResponse, text: string): void => void response.end(text)
+  #state: readonly FinishedEvent[] = []
 
   private constructor({ https, listeners }: { https: HttpsServer; listeners: readonly Server[] }) {
     this.#https = https
@@ -98,7 +106,21 @@ export class ForeignServers implements AsyncDisposable {
     const [, joining] = /\/v1\/make_join\/[^/]+\/(.*)$/.exec(path) ?? []
     if (this.room && joining !== undefined) return void response.end(template(this.room, joining as UserId))
     if (this.room && /\/v2\/send_join\//.test(path)) {
-      return this.answerJoin(response, takeJoin(this.room, body as unknown as Pdu)) // ours made it
+      const omitsMembers = this.omitsMembers && request.url?.includes('omit_members=true') === true
+      this.#state = this.room.stateOf()
+      return this.answerJoin(
+        response,
+        takeJoin(this.room, body as unknown as Pdu, omitsMembers ? this.names : undefined),
+      ) // ours made it
+    }
+    if (this.room && /\/v1\/state_ids\//.test(path)) {
+      return this.answerStateIds(response, idsText(this.#state, chainOf(this.room)))
+    }
+    if (this.room && /\/v1\/state\//.test(path)) {
+      return this.answerState(
+        response,
+        `{"pdus":[${jsonOf(this.#state)}],"auth_chain":[${jsonOf(chainOf(this.room))}]}`,
+      )
     }
     const isTransaction = /\/v1\/send\//.test(path)
     response.statusCode = isTransaction ? 200 : 404
@@ -123,12 +145,26 @@ function template(room: PeerRoom, userId: UserId): string {
   return JSON.stringify({ room_version: room.version.id, event })
 }
 
-function takeJoin(room: PeerRoom, pdu: Pdu): string {
-  const state = room.stateOf().map(({ json }) => json)
-  const chain = [...room.events.values()].flatMap(({ json, pdu: { state_key: key } }) =>
-    key === undefined ? [] : [json],
-  )
+/** Without members if the servers in the room are told instead; then the chain is that of the other state alone. */
+function takeJoin(room: PeerRoom, pdu: Pdu, servers: readonly ServerName[] | undefined): string {
+  const state = room.stateOf().filter((event) => !servers || event.pdu.type !== 'm.room.member')
+  const byFounder = new Set([room.creator])
+  const chain = chainOf(room).filter((event) => !servers || byFounder.has(event.pdu.sender))
   const json = encodeCanonical(pdu)
   room.take({ ...identify(pdu, room.version), json })
-  return `{"event":${json},"state":[${state.join()}],"auth_chain":[${chain.join()}]}`
+  const omitted = servers ? `"members_omitted":true,"servers_in_room":${encodeCanonical([...servers])},` : ''
+  return `{${omitted}"event":${json},"state":[${jsonOf(state)}],"auth_chain":[${jsonOf(chain)}]}`
+}
+
+function chainOf(room: PeerRoom): FinishedEvent[] {
+  return [...room.events.values()].filter(({ pdu }) => pdu.state_key !== undefined)
+}
+
+function jsonOf(events: readonly FinishedEvent[]): string {
+  return events.map(({ json }) => json).join()
+}
+
+function idsText(state: readonly FinishedEvent[], chain: readonly FinishedEvent[]): string {
+  const [pdu_ids, auth_chain_ids] = [state, chain].map((events) => events.map(({ eventId }) => eventId))
+  return JSON.stringify({ pdu_ids, auth_chain_ids })
 }

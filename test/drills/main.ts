@@ -11,6 +11,7 @@ import { postgresCrashes } from './d4-postgres-crashes.ts'
 import { catchUp } from './d12-catch-up.ts'
 import { deadDestinations } from './d13-dead-destinations.ts'
 import { largeJoin } from './d17-large-join.ts'
+import { partialJoin } from './d17b-partial-join.ts'
 import type { Drill } from './drill.ts'
 
 const drills: Readonly<Record<string, Drill>> = {
@@ -21,6 +22,7 @@ const drills: Readonly<Record<string, Drill>> = {
   D12: catchUp,
   D13: deadDestinations,
   D17: largeJoin,
+  D17b: partialJoin,
 }
 
 const { values, positionals } = parseArgs({

@@ -1,9 +1,13 @@
 import { describe, expect, test } from '@jest/globals'
+import type { UserId } from '../../core/ids.ts'
+import { roomVersions } from '../../core/room-version.ts'
+import { signingKeyFromSeed } from '../../core/signing.ts'
 import { FakeClock } from '../../platform/fake-clock.ts'
 import { hasOpenssl } from '../../../test/support/certificates.ts'
 import type { Client } from '../../../test/support/client.ts'
 import { forEachDatabase } from '../../../test/support/databases.ts'
 import { startTwo } from '../../../test/support/federation.ts'
+import { PeerRoom } from '../../../test/support/peer-room.ts'
 import { startServer } from '../../../test/support/server.ts'
 import { slide } from '../../../test/support/sliding.ts'
 
@@ -19,12 +23,41 @@ async function stick(client: Client, roomId: string, n: number, ms = 600_000): P
   return (await client.put(path, { n }))['event_id'] as string
 }
 
+const peer = { serverName: 'peer.test', key: signingKeyFromSeed('peer', Buffer.alloc(32, 3)) }
+
 const numbers = (events: Json[] = []): number[] => events.map(({ content }) => content.n as number)
 const stickyIn = ({ rooms }: Json, roomId: string): number[] =>
   numbers(rooms?.join?.[roomId]?.msc4354_sticky?.events as Json[] | undefined)
 const timelineIn = ({ rooms }: Json, roomId: string): Json[] => rooms.join[roomId].timeline.events as Json[]
 
 forEachDatabase(({ dialect: database }) => {
+  test('rtc 28: what a room keeps back from its members comes to them once the room allows it, while it lasts', async () => {
+    await using server = await startServer({ database })
+    const { writer } = server.server.services
+    const alice = await server.register('alice')
+    const room = new PeerRoom(roomVersions['12'], peer)
+    const mallory: UserId = '@mallory:peer.test'
+    room.member(mallory, 'join')
+    const before = room.fork()
+    const state = [...before.state.values()]
+    await writer.storeOutliers(room.roomId, room.version, [...room.events.values()])
+    const event = room.member(alice.userId as UserId, 'join')
+    await writer.adopt({ roomId: room.roomId, version: room.version, event, state })
+    const receive = async (made: typeof event) => (await writer.receive(room.roomId, made)).status
+
+    const old = room.fork()
+    expect(await receive(room.member(mallory, 'ban', { sender: room.creator }))).toBe('accepted')
+    const also = { msc4354_sticky: { duration_ms: 3_600_000 }, origin_server_ts: Date.now() }
+    expect(await receive(room.add({ type, sender: mallory, content: { n: 7 }, also }, old))).toBe('soft-failed')
+    await server.server.settle()
+    const first = await alice.sync({ filter: noTimeline })
+    expect(stickyIn(first, room.roomId)).toEqual([])
+    expect(await receive(room.member(mallory, 'leave', { sender: room.creator }))).toBe('accepted')
+    expect(await receive(room.member(mallory, 'join'))).toBe('accepted')
+    await server.server.settle()
+    expect(stickyIn(await alice.sync({ since: String(first['next_batch']) }), room.roomId)).toEqual([7])
+  })
+
   test('an event that sticks says for how long, and no client is told of it twice', async () => {
     const clock = new FakeClock()
     await using server = await startServer({ database, parts: { clock } })
@@ -140,7 +173,7 @@ const describeTls = hasOpenssl ? describe : describe.skip
 
 describeTls('over TLS', () => {
   forEachDatabase(({ dialect }) => {
-    test('a server that comes into a room hears of what its users there have let stick', async () => {
+    test('rtc 28: a server that comes into a room hears of what its users there have let stick', async () => {
       const { federation, hs1, hs2 } = await startTwo(dialect)
       await using _ = federation
       const [alice, bob] = [await hs1.server.register('alice'), await hs2.server.register('bob')]

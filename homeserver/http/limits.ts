@@ -12,6 +12,8 @@ const normal: Limits = {
   invite: { perSecond: 0.5, burst: 30 },
   createRoom: { perSecond: 0.2, burst: 20 },
   login: { perSecond: 0.2, burst: 10 },
+  // Wrong access tokens from one network: an app whose session has ended tries it a few times on each of its ways.
+  token: { perSecond: 1, burst: 100 },
   register: { perSecond: 0.1, burst: 5 },
   // Clients that register, and devices that meet: each log-in begins with one or two.
   oauth: { perSecond: 0.5, burst: 30 },

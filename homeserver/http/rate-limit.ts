@@ -21,6 +21,7 @@ export const limitNames = [
   'invite',
   'createRoom',
   'login',
+  'token',
   'register',
   'oauth',
   'ephemeral',

@@ -41,3 +41,20 @@ test('one IPv6 network has one rate limit, however many addresses it has', async
   }
   expect(statuses).toContain(429)
 })
+
+test('whoever tries access tokens is stopped, and those from elsewhere are not; expired ones may be renewed', async () => {
+  const config = 'limits: { preset: strict }\nlisten: { trusted_proxies: [127.0.0.1] }'
+  await using server = await startServer({ config })
+  const ask = async (token: string, from: string): Promise<number> => {
+    const client = server.client()
+    client.token = token
+    return (await client.request('GET', '/account/whoami', undefined, { 'X-Forwarded-For': from })).status
+  }
+  const statuses: number[] = []
+  for (let n = 0; n < 100; n++) statuses.push(await ask(`guess${n}`, '203.0.113.7'))
+  expect(statuses.slice(0, 30)).toEqual(Array.from({ length: 30 }, () => 401))
+  expect(statuses).toContain(429)
+  expect(await ask('guess', '198.51.100.7')).toBe(401)
+  const alice = await server.register('alice')
+  expect(await ask(alice.token, '203.0.113.7')).toBe(200)
+})

@@ -119,7 +119,13 @@ async function serve(
   const asked =
     endpoint.auth === 'server'
       ? await serverPrincipalOf(endpoint, request, serverAuthenticator)
-      : { who: await principalOf(endpoint, request, url.query, ip, authenticator) }
+      : {
+          who: await principalOf(endpoint, request, url.query, ip, authenticator).catch((error: unknown) => {
+            // Whoever tries tokens is told nothing about them any more after a while.
+            if (isUnknownToken(error)) limiter.spend('token', networkOf(ip))
+            throw error
+          }),
+        }
   const { who } = asked
   if (!isUnlimited(who)) limiter.spend(endpoint.limit, limitKey(who, ip))
   for (const [name, value] of Object.entries(params)) {
@@ -133,6 +139,11 @@ async function serve(
     { params, who, query, body, ip, signal: signalOf(response, stopping), request, path: url.path },
     services,
   )
+}
+
+/** Not those that have only expired: their clients renew them. */
+function isUnknownToken(error: unknown): boolean {
+  return error instanceof MatrixError && error.errcode === 'M_UNKNOWN_TOKEN' && error.extra['soft_logout'] !== true
 }
 
 type Principal = Requester | { readonly appserviceId: string } | { readonly origin: ServerName } | undefined

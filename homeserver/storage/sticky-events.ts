@@ -1,6 +1,7 @@
 /** Which events are told for some time to everybody in their rooms. */
 import type { EventId, RoomId } from '../core/ids.ts'
 import { type Conn, insertMany, rowsIn, type Tx } from './database.ts'
+import { eventColumns, type EventRow, eventStatus, StoredEvent } from './events.ts'
 
 export interface StickyRow {
   readonly stream_id: number
@@ -57,6 +58,18 @@ export async function listOwnStickyEvents(conn: Conn, roomId: RoomId, now: numbe
     [roomId, now, limit],
   )
   return rows.map(({ event_nid }) => event_nid).reverse()
+}
+
+/** The latest of a room that were kept back, sent since some time, and that do not stick yet; the oldest first. */
+export async function listKeptBack(conn: Conn, roomId: RoomId, sinceTs: number, limit: number): Promise<StoredEvent[]> {
+  const rows = await conn.rows<EventRow>(
+    `select ${eventColumns('e')} from events e
+      where e.room_id = ? and e.origin_server_ts > ? and e.status = ${eventStatus.softFailed}
+        and not exists (select 1 from sticky_events s where s.event_nid = e.nid)
+      order by e.origin_server_ts desc limit ?`,
+    [roomId, sinceTs, limit],
+  )
+  return rows.map((row) => new StoredEvent(row)).toReversed()
 }
 
 export async function removeExpiredSticky(tx: Tx, now: number): Promise<number> {

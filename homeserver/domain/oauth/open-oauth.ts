@@ -2,6 +2,7 @@
 import type { Config } from '../../config/schema.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Service } from '../../platform/lifecycle.ts'
+import type { Counter, Metrics } from '../../platform/metrics.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Login } from '../accounts/login.ts'
 import type { Sessions } from '../accounts/sessions.ts'
@@ -26,10 +27,13 @@ export interface OAuthServices {
   readonly rendezvous: RendezvousPoints
   readonly signIn: SignIn
   readonly oauthTokens: Tokens
+  /** What clients asked for at the token endpoint, and what became of it. */
+  readonly oauthGrants: Counter<'grant' | 'result'>
 }
 
 interface OAuthParts {
   readonly config: Config
+  readonly metrics: Metrics
   readonly clock: Clock
   readonly database: Database
   readonly login: Login
@@ -41,7 +45,7 @@ interface OAuthParts {
 }
 
 export function openOAuth(parts: OAuthParts): OAuthServices & { readonly runnable: readonly Service[] } {
-  const { config, clock, database, login, sessions, threePids, secondFactors = [] } = parts
+  const { config, clock, metrics, database, login, sessions, threePids, secondFactors = [] } = parts
   const methods = [new PasswordMethod({ login, threePids }), ...(parts.methods ?? [])]
   const clients = new Clients({ database, clock })
   const granting = new Granting({ database, sessions })
@@ -58,8 +62,9 @@ export function openOAuth(parts: OAuthParts): OAuthServices & { readonly runnabl
     crossSigningResets: new CrossSigningResets({ database, clock, url }),
     deviceGrants,
     rendezvous: new RendezvousPoints({ clock }),
-    signIn: new SignIn({ browserSessions, methods, secondFactors }),
+    signIn: new SignIn({ metrics, browserSessions, methods, secondFactors }),
     oauthTokens: new Tokens({ database, sessions }),
+    oauthGrants: metrics.counter('oauth_grants_total', 'Requests of apps for tokens', ['grant', 'result']),
     runnable: [new OAuthHousekeeping({ clock, parts: sweepable })],
   }
 }

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { FakeClock } from '../../platform/fake-clock.ts'
+import { Metrics } from '../../platform/metrics.ts'
 import { startServer } from '../../../test/support/server.ts'
 import { type SecondFactor, SignIn } from './sign-in.ts'
 
@@ -19,7 +20,8 @@ test('who has a second factor is logged in halfway only until it is shown', asyn
   await server.register('alice')
   await server.register('bob')
   const { browserSessions } = server.server.services
-  const signIn = new SignIn({ browserSessions, methods: [], secondFactors: [codes] })
+  const metrics = new Metrics()
+  const signIn = new SignIn({ metrics, browserSessions, methods: [], secondFactors: [codes] })
   expect((await signIn.begin('@bob:hs.test', undefined)).isComplete).toBe(true)
 
   const { cookie, isComplete } = await signIn.begin(alice, undefined)
@@ -30,6 +32,10 @@ test('who has a second factor is logged in halfway only until it is shown', asyn
   const complete = await signIn.complete(halfway, new URLSearchParams({ code: '123456' }), '127.0.0.1')
   expect(await browserSessions.find(complete ?? '')).toMatchObject({ userId: alice, awaitsFactor: undefined })
   expect(await browserSessions.find(cookie)).toBeUndefined()
+
+  for (const result of ['accepted', 'refused']) {
+    expect(metrics.text()).toContain(`login_steps_total{step="codes",result="${result}"} 1`)
+  }
 
   const late = await signIn.begin(alice, undefined)
   await clock.advance(600_000)

@@ -1,5 +1,7 @@
 /** How people show who they are on the server's own pages: one way first, and perhaps a second factor after it. */
+import { MatrixError } from '../../core/errors.ts'
 import type { UserId } from '../../core/ids.ts'
+import type { Counter, Metrics } from '../../platform/metrics.ts'
 import type { Login } from '../accounts/login.ts'
 import { emailAddress } from '../accounts/threepids/addresses.ts'
 import type { ThreePids } from '../accounts/threepids/threepids.ts'
@@ -75,8 +77,10 @@ export class SignIn {
   readonly methods: readonly LoginMethod[]
   readonly secondFactors: readonly SecondFactor[]
   readonly #browserSessions: BrowserSessions
+  readonly #steps: Counter<'step' | 'result'>
 
   constructor(parts: {
+    metrics: Metrics
     browserSessions: BrowserSessions
     methods: readonly LoginMethod[]
     secondFactors: readonly SecondFactor[]
@@ -84,6 +88,12 @@ export class SignIn {
     this.#browserSessions = parts.browserSessions
     this.methods = parts.methods
     this.secondFactors = parts.secondFactors
+    this.#steps = parts.metrics.counter('login_steps_total', 'What people showed on the login page', ['step', 'result'])
+  }
+
+  /** Who has filled the form of a method. Throws as it does. */
+  async prove(method: LoginMethod, fields: FormFields, ip: string, cookie: string): Promise<UserId> {
+    return await this.#counted(method.id, () => method.prove(fields, ip, cookie))
   }
 
   /** After the first step: a session, which waits for the second factor if one is needed. Gives the new cookie. */
@@ -115,8 +125,21 @@ export class SignIn {
   ): Promise<string | undefined> {
     const shown = fields.get('method') ?? visit.awaitsFactor
     const factor = (await this.factorsFor(visit)).find(({ id }) => id === shown)
-    if (!(await factor?.prove(visit.userId, fields, ip, visit.cookie))) return undefined
+    if (!factor) return undefined
+    const isRight = await this.#counted(factor.id, () => factor.prove(visit.userId, fields, ip, visit.cookie))
+    if (!isRight) return undefined
     return await this.#browserSessions.begin(visit.userId, { before: visit.cookie })
+  }
+
+  async #counted<Result>(step: string, prove: () => Promise<Result>): Promise<Result> {
+    try {
+      const result = await prove()
+      this.#steps.inc({ step, result: result === false ? 'refused' : 'accepted' })
+      return result
+    } catch (error) {
+      this.#steps.inc({ step, result: error instanceof MatrixError ? 'refused' : 'failed' })
+      throw error
+    }
   }
 
   /** Whether the password alone is not enough. */

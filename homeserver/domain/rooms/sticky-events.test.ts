@@ -14,40 +14,55 @@ const mallory: UserId = '@mallory:peer.test'
 const signer = { serverName: 'peer.test', key: signingKeyFromSeed('peer', Buffer.alloc(32, 3)) }
 
 forEachDatabase(({ freshUrl }) => {
-  test('what a room does not allow sticks as soon as it does', async () => {
-    const clock = new FakeClock()
-    const background = new Background({ clock })
-    let sticky: StickyEvents | undefined
-    await using heart = await Heart.open(await freshUrl(), {
-      clock,
-      companions: (parts) => Promise.resolve([(sticky = new StickyEvents({ ...parts, clock, background }))]),
-    })
-    const room = new PeerRoom(roomVersions['12'], signer)
-    room.member(mallory, 'join')
-    const before = room.fork()
-    const join = room.member(alice, 'join')
-    const others = [...room.events.values()].filter((each) => each !== join)
-    await heart.writer.storeOutliers(room.roomId, room.version, others)
-    const state = [...before.state.values()]
-    await heart.writer.adopt({ roomId: room.roomId, version: room.version, event: join, state })
-    const receive = async (event: Parameters<typeof heart.writer.receive>[1]) =>
-      (await heart.writer.receive(room.roomId, event)).status
-    const stuck = async () => {
-      await background.settle()
-      const range = { after: 0, upto: heart.streams.position('sticky_events'), limit: 10 }
-      return ((await sticky?.list([room.roomId], range)) ?? []).map(({ event }) => event.eventId)
-    }
+  test.each(['goes on', 'was started anew meanwhile'])(
+    'what a room does not allow sticks as soon as it does, if the server %s',
+    async (how) => {
+      const clock = new FakeClock()
+      const background = new Background({ clock })
+      let sticky: StickyEvents | undefined
+      let restart: () => unknown = () => undefined
+      await using heart = await Heart.open(await freshUrl(), {
+        clock,
+        companions: (parts) => {
+          const renew = (): StickyEvents => (sticky = new StickyEvents({ ...parts, clock, background }))
+          restart = renew
+          renew()
+          return Promise.resolve([
+            {
+              write: async (tx, events) => await sticky?.write(tx, events),
+              keptBack: (tx, events) => sticky?.keptBack(tx, events),
+            },
+          ])
+        },
+      })
+      const room = new PeerRoom(roomVersions['12'], signer)
+      room.member(mallory, 'join')
+      const before = room.fork()
+      const join = room.member(alice, 'join')
+      const others = [...room.events.values()].filter((each) => each !== join)
+      await heart.writer.storeOutliers(room.roomId, room.version, others)
+      const state = [...before.state.values()]
+      await heart.writer.adopt({ roomId: room.roomId, version: room.version, event: join, state })
+      const receive = async (event: Parameters<typeof heart.writer.receive>[1]) =>
+        (await heart.writer.receive(room.roomId, event)).status
+      const stuck = async () => {
+        await background.settle()
+        const range = { after: 0, upto: heart.streams.position('sticky_events'), limit: 10 }
+        return ((await sticky?.list([room.roomId], range)) ?? []).map(({ event }) => event.eventId)
+      }
 
-    const old = room.fork()
-    expect(await receive(room.member(mallory, 'ban', { sender: room.creator }))).toBe('accepted')
-    const also = { msc4354_sticky: { duration_ms: 600_000 }, origin_server_ts: clock.now() }
-    const late = room.add({ type: 'm.test', sender: mallory, also }, old)
-    expect(await receive(late)).toBe('soft-failed')
-    expect(await receive(room.member(mallory, 'leave', { sender: room.creator }))).toBe('accepted')
-    expect(await stuck()).toEqual([])
-    expect(await receive(room.member(mallory, 'join'))).toBe('accepted')
-    expect(await stuck()).toEqual([late.eventId])
-  })
+      const old = room.fork()
+      expect(await receive(room.member(mallory, 'ban', { sender: room.creator }))).toBe('accepted')
+      const also = { msc4354_sticky: { duration_ms: 600_000 }, origin_server_ts: clock.now() }
+      const late = room.add({ type: 'm.test', sender: mallory, also }, old)
+      expect(await receive(late)).toBe('soft-failed')
+      if (how !== 'goes on') restart()
+      expect(await receive(room.member(mallory, 'leave', { sender: room.creator }))).toBe('accepted')
+      expect(await stuck()).toEqual([])
+      expect(await receive(room.member(mallory, 'join'))).toBe('accepted')
+      expect(await stuck()).toEqual([late.eventId])
+    },
+  )
 
   test('an event that was long on its way, or comes from a clock that is ahead, lasts no longer for that', async () => {
     const clock = new FakeClock()

@@ -2,7 +2,7 @@
  * Sticky events are told for some time to everybody in the room, also where they are not in the timeline that somebody gets.
  * https://github.com/matrix-org/matrix-spec-proposals/pull/4354
  */
-import type { RoomId } from '../../core/ids.ts'
+import type { EventId, RoomId } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Background, Service } from '../../platform/lifecycle.ts'
 import { Lru } from '../../platform/lru.ts'
@@ -10,6 +10,7 @@ import type { Database, Tx } from '../../storage/database.ts'
 import { type StoredEvent, maxStickyMs } from '../../storage/events.ts'
 import {
   addStickyEvents,
+  listKeptBack,
   listStickyEvents,
   removeExpiredSticky,
   type StickyRange,
@@ -35,7 +36,7 @@ export interface StickyPlace {
 }
 
 const SWEEP_MS = 60 * 60_000
-/** Events that are kept back, in memory alone: rooms, and of each the latest. */
+/** Events that are kept back: rooms, and of each the latest. */
 const MAX_ROOMS = 1_000
 const MAX_KEPT_BACK = 100
 
@@ -43,17 +44,21 @@ export class StickyEvents implements Companion, Service {
   readonly name = 'sticky events'
   readonly #parts: StickyParts
   readonly #keptBack = new Lru<RoomId, readonly StoredEvent[]>(MAX_ROOMS)
+  /** Rooms whose events from before the start were looked for. */
+  readonly #looked = new Lru<RoomId, true>(MAX_ROOMS)
+  readonly #startedTs: number
   #sweeping: Promise<void> = Promise.resolve()
 
   constructor(parts: StickyParts) {
     this.#parts = parts
+    this.#startedTs = parts.clock.now()
   }
 
   async write(tx: Tx, events: readonly StoredEvent[]): Promise<void> {
     await this.#add(tx, events)
     const changed = new Set(events.filter(({ row }) => row.state_key !== null).map(({ roomId }) => roomId))
     for (const roomId of changed) {
-      if (this.#keptBack.has(roomId)) tx.onCommit(() => this.#reconsiderLater(roomId))
+      if (this.#keptBack.has(roomId) || this.#mayHaveOlder(roomId)) tx.onCommit(() => this.#reconsiderLater(roomId))
     }
   }
 
@@ -92,7 +97,7 @@ export class StickyEvents implements Companion, Service {
   #reconsiderLater(roomId: RoomId): void {
     this.#parts.background.run('look again at what was kept back', async () => {
       const { database } = this.#parts
-      const events = this.#keptBack.get(roomId) ?? []
+      const events = await this.#allKeptBack(roomId)
       this.#keptBack.delete(roomId)
       const verdicts = await Promise.all(events.map((event) => isAllowedNow(database, event)))
       const [allowed, others] = [true, false].map((wanted) => events.filter((_, index) => verdicts[index] === wanted))
@@ -102,6 +107,24 @@ export class StickyEvents implements Companion, Service {
         await database.transaction('tell what was kept back', (tx) => this.#add(tx, allowed))
       }
     })
+  }
+
+  /** Whether something may last that another run of the server kept back. */
+  #mayHaveOlder(roomId: RoomId): boolean {
+    return this.#parts.clock.now() < this.#startedTs + maxStickyMs && !this.#looked.has(roomId)
+  }
+
+  async #allKeptBack(roomId: RoomId): Promise<StoredEvent[]> {
+    const { database, clock } = this.#parts
+    const known = new Map<EventId, StoredEvent>()
+    if (this.#mayHaveOlder(roomId)) {
+      this.#looked.set(roomId, true)
+      for (const event of await listKeptBack(database, roomId, clock.now() - maxStickyMs, MAX_KEPT_BACK)) {
+        if (event.stickyMs > 0) known.set(event.eventId, event)
+      }
+    }
+    for (const event of this.#keptBack.get(roomId) ?? []) known.set(event.eventId, event)
+    return [...known.values()]
   }
 
   /** Those of the range that last, the oldest first. What was redacted does not any more. */

@@ -1,6 +1,7 @@
 /** The browser's side: a page that waits for a Telegram user, and the code that somebody types on it. */
 import { randomBytes, randomInt } from 'node:crypto'
 import type { Clock } from '../../platform/clock.ts'
+import type { Counter, Metrics } from '../../platform/metrics.ts'
 import type { Database, Tx } from '../../storage/database.ts'
 import * as store from '../../storage/telegram-login.ts'
 import type { TelegramCode, TelegramLogin } from '../../storage/telegram-login.ts'
@@ -45,13 +46,22 @@ export class LoginPages {
   readonly #key: CodeKey
   readonly #limits: GuessLimits
   readonly #events: BotEvents
+  readonly #codes: Counter<'result'>
 
-  constructor(parts: { database: Database; clock: Clock; key: CodeKey; limits: GuessLimits; events: BotEvents }) {
+  constructor(parts: {
+    database: Database
+    clock: Clock
+    metrics: Metrics
+    key: CodeKey
+    limits: GuessLimits
+    events: BotEvents
+  }) {
     this.#database = parts.database
     this.#clock = parts.clock
     this.#key = parts.key
     this.#limits = parts.limits
     this.#events = parts.events
+    this.#codes = parts.metrics.counter('telegram_codes_total', 'Codes of the bot that people typed', ['result'])
   }
 
   /** The page of this browser, a new one if there is none. Throws `M_LIMIT_EXCEEDED`. */
@@ -69,6 +79,12 @@ export class LoginPages {
    * the page and its code. Throws `M_LIMIT_EXCEEDED`.
    */
   async type(browser: Browser, text: string): Promise<Typed> {
+    const typed = await this.#type(browser, text)
+    this.#codes.inc({ result: typed.is })
+    return typed
+  }
+
+  async #type(browser: Browser, text: string): Promise<Typed> {
     const login = await this.#find(this.#database, browser)
     const code = typedCode(text)
     if (code === undefined) return { is: 'unreadable' }

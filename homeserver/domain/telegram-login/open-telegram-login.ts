@@ -49,7 +49,7 @@ const DAY_MS = 86_400_000
 export async function openTelegramLogin(
   parts: TelegramLoginParts,
 ): Promise<TelegramLoginServices & { readonly runnable: readonly Service[] }> {
-  const { config, clock, database, externalAccounts, providers } = parts
+  const { config, clock, metrics, database, externalAccounts, providers } = parts
   const { mode } = config.telegram.login
   const key = new CodeKey(await readOrMakeKey(`${config.data_dir}/secrets/telegram_login_key`))
   const people = await TelegramPeople.open({ database, clock, accounts: externalAccounts })
@@ -72,7 +72,7 @@ export async function openTelegramLogin(
   const url = `${config.public_url}/auth/telegram`
   return {
     telegramPeople: people,
-    telegramPages: new LoginPages({ database, clock, key, limits, events }),
+    telegramPages: new LoginPages({ database, clock, metrics, key, limits, events }),
     telegramBotLogin: new BotLogin({ ...parts, people, key, limits, events, mode, signUps, url }),
     telegramBotLinks: new BotLinks({ ...parts, people, serverName: config.server_name }),
     telegramBotEvents: events,

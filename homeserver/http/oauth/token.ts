@@ -31,6 +31,13 @@ const grants: Readonly<
   },
 }
 
+/** For numbers. */
+const shortNames: Readonly<Record<GrantType, string>> = {
+  authorization_code: 'authorization_code',
+  refresh_token: 'refresh_token',
+  [deviceCodeGrant]: 'device_code',
+}
+
 /**
  * https://www.rfc-editor.org/rfc/rfc6749#section-3.2 Its path must not end in `/oauth2/token`: consoles would take the
  * server for another product. Not limited as logins are: what it is asked for cannot be guessed, and a client that is
@@ -47,7 +54,14 @@ export const token = endpoint({
     const form = await readForm(request)
     const type = fieldOf(form, 'grant_type')
     if (!isGrantType(type)) throw new OAuthError('unsupported_grant_type', 'This server does not know this grant type')
-    const granted = await grants[type](form, services, { ip, userAgent: request.headers['user-agent'] })
+    const grant = shortNames[type]
+    const granted = await grants[type](form, services, { ip, userAgent: request.headers['user-agent'] }).catch(
+      (error: unknown) => {
+        services.oauthGrants.inc({ grant, result: error instanceof OAuthError ? error.code : 'failed' })
+        throw error
+      },
+    )
+    services.oauthGrants.inc({ grant, result: 'granted' })
     return new Reply(200, tokenAnswer(granted), noStore)
   },
 })

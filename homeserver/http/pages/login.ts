@@ -16,7 +16,7 @@ const login = page({
     const method = services.signIn.methods.find(({ id }) => id === visit.form.get('method'))
     if (!method) return showLogin(visit, services, {})
     try {
-      const userId = await method.prove(visit.form, visit.ip, visit.cookie)
+      const userId = await services.signIn.prove(method, visit.form, visit.ip, visit.cookie)
       const { cookie, isComplete } = await services.signIn.begin(userId, visit.cookie, method)
       const way = continueOf(visit.query)
       return seeOther(isComplete ? way : withContinue('/login/second', way), cookieHeader(cookie, services))

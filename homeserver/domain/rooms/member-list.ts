@@ -39,7 +39,7 @@ export class MemberList {
   async events(who: Requester, roomId: RoomId, filter: MemberFilter = {}): Promise<StoredEvent[]> {
     const { at = Infinity, membership, notMembership } = filter
     const { upto = Infinity } = await this.#visibility.requireReader(who.userId, roomId)
-    await this.#partialRooms.whole(roomId)
+    if (upto === Infinity) await this.#partialRooms.whole(roomId) // of a room that all have left nobody tells more
     // At places before that the members were there and not known.
     const known = this.#partialRooms.completedAt(roomId) ?? 0
     const events = await this.#eventsAt(roomId, Math.min(Math.max(at, known), upto))

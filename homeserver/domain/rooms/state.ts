@@ -72,7 +72,7 @@ export class RoomState {
   async list(who: Requester, roomId: RoomId, types?: readonly string[]): Promise<StoredEvent[]> {
     const { database, visibility, partialRooms } = this.#parts
     const { upto } = await visibility.requireReader(who.userId, roomId)
-    if (!types || types.includes('m.room.member')) await partialRooms.whole(roomId)
+    if (upto === undefined && (!types || types.includes('m.room.member'))) await partialRooms.whole(roomId)
     return upto === undefined
       ? await currentStateEvents(database, roomId, types)
       : await stateEventsAt(database, roomId, upto, types)
@@ -82,7 +82,7 @@ export class RoomState {
   async get(who: Requester, roomId: RoomId, type: string, stateKey: string): Promise<StoredEvent> {
     const { database, visibility, partialRooms } = this.#parts
     const { upto } = await visibility.requireReader(who.userId, roomId)
-    if (type === 'm.room.member' && stateKey !== who.userId) await partialRooms.whole(roomId)
+    if (upto === undefined && type === 'm.room.member' && stateKey !== who.userId) await partialRooms.whole(roomId)
     const event =
       upto === undefined
         ? await findStateEvent(database, roomId, type, stateKey)

@@ -13,6 +13,9 @@ import type { FederationClient } from '../client.ts'
 import type { Entrances } from '../entrances.ts'
 import type { KeyRing } from '../keys.ts'
 import type { Outbox } from '../outbox.ts'
+import { MissingParts } from '../receive/missing-parts.ts'
+import { RemoteHistory } from '../receive/remote-history.ts'
+import { RoomsHere } from '../receive/rooms-here.ts'
 import { EventVerifier } from '../receive/verify-event.ts'
 import type { RoomServers } from '../room-servers.ts'
 import type { ServerAcls } from '../server-acl.ts'
@@ -58,7 +61,9 @@ export function openJoining(parts: OpenJoiningParts): JoiningServices {
   const verifier = new EventVerifier({ keys })
   const outgoing = new OutgoingInvites({ ...parts, client, verifier })
   if (parts.config.federation.mode === 'open') {
-    roomHooks.remoteRooms.push(new FederatedRooms({ ...parts, client, keys, verifier, outgoing }))
+    const remote = new RemoteHistory({ client, verifier })
+    const missing = new MissingParts({ ...parts, rooms: new RoomsHere(parts), remote })
+    roomHooks.remoteRooms.push(new FederatedRooms({ ...parts, client, keys, verifier, outgoing, missing }))
   }
   return {
     templates: new Templates({ ...parts, rooms }),

@@ -18,6 +18,7 @@ import { type FederationClient, federationPath } from '../client.ts'
 import type { Entrances } from '../entrances.ts'
 import { unusable } from '../federation-error.ts'
 import type { Outbox } from '../outbox.ts'
+import type { MissingParts } from '../receive/missing-parts.ts'
 import type { EventVerifier, Keys } from '../receive/verify-event.ts'
 import type { RoomServers } from '../room-servers.ts'
 import { candidatesFrom, firstThatCan } from './candidates.ts'
@@ -39,6 +40,7 @@ export interface RemoteRoomsParts {
   readonly roomServers: RoomServers
   readonly writer: RemoteEventWriter
   readonly outgoing: OutgoingInvites
+  readonly missing: Pick<MissingParts, 'complete'>
   readonly entrances: Entrances
   readonly partialRooms: Pick<PartialRooms, 'isWhole'>
   readonly outbox: Pick<Outbox, 'heard' | 'alreadyTold'>
@@ -52,6 +54,8 @@ const MAX_ROOM_BYTES = 100 * 1024 * 1024
 const SEND_JOIN_TIMEOUT_MS = 60_000
 /** Small rooms have all of their state by then, and nobody notices that they came in two parts. */
 const PATIENCE_MS = 3_000
+/** For what came before a join and is not here yet. */
+const CATCH_UP_MS = 20_000
 
 export class FederatedRooms implements RemoteRooms {
   readonly #parts: RemoteRoomsParts
@@ -178,10 +182,11 @@ export class FederatedRooms implements RemoteRooms {
     return (await writer.adopt({ roomId, version, event, state: accepted, partial })).eventId
   }
 
-  /** Into a room that this server is in: its state is here, and the join comes to it like any other event. */
+  /** Into a room that this server is in: its state is here, and the join comes to it like any other event, with those before it. */
   async #enterAgain(server: ServerName, event: RemoteEvent): Promise<EventId> {
-    const { writer, outbox } = this.#parts
-    const receipt = await outbox.alreadyTold(event.eventId, () => writer.receive(event.roomId, event))
+    const { missing, outbox } = this.#parts
+    const signal = AbortSignal.timeout(CATCH_UP_MS)
+    const receipt = await outbox.alreadyTold(event.eventId, () => missing.complete(server, event, signal))
     if (receipt.status === 'accepted') return event.eventId
     if (receipt.status === 'missing') throw unusable(server, 'knows of events in the room that have not come here yet')
     throw forbidden(receipt.reason ?? 'The room does not allow this')

@@ -61,7 +61,9 @@ export function openReceiving(
   const remote = new RemoteHistory({ client: federationClient, verifier })
   const rooms = new RoomsHere(parts)
   const missing = new MissingParts({ ...parts, rooms, remote })
+  const resyncs: Service[] = []
   if (parts.config.federation.mode === 'open') {
+    resyncs.push(new Resync({ ...parts, rooms, missing }))
     parts.roomHooks.historySources.push(new Backfill({ ...parts, rooms, remote, missing }))
     const serverName = parts.config.server_name
     const mayAsk = (server: ServerName): boolean => server !== serverName
@@ -80,6 +82,5 @@ export function openReceiving(
     received,
   })
   parts.roomHooks.incoming.push(transactionReceiver)
-  const resync = new Resync({ ...parts, rooms, missing })
-  return { transactionReceiver, roomInbox, missingParts: missing, runnable: [roomInbox, resync] }
+  return { transactionReceiver, roomInbox, missingParts: missing, runnable: [roomInbox, ...resyncs] }
 }

@@ -25,7 +25,7 @@ import { candidatesFrom, firstThatCan } from './candidates.ts'
 import { leaveAlone } from './local-leave.ts'
 import type { OutgoingInvites } from './outgoing-invites.ts'
 import { signPassage, type SignedPassage } from './remote-template.ts'
-import { readRoom, type ToldRoom, verifyRoom } from './room-copy.ts'
+import { readRoom, type RoomOfVersion, type ToldRoom, verifyRoom } from './room-copy.ts'
 import { checkToldState, serversTold } from './stripped-state.ts'
 import type { Passage } from './templates.ts'
 
@@ -172,14 +172,20 @@ export class FederatedRooms implements RemoteRooms {
     { version, event }: { readonly version: SignedPassage['version']; readonly event: RemoteEvent },
     told: ToldRoom,
   ): Promise<EventId> {
-    const { writer } = this.#parts
+    const { writer, signer } = this.#parts
     const { roomId } = event
-    const { state, others } = await verifyRoom(this.#parts, server, { version, roomId }, told)
-    const fates = await writer.storeOutliers(roomId, version, [...others, ...state])
-    const accepted = state.filter(({ eventId }) => fates.get(eventId) === 'accepted').map(({ eventId }) => eventId)
-    const servers = told.servers.filter((name) => name !== this.#parts.signer.serverName)
+    const state = await this.#store(server, { version, roomId }, told)
+    const servers = told.servers.filter((name) => name !== signer.serverName)
     const partial = told.membersOmitted ? { toldBy: server, servers: [...new Set([server, ...servers])] } : undefined
-    return (await writer.adopt({ roomId, version, event, state: accepted, partial })).eventId
+    return (await writer.adopt({ roomId, version, event, state, partial })).eventId
+  }
+
+  /** Gives the ids of the state: no more of what may be a large room stays in memory. */
+  async #store(server: ServerName, room: RoomOfVersion, told: ToldRoom): Promise<EventId[]> {
+    const { roomId, version } = room
+    const { state, others } = await verifyRoom(this.#parts, server, room, told)
+    const fates = await this.#parts.writer.storeOutliers(roomId, version, [...others, ...state])
+    return state.filter(({ eventId }) => fates.get(eventId) === 'accepted').map(({ eventId }) => eventId)
   }
 
   /** Into a room that this server is in: its state is here, and the join comes to it like any other event, with those before it. */

@@ -29,6 +29,11 @@ export interface RoomCopy {
   readonly others: readonly PackedEvent[]
 }
 
+export interface RoomOfVersion {
+  readonly version: RoomVersion
+  readonly roomId: RoomId
+}
+
 type Signed = readonly [by: ServerName, keyId: string]
 
 /** In one room. */
@@ -66,7 +71,7 @@ function addServer(servers: Set<ServerName>, name: Json): void {
 export async function verifyRoom(
   { verifier, keys }: { readonly verifier: EventVerifier; readonly keys: Keys },
   server: ServerName,
-  { version, roomId }: { readonly version: RoomVersion; readonly roomId: RoomId },
+  { version, roomId }: RoomOfVersion,
   told: ToldRoom,
 ): Promise<RoomCopy> {
   await fetchKeys(keys, told.signers)

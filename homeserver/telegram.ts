@@ -56,27 +56,27 @@ export async function bridgeConfigOf(config: Config, homeserverUrl: string): Pro
   }
 }
 
+/** How the bridge is beside the homeserver: in its process, with its door for updates, or in one of its own. */
+interface Beside {
+  readonly database: Database
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly door?: UpdateDoor
+}
+
 /**
  * Starts the bridge and keeps trying: Telegram may be out of reach, and the homeserver goes on without. Gives what stops
  * it.
  */
-export function startTelegram(
-  config: BridgeConfig,
-  { database, clock, metrics, door }: { database: Database; clock: Clock; metrics: Metrics; door?: UpdateDoor },
-): () => Promise<void> {
+export function startTelegram(config: BridgeConfig, { database, clock, metrics, door }: Beside): () => Promise<void> {
   const bridged = metrics.counter('telegram_bridged_total', 'What went through the Telegram bridge', [
     'direction',
     'result',
   ])
+  const place = door ? { door, holder: 'homeserver' } : { metrics: () => metrics.text() }
   return keepStarting('telegram', clock, async () => {
     const { TelegramBridge } = await import('../bridges/telegram/bridge.ts')
-    const bridge = await TelegramBridge.start({
-      config,
-      database,
-      clock,
-      bridged,
-      ...(door ? { door, holder: 'homeserver' } : {}),
-    })
+    const bridge = await TelegramBridge.start({ config, database, clock, bridged, ...place })
     return { stop: () => bridge.stop(), ended: bridge.ended }
   })
 }

@@ -164,6 +164,7 @@ export class TelegramBridge implements AsyncDisposable {
       take: (events) => this.#keep(events),
       isReady: () => this.#intake.isHealthy,
       ...(this.#takePost ? { takePost: this.#takePost } : {}),
+      ...(parts.metrics ? { metrics: parts.metrics } : {}),
     })
   }
 

@@ -57,6 +57,8 @@ export interface BridgeParts {
   readonly holder?: string
   /** What came through, waits again or was given up: `done`, `again`, `dead`. */
   readonly bridged?: Counter<'direction' | 'result'>
+  /** For `/metrics` beside what the homeserver asks of the bridge. */
+  readonly metrics?: () => string
   /** The first wait after a failure; then twice as long each time. */
   readonly retryMs?: number
 }

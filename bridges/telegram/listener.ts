@@ -16,6 +16,8 @@ export interface ListenerParts {
   /** Resolves when the events are kept. */
   readonly take: (events: readonly MatrixEvent[]) => Promise<void>
   readonly isReady: () => boolean
+  /** For Prometheus, where the bridge has a process of its own. */
+  readonly metrics?: () => string
   /** In webhook mode: keeps what Telegram posts. */
   readonly takePost?: (post: UpdatePost) => Promise<void>
 }
@@ -53,8 +55,12 @@ export class Listener {
     const url = new URL(request.url ?? '/', 'http://bridge')
     const route = `${request.method} ${url.pathname.replace(/\/transactions\/.*/, '/transactions')}`
     try {
-      if (route === 'GET /health') return answer(200, {})
-      if (route === 'GET /ready') return answer(this.#parts.isReady() ? 200 : 503, {})
+      if (route === 'GET /health' || route === 'GET /healthz') return answer(200, {})
+      if (route === 'GET /ready' || route === 'GET /readyz') return answer(this.#parts.isReady() ? 200 : 503, {})
+      if (route === 'GET /metrics' && this.#parts.metrics) {
+        const type = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }
+        return void response.writeHead(200, type).end(this.#parts.metrics())
+      }
       if (route === 'POST /telegram/webhook') return answer(...(await this.#take(request)))
       if (!this.#isAllowed(request, url)) return answer(403, { errcode: 'M_FORBIDDEN', error: 'Wrong token' })
       if (route === 'POST /_matrix/app/v1/ping') return answer(200, {})

@@ -12,7 +12,7 @@ import type { Clock } from '../../homeserver/platform/clock.ts'
 import { logger } from '../../homeserver/platform/log.ts'
 import { Lru } from '../../homeserver/platform/lru.ts'
 import type { Files } from './files.ts'
-import { type Content, errcodeOf, type Matrix } from './matrix.ts'
+import { type Content, errcodeOf, isElsewhere, type Matrix } from './matrix.ts'
 import type { Puppets } from './puppets.ts'
 import { isGone, type Telegram } from './telegram.ts'
 import { deviceLabel, type Texts, textsFor } from './texts.ts'
@@ -142,7 +142,8 @@ export class Login {
         after = next
       } catch (error) {
         if (signal.aborted) return
-        // Other homeservers have no such thing: there the bot is a bridge only.
+        if (isElsewhere(error))
+          return log.info({}, 'the homeserver has no logins by Telegram: the bot is a bridge only')
         log.debug({ problem: String(error) }, 'no news of logins')
         await clock.sleep(Math.max(retryMs, 1_000), signal).catch(() => undefined)
       }

@@ -23,6 +23,10 @@ export interface MatrixEvent {
 /** Errcode of a refusal, or undefined for what is not one. */
 export const errcodeOf = (error: unknown): string | undefined => (error as { errcode?: string } | undefined)?.errcode
 
+/** Whether the homeserver is none of ours, and has no paths for the bridge alone. */
+export const isElsewhere = (error: unknown): boolean =>
+  errcodeOf(error) === 'M_UNRECOGNIZED' || (error as { statusCode?: number } | undefined)?.statusCode === 404
+
 /** What the homeserver will say again, however often it is asked. */
 export function isRefusal(error: unknown): boolean {
   if (errcodeOf(error) === undefined) return false

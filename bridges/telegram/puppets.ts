@@ -1,7 +1,7 @@
 /** People of Telegram who are linked with an account here: what they say there, they say here as themselves. */
 import { Lru } from '../../homeserver/platform/lru.ts'
 import type { AccountAnswer } from '../../homeserver/core/telegram-login.ts'
-import { errcodeOf, type Matrix } from './matrix.ts'
+import { isElsewhere, type Matrix } from './matrix.ts'
 
 const MAX_KNOWN = 10_000
 
@@ -50,7 +50,7 @@ export class Puppets {
     try {
       return (await this.#matrix.internal('account', by)) as unknown as AccountAnswer
     } catch (error) {
-      if (errcodeOf(error) === 'M_UNRECOGNIZED') return undefined // other homeservers have no links
+      if (isElsewhere(error)) return undefined // other homeservers have no links
       throw error
     }
   }

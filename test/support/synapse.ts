@@ -37,6 +37,8 @@ export interface SynapseOptions {
   readonly host: string
   readonly name: string
   readonly tls: { readonly key: string; readonly cert: string }
+  /** Files of application services. */
+  readonly registrations?: readonly string[]
 }
 
 export class Synapse implements AsyncDisposable {
@@ -132,7 +134,7 @@ const LOGGING = {
 
 const plenty = { per_second: 99_999, burst_count: 99_999 }
 
-function settings(folder: string, { host, name, tls }: SynapseOptions): object {
+function settings(folder: string, { host, name, tls, registrations = [] }: SynapseOptions): object {
   const at = (file: string): string => join(folder, file)
   return {
     server_name: name,
@@ -164,6 +166,7 @@ function settings(folder: string, { host, name, tls }: SynapseOptions): object {
       max_short_retry_delay: 100,
     },
     trusted_key_servers: [],
+    app_service_config_files: registrations,
     report_stats: false,
     allow_public_rooms_over_federation: true,
     room_list_publication_rules: [{ action: 'allow' }],

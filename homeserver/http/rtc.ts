@@ -94,7 +94,7 @@ const webhook = endpoint({
   body: 'stream',
   handle: async ({ request }, services) => {
     const body = await readBytes(request, MAX_WEBHOOK_BYTES)
-    callsOf(services).webhooks.receive(body, request.headers.authorization)
+    await callsOf(services).webhooks.receive(body, request.headers.authorization)
     return {}
   },
 })

@@ -92,8 +92,9 @@ export class CallTokens {
         canUpdateOwnMetadata: way !== 'hosted',
       }
       const { publicUrl, key } = this.#sfu.place
+      const jwt = await joinToken(grant, key, this.#clock)
       this.#issued.inc({ way, result: 'issued' })
-      return { url: publicUrl, jwt: joinToken(grant, key, this.#clock) }
+      return { url: publicUrl, jwt }
     } catch (error) {
       this.#issued.inc({ way, result: error instanceof MatrixError ? 'refused' : 'failed' })
       if (!(error instanceof SfuError)) throw error

@@ -16,17 +16,21 @@ export interface JoinGrant {
 }
 
 /** For a client: to come into one room, and nothing else. Creating a room would allow deleting any. */
-export function joinToken({ sfuRoom, identity, ...rights }: JoinGrant, key: ApiKey, clock: Pick<Clock, 'now'>): string {
+export async function joinToken(
+  { sfuRoom, identity, ...rights }: JoinGrant,
+  key: ApiKey,
+  clock: Pick<Clock, 'now'>,
+): Promise<string> {
   const video = { room: sfuRoom, roomJoin: true, roomCreate: false, canSubscribe: true, ...rights }
-  return signJwt({ sub: identity, ...lifeOf(JOIN_SECONDS, clock), video }, key)
+  return await signJwt({ sub: identity, ...lifeOf(JOIN_SECONDS, clock), video }, key)
 }
 
 /** For this server: one call of the SFU's own API. */
 export type AdminGrant =
   { readonly roomCreate: true } | { readonly roomList: true } | { readonly roomAdmin: true; readonly room: string }
 
-export function adminToken(video: AdminGrant, key: ApiKey, clock: Pick<Clock, 'now'>): string {
-  return signJwt({ sub: 'domovoi', ...lifeOf(ADMIN_SECONDS, clock), video }, key)
+export async function adminToken(video: AdminGrant, key: ApiKey, clock: Pick<Clock, 'now'>): Promise<string> {
+  return await signJwt({ sub: 'domovoi', ...lifeOf(ADMIN_SECONDS, clock), video }, key)
 }
 
 function lifeOf(seconds: number, clock: Pick<Clock, 'now'>): { nbf: number; exp: number } {

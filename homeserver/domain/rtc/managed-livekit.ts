@@ -25,8 +25,8 @@ const LONGEST_PAUSE_MS = 60_000
 /** Who has run so long has not failed at once: the pauses begin anew. */
 const STEADY_MS = 60_000
 
-/** Takes a webhook's body and its header `Authorization`; throws what is not signed. */
-export type TakeWebhook = (body: Buffer, authorization: string | undefined) => void
+/** Takes a webhook's body and its header `Authorization`; rejects what is not signed. */
+export type TakeWebhook = (body: Buffer, authorization: string | undefined) => Promise<void>
 
 export class ManagedLivekit implements Service, SfuPlace {
   readonly name = 'LiveKit'
@@ -38,7 +38,7 @@ export class ManagedLivekit implements Service, SfuPlace {
   readonly #fetch: Fetcher
   readonly #up: Gauge
   readonly #starts: Counter
-  #takeWebhook: TakeWebhook = () => undefined
+  #takeWebhook: TakeWebhook = () => Promise.resolve()
   #webhooks: Server | undefined
   #webhookUrl = ''
   #port: number | undefined
@@ -143,7 +143,7 @@ export class ManagedLivekit implements Service, SfuPlace {
     try {
       const chunks: Buffer[] = []
       for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk)
-      this.#takeWebhook(Buffer.concat(chunks), request.headers.authorization)
+      await this.#takeWebhook(Buffer.concat(chunks), request.headers.authorization)
       response.writeHead(200).end()
     } catch {
       response.writeHead(401).end()

@@ -103,7 +103,7 @@ export class Sfu {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
-        authorization: `Bearer ${adminToken(grant, key, this.#clock)}`,
+        authorization: `Bearer ${await adminToken(grant, key, this.#clock)}`,
       },
       body: JSON.stringify(body),
       timeoutMs: TIMEOUT_MS,

@@ -51,8 +51,8 @@ export class Webhooks {
    * Takes the bytes of a request's body as they came, with its header `Authorization`. What follows from it is done later.
    * Throws `M_UNAUTHORIZED` unless the SFU has signed it.
    */
-  receive(body: Buffer, authorization: string | undefined): void {
-    if (!this.#isSigned(body, authorization)) {
+  async receive(body: Buffer, authorization: string | undefined): Promise<void> {
+    if (!(await this.#isSigned(body, authorization))) {
       this.#received.inc({ result: 'refused' })
       log.warn({}, 'webhook without a good signature: is its api_key that of calls.api_key?')
       throw new MatrixError(401, 'M_UNAUTHORIZED', 'The signature is not that of our SFU')
@@ -67,8 +67,8 @@ export class Webhooks {
     for (const listener of this.#listeners) this.#background.run('webhook of the SFU', () => listener(event))
   }
 
-  #isSigned(body: Buffer, authorization: string | undefined): boolean {
-    const claimed = verifyJwt(authorization ?? '', this.#key, this.#clock)?.['sha256']
+  async #isSigned(body: Buffer, authorization: string | undefined): Promise<boolean> {
+    const claimed = (await verifyJwt(authorization ?? '', this.#key, this.#clock))?.['sha256']
     if (typeof claimed !== 'string') return false
     const [given, actual] = [Buffer.from(claimed, 'base64'), createHash('sha256').update(body).digest()]
     return given.length === actual.length && timingSafeEqual(given, actual)

@@ -38,10 +38,10 @@ withSfu(`calls through the real SFU${mediaMissing ? ` (${mediaMissing})` : ''}`,
     await using server = await startCallServer()
     const key = await ownLivekitKey(server.server.services.config.data_dir)
     const grant = { sfuRoom: 'made up', identity: 'x', canPublish: true, canUpdateOwnMetadata: true }
-    await using caller = new LoneCaller(server, joinToken(grant, key, clock))
+    await using caller = new LoneCaller(server, await joinToken(grant, key, clock))
     await caller.says('refused')
     const path = '/livekit/sfu/twirp/livekit.RoomService/ListRooms'
-    const authorization = `Bearer ${adminToken({ roomList: true }, key, clock)}`
+    const authorization = `Bearer ${await adminToken({ roomList: true }, key, clock)}`
     const answer = await fetch(server.url + path, { method: 'POST', headers: { authorization }, body: '{}' })
     expect(answer.status).toBe(404)
   })
@@ -104,7 +104,7 @@ withSfu(`calls through the real SFU${mediaMissing ? ` (${mediaMissing})` : ''}`,
     await speaker.says('in')
     const key = await ownLivekitKey(server.server.services.config.data_dir)
     const sfuRoom = sfuRoomOf(room as `!${string}`, slot)
-    const mute = (identity: string): string =>
+    const mute = (identity: string): Promise<string> =>
       joinToken({ sfuRoom, identity, canPublish: false, canUpdateOwnMetadata: false }, key, clock)
     for (const [device, what, outcome] of [
       ['EARS', 'listen', 'heard'],
@@ -112,7 +112,7 @@ withSfu(`calls through the real SFU${mediaMissing ? ` (${mediaMissing})` : ''}`,
     ] as const) {
       alice.deviceId = device
       await askToken(server, alice, room) // makes it known, so that it is not put out
-      await using caller = new LoneCaller(server, mute(`${alice.userId}:${device}`), what)
+      await using caller = new LoneCaller(server, await mute(`${alice.userId}:${device}`), what)
       await caller.says(outcome)
     }
   })

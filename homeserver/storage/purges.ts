@@ -70,12 +70,13 @@ export async function listRoomsToPurge(
   return rows.map(({ room_id }) => room_id)
 }
 
-/** Whether a message that came later than this place shows the file too. What is encrypted tells nothing. */
-export async function isShownLater(conn: Conn, uri: string, place: number): Promise<boolean> {
+/** Whether any message but these, by their places in the stream, shows the file. What is encrypted tells nothing. */
+export async function isShownElsewhere(conn: Conn, uri: string, except: readonly number[]): Promise<boolean> {
+  const others = except.length === 0 ? '' : `and d.stream_id not in (${except.map(() => '?').join(',')})`
   const row = await conn.row(
     `select 1 from search_documents d join events e on e.stream_id = d.source_id
-      where d.stream_id > ? and d.has_url = 1 and e.json like ? escape '\\' limit 1`,
-    [place, `%"${escapeLike(uri)}"%`],
+      where d.has_url = 1 ${others} and e.json like ? escape '\\' limit 1`,
+    [...except, `%"${escapeLike(uri)}"%`],
   )
   return row !== undefined
 }

@@ -59,22 +59,24 @@ forEachDatabase(({ dialect: database }) => {
     const [admin, alice] = [await registerAdmin(server), await server.register('alice')]
     const upload = async (client: Client, text: string): Promise<string> =>
       String((await client.request('POST', '/_matrix/media/v3/upload', text)).body['content_uri'])
-    const [once, again, foreign] = [await upload(alice, '1'), await upload(alice, '2'), await upload(admin, '3')]
+    const [once, again, before] = [await upload(alice, '1'), await upload(alice, '2'), await upload(alice, '3')]
+    const foreign = await upload(admin, '4')
     const isThere = async (uri: string): Promise<boolean> =>
       (await alice.request('GET', `/_matrix/client/v1/media/download/${uri.slice('mxc://'.length)}`)).status === 200
-    const roomId = await alice.createRoom()
-    for (const url of [once, again, foreign]) await alice.send(roomId, { msgtype: 'm.file', body: 'a file', url })
-    const other = await alice.createRoom()
-    await alice.send(other, { msgtype: 'm.file', body: 'the file again', url: again })
+    const [roomId, other] = [await alice.createRoom(), await alice.createRoom()]
+    const show = (room: string, url: string) => alice.send(room, { msgtype: 'm.file', body: 'a file', url })
+    await show(other, before)
+    for (const url of [once, once, again, before, foreign]) await show(roomId, url)
+    await show(other, again)
     const last = await alice.send(roomId, 'last')
     // A search waits for the index, which tells what other messages show.
     await alice.post('/search', { search_categories: { room_events: { search_term: 'file' } } })
 
     await purged(admin, `${at}/purge_history/${encoded(roomId)}/${last}`, { delete_local_events: true })
-    expect(await Promise.all([once, again, foreign].map(isThere))).toEqual([false, true, true])
+    expect(await Promise.all([once, again, before, foreign].map(isThere))).toEqual([false, true, true, true])
     const end = { delete_local_events: true, purge_up_to_ts: Date.now() + 60_000 }
     await purged(admin, `${at}/purge_history/${encoded(other)}`, end)
-    expect(await isThere(again)).toBe(false)
+    expect(await Promise.all([again, before, foreign].map(isThere))).toEqual([false, false, true])
   })
 
   test('nobody comes into a room that is blocked, and who is in it stays', async () => {

@@ -11,7 +11,7 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Counter, Metrics } from '../../../platform/metrics.ts'
 import type { Database, Tx } from '../../../storage/database.ts'
 import { listEvents, redactEvent, type StoredEvent } from '../../../storage/events.ts'
-import { deleteEvents, isShownLater, listPurgeable, type PurgeRange } from '../../../storage/purges.ts'
+import { deleteEvents, isShownElsewhere, listPurgeable, type PurgeRange } from '../../../storage/purges.ts'
 import { findRoom } from '../../../storage/rooms.ts'
 import type { Streams } from '../../../storage/streams.ts'
 import type { MediaAdmin } from '../../media/media-admin.ts'
@@ -34,7 +34,6 @@ const BATCH = 200
 interface Shown {
   readonly uri: string
   readonly sender: UserId
-  readonly place: number
 }
 
 export class HistoryPurger {
@@ -69,7 +68,7 @@ export class HistoryPurger {
     const ends = (await listEvents(database, last)).filter((event) => isWithin(event, range) && !isEmpty(event))
     if (found.length + ends.length === 0) return 0
     // The files go first: if the server stops in between, the events are still there to tell of them.
-    await this.#removeFiles([...found, ...ends].flatMap(filesOf))
+    await this.#removeFiles([...found, ...ends])
     return await database.transaction('purge history', async (tx) => {
       // Another event may be the last by now, but what was not the last then is not now.
       await deleteEvents(tx, range.roomId, found)
@@ -97,12 +96,13 @@ export class HistoryPurger {
     await streams.remember(tx, 'events')
   }
 
-  /** Those that their senders uploaded here, and that nothing shows which came later. */
-  async #removeFiles(files: readonly Shown[]): Promise<void> {
+  /** Those that their senders uploaded here, and that no other message shows. */
+  async #removeFiles(events: readonly StoredEvent[]): Promise<void> {
     const { database, mediaAdmin, serverName } = this.#parts
-    for (const { uri, sender, place } of files) {
+    const going = events.flatMap(({ row }) => row.stream_id ?? [])
+    for (const { uri, sender } of events.flatMap(filesOf)) {
       const mediaId = localMediaId(uri, serverName)
-      if (mediaId === undefined || (await isShownLater(database, uri, place))) continue
+      if (mediaId === undefined || (await isShownElsewhere(database, uri, going))) continue
       await mediaAdmin.remove({ mxc: { server: serverName, mediaId }, userId: sender, keepsAvatars: true })
     }
   }
@@ -121,9 +121,7 @@ function isEmpty({ row }: StoredEvent): boolean {
 /** What is encrypted shows nothing to the server. */
 function filesOf({ row, pdu: { content } }: StoredEvent): Shown[] {
   const shown = row.type === 'm.room.message' ? [content['url'], thumbnailOf(content)] : []
-  return shown.flatMap((uri) =>
-    typeof uri === 'string' ? [{ uri, sender: row.sender, place: row.stream_id ?? 0 }] : [],
-  )
+  return shown.flatMap((uri) => (typeof uri === 'string' ? [{ uri, sender: row.sender }] : []))
 }
 
 function thumbnailOf({ info }: JsonObject): unknown {

@@ -7,7 +7,7 @@ import type { Requester } from '../../accounts/requester.ts'
 import type { ClientEvents, ClientForm } from '../../rooms/client-event.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
 import type { Members } from '../../rooms/members.ts'
-import type { IgnoredUsers, Visibility } from '../../rooms/visibility.ts'
+import type { Visibility } from '../../rooms/visibility.ts'
 import type { Notifier } from '../notifier.ts'
 import type { KnownRoom } from '../room-lists.ts'
 import type { RoomTails } from '../room-tails.ts'
@@ -23,7 +23,6 @@ export interface RoomEventsParts {
   readonly notifier: Notifier
   readonly clientEvents: ClientEvents
   readonly visibility: Visibility
-  readonly ignored: IgnoredUsers
 }
 
 type Memberships = Pick<ReadonlyMap<EventId, string>, 'get'>
@@ -81,12 +80,11 @@ export class RoomEvents {
     })
   }
 
-  /** Who was joined all the time may see everything but the messages of those he ignores. */
+  /** Who was joined all the time may see everything but what is hidden from members. */
   async visible(userId: UserId, roomId: RoomId, { stayed }: Pick<KnownRoom, 'stayed'>): Promise<Visible> {
     if (!stayed) return (events) => this.#parts.visibility.visibleTo(userId, roomId, events)
-    const ignored = await this.#parts.ignored.of(userId)
-    if (ignored.size === 0) return (events) => Promise.resolve(events)
-    return (events) => Promise.resolve(events.filter(({ row }) => row.state_key !== null || !ignored.has(row.sender)))
+    const hides = await this.#parts.visibility.hidden(userId, roomId)
+    return (events) => Promise.resolve(hides ? events.filter((event) => !hides(event)) : events)
   }
 
   /** What the user was at each of the events of a room. */

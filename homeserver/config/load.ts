@@ -38,7 +38,7 @@ export const loadConfig = (sources: ConfigSources): Config => readConfig(sources
 /** Like `loadConfig`, and tells where each setting comes from. Throws `ConfigError`. */
 export function readConfig({ files, env, readFile }: ConfigSources): LoadedConfig {
   const problems: string[] = []
-  const values = {}
+  const values = emptyTree()
   const origins = new Map<string, string>()
   const texts = files.map((file) => new ConfigText(file))
   for (const text of texts) {
@@ -66,6 +66,9 @@ const byPlace = (a: string, b: string): number => a.localeCompare(b, 'en', { num
 
 type Tree = { [key: string]: unknown }
 
+/** Without a prototype: whatever a file calls its keys, they are keys (T97). */
+const emptyTree = (): Tree => Object.create(null) as Tree
+
 const isTree = (value: unknown): value is Tree => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Puts `from` over `onto`, section by section. An empty section or value sets nothing. */
@@ -78,7 +81,7 @@ function merge(onto: Tree, from: Tree, each: (path: string[]) => void, above: st
       onto[key] = value
       each(path)
     } else {
-      const section = isTree(under) ? under : {}
+      const section = isTree(under) ? under : emptyTree()
       onto[key] = section
       merge(section, value, each, path)
     }
@@ -87,7 +90,7 @@ function merge(onto: Tree, from: Tree, each: (path: string[]) => void, above: st
 
 function withProfile(values: Tree): Tree {
   const chosen = values['profile'] ?? schema.shape.profile.parse(undefined)
-  const combined: Tree = {}
+  const combined = emptyTree()
   const ignore = () => undefined
   if (typeof chosen === 'string' && Object.hasOwn(profiles, chosen)) {
     merge(combined, profiles[chosen as keyof typeof profiles], ignore) // hasOwn has just shown that it is one

@@ -71,7 +71,7 @@ forEachDatabase(({ dialect: database }) => {
     await irc.ok('DELETE', `/devices/${deviceId}?user_id=${ghost}`)
   })
 
-  test('it may neither act as others nor register them, and others may not register its users', async () => {
+  test('T84: it may neither act as others nor register them, and others may not register its users', async () => {
     await using server = await start()
     const irc = bridge(server)
     const alice = await server.register('alice')

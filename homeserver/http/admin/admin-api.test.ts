@@ -3,14 +3,16 @@ import { registerAdmin } from '../../../test/support/admin.ts'
 import { forEachDatabase } from '../../../test/support/databases.ts'
 import { startServer } from '../../../test/support/server.ts'
 import { operatorToken } from '../../domain/accounts/operator-token.ts'
-import { endpoints } from '../endpoints.ts'
+import { endpointsOf } from '../endpoints.ts'
 
 const at = '/_synapse/admin'
 const encoded = encodeURIComponent
 
-test('what administrators ask is for administrators alone', async () => {
+test('T88: what administrators ask is for administrators alone', async () => {
   await using server = await startServer()
   const alice = await server.register('alice')
+  const { config, calls } = server.server.services
+  const endpoints = endpointsOf(config, { hasCalls: calls !== undefined })
   const ours = endpoints.filter(({ auth }) => auth === 'admin')
   expect(ours.length).toBeGreaterThan(40)
   for (const { method, paths } of ours) {
@@ -18,6 +20,16 @@ test('what administrators ask is for administrators alone', async () => {
     expect({ path, ...(await alice.refusal(method, path)) }).toEqual({ path, status: 403, errcode: 'M_FORBIDDEN' })
     expect({ path, ...(await server.client().refusal(method, path)) }).toMatchObject({ path, status: 401 })
   }
+  // The rest below these paths: by the shared secret, what release this is, and what people may know of themselves.
+  const others = endpoints.filter(({ auth, paths }) => auth !== 'admin' && paths.some((path) => /\/admin\//.test(path)))
+  expect(others.flatMap(({ paths }) => paths).toSorted()).toEqual([
+    '/_matrix/client/r0/admin/whois/:userId',
+    '/_matrix/client/v3/admin/whois/:userId',
+    '/_synapse/admin/v1/register',
+    '/_synapse/admin/v1/register',
+    '/_synapse/admin/v1/server_version',
+    '/_synapse/admin/v1/whois/:userId',
+  ])
 })
 
 test('the command line is believed where it knows the secret, for minutes, from the network here', async () => {

@@ -59,6 +59,10 @@ forEachDatabase(({ dialect }) => {
     await bridged.text(roomId, 'In reply to News https://t.me/c/1234/5\n\nindeed')
     tom.send(group, 'photo', { bytes, more: { forward_origin: origin } })
     expect((await bridged.text(roomId, 'Forwarded from News'))['content']).toMatchObject({ msgtype: 'm.image' })
+    const contact = { first_name: 'Ann', phone_number: '+7', vcard: 'BEGIN:VCARD\nFN:Ann\nEND:VCARD' }
+    tom.say(group, { more: { contact } })
+    const card = await bridged.text(roomId, 'Contact: Ann, +7')
+    expect(card['content']).toMatchObject({ msgtype: 'm.file', filename: 'contact.vcf', url: mxc })
     tom.say(group, { text: 'signed', as: group, more: { author_signature: 'Tom' } })
     expect((await bridged.text(roomId, 'signed'))['content']).toMatchObject({
       'org.domovoi.telegram': { author_signature: 'Tom' },

@@ -28,8 +28,18 @@ export async function convert(message: Message, parts: ConvertParts): Promise<Co
   const medium = mediumOf(message)
   if (medium) return await convertMedium(message, medium, parts)
   const { text, entities, more = {}, extra, msgtype = 'm.text' } = wordsOf(message)
-  const content = { msgtype, ...written(message, text, entities, parts.names), ...more, ...extraOf(message, extra) }
+  const said = { msgtype, ...written(message, text, entities, parts.names), ...more, ...extraOf(message, extra) }
+  const card = await cardOf(message, parts.files)
+  const content = card ? { ...said, ...card } : said
   return { type: 'm.room.message', content, media: undefined }
+}
+
+/** A contact with more than a name and a number is a file that address books read, and these stand below it. */
+async function cardOf({ contact }: Message, files: Files): Promise<Content | undefined> {
+  if (contact?.vcard === undefined || contact.vcard === '') return undefined
+  const [bytes, type, filename] = [Buffer.from(contact.vcard), 'text/vcard', 'contact.vcf']
+  const url = await files.put(bytes, type, filename)
+  return { msgtype: 'm.file', filename, url, info: { mimetype: type, size: bytes.length } }
 }
 
 async function convertMedium(message: Message, medium: Medium, parts: ConvertParts): Promise<Converted> {

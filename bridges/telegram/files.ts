@@ -43,13 +43,14 @@ export class Files {
     const known = await findFile(this.#database, id)
     if (known) return known
     const bytes = await this.#telegram.download(file)
-    const mxc = await this.#upload(change ? await change.make(bytes) : bytes, type, name)
+    const mxc = await this.put(change ? await change.make(bytes) : bytes, type, name)
     const row = { unique_id: id, file_id: file.file_id, kind, mxc }
     await this.#database.transaction('telegram file', (tx) => addFile(tx, row))
     return row
   }
 
-  async #upload(bytes: Buffer, type: string, name: string): Promise<string> {
+  /** What Telegram has as no file. Throws `TooLargeError` where the homeserver takes nothing as large. */
+  async put(bytes: Buffer, type: string, name: string): Promise<string> {
     try {
       return await this.#matrix.upload(bytes, type, name)
     } catch (error) {

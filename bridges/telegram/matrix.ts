@@ -146,8 +146,16 @@ export class Matrix {
   }
 
   async senderOf(roomId: string, eventId: string): Promise<string> {
+    return (await this.#event(roomId, eventId))['sender'] as string
+  }
+
+  async contentOf(roomId: string, eventId: string): Promise<Content> {
+    return (await this.#event(roomId, eventId))['content'] as Content
+  }
+
+  async #event(roomId: string, eventId: string): Promise<Content> {
     const path = `/_matrix/client/v3/rooms/${encoded(roomId)}/event/${encoded(eventId)}`
-    return (await this.request(this.botUserId, 'GET', path))['sender'] as string
+    return await this.request(this.botUserId, 'GET', path)
   }
 
   /** The content of a state event, undefined where there is none. */
@@ -208,13 +216,24 @@ export class Matrix {
 
   /** Throws `RangeError` for what is larger than `maxUpload`, `MediaGoneError` for what is not there. */
   async download(mxc: string): Promise<{ bytes: Buffer; type: string }> {
+    return await this.#fetchMedia('download', mxc, '')
+  }
+
+  /** A picture that is no wider and no higher than `size`. Throws as `download` does. */
+  async thumbnail(mxc: string, size: number): Promise<{ bytes: Buffer; type: string }> {
+    return await this.#fetchMedia('thumbnail', mxc, `?width=${size}&height=${size}&method=scale`)
+  }
+
+  async #fetchMedia(
+    what: 'download' | 'thumbnail',
+    mxc: string,
+    query: string,
+  ): Promise<{ bytes: Buffer; type: string }> {
     const [, server = '', id = ''] = /^mxc:\/\/([^/]+)\/([^/]+)$/.exec(mxc) ?? []
     const { homeserverUrl, registration, maxUpload } = this.#config
     const response = await fetch(
-      `${homeserverUrl}/_matrix/client/v1/media/download/${encoded(server)}/${encoded(id)}`,
-      {
-        headers: { authorization: `Bearer ${registration.as_token}` },
-      },
+      `${homeserverUrl}/_matrix/client/v1/media/${what}/${encoded(server)}/${encoded(id)}${query}`,
+      { headers: { authorization: `Bearer ${registration.as_token}` } },
     )
     if (!response.ok) {
       await response.body?.cancel()

@@ -42,16 +42,19 @@ export class Pace {
     this.#forGroup = { every: 60_000 / groupPerMinute, burst: GROUP_BURST }
   }
 
-  /** Counts a message to this chat. Throws `TooEarlyError`, and then counts nothing. */
-  take(chatId: string): void {
+  /**
+   * Counts a message to this chat, and gives how long to wait before it is sent, because of all the others. Throws
+   * `TooEarlyError` where its own chat has to wait, and then counts nothing.
+   */
+  take(chatId: string): number {
     const now = this.#clock.monotonic()
     const rate = chatId.startsWith('-') ? this.#forGroup : forPerson
     const chat = next(this.#chats.get(chatId), rate, now)
+    if (chat.wait > 0) throw new TooEarlyError(Math.ceil(chat.wait))
     const bot = next(this.#bot, forBot, now)
-    const wait = Math.max(chat.wait, bot.wait)
-    if (wait > 0) throw new TooEarlyError(Math.ceil(wait))
     this.#chats.set(chatId, chat.through)
     this.#bot = bot.through
+    return Math.max(0, Math.ceil(bot.wait))
   }
 
   /** Telegram has refused a message to this chat for so long; after that they go one by one. */

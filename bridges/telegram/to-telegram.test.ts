@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import sharp from 'sharp'
 import { forEachDatabase } from '../../test/support/databases.ts'
 import { FakeClock } from '../../homeserver/platform/fake-clock.ts'
 import { fullRights } from '../../test/support/fake-telegram/fake-telegram.ts'
@@ -126,6 +127,26 @@ forEachDatabase(({ dialect }) => {
     expect(await bridged.said(group, ({ document }) => document !== undefined)).toMatchObject({ caption: 'alice' })
   })
 
+  test('case 23: stickers of Matrix are stickers in Telegram, and pictures where none can be made of them', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const sticker = async (bytes: Buffer) => {
+      const path = '/_matrix/media/v3/upload?filename=a.png'
+      const { body } = await alice.request('POST', path, bytes, { 'content-type': 'image/png' })
+      await alice.send(roomId, { body: 'hi', url: body['content_uri'], info: { mimetype: 'image/png' } }, 'm.sticker')
+    }
+    await sticker(
+      await sharp({ create: { width: 800, height: 400, channels: 4, background: '#f008' } })
+        .png()
+        .toBuffer(),
+    )
+    expect((await bridged.said(group, (message) => message.sticker !== undefined)).sticker).toBeDefined()
+    await sticker(Buffer.from('no picture'))
+    await bridged.said(group, ({ photo }) => photo !== undefined)
+  })
+
   test('case 18 and 20: answers, redactions', async () => {
     await using bridged = await Bridged.start(dialect)
     const { alice, tom, telegram } = bridged
@@ -203,6 +224,35 @@ forEachDatabase(({ dialect }) => {
       'org.matrix.msc3381.poll.end',
     )
     await telegram.until(() => group.messages.get(id)?.poll?.is_closed)
+  })
+
+  test('case 24: how Matrix has voted is told when the poll ends; the last choice counts', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, tom } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const type = 'org.matrix.msc3381.poll'
+    const answers = ['yes', 'no'].map((id) => ({ id, 'org.matrix.msc1767.text': `${id}!` }))
+    const start = { [`${type}.start`]: { question: { 'org.matrix.msc1767.text': 'Tea?' }, answers } }
+    const eventId = await alice.send(roomId, start, `${type}.start`)
+    const poll = await bridged.said(group, (message) => message.poll !== undefined)
+    const about = { 'm.relates_to': { rel_type: 'm.reference', event_id: eventId } }
+    for (const choice of ['no', 'yes']) {
+      await alice.send(roomId, { ...about, [`${type}.response`]: { answers: [choice] } }, `${type}.response`)
+    }
+    await alice.send(roomId, 'after the poll')
+    await bridged.said(group, ({ text }) => text === 'alice: after the poll')
+    tom.vote(poll, 1)
+    await bridged.event(
+      roomId,
+      ({ sender, type: kind }) => sender === bridged.ghost(tom) && kind === `${type}.response`,
+    )
+    await alice.send(roomId, about, `${type}.end`)
+    const { text, reply_to_message: answered } = await bridged.said(
+      group,
+      (message) => message.text?.startsWith('Votes in Matrix') === true,
+    )
+    expect([text, answered?.message_id]).toEqual(['Votes in Matrix:\nyes!: 1\nno!: 0', poll.message_id])
   })
 
   test('what Telegram refuses is told, and sent again when asked', async () => {

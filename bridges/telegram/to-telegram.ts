@@ -73,7 +73,7 @@ export class ToTelegram {
         return await this.#polls.start(stored, event, portal, await this.#members.nameOf(event))
       case 'm.poll.end':
       case 'org.matrix.msc3381.poll.end':
-        return await this.#polls.end(event)
+        return await this.#polls.end(stored, event, portal)
       case 'm.room.tombstone':
         return await this.#upgrades.follow(event)
     }

@@ -69,7 +69,9 @@ const message = z.looseObject({
   venue: z.looseObject({ title: text, address: text }).optional(),
   poll: z.looseObject({ question: text, options: z.array(z.looseObject({ text })) }).optional(),
   dice: z.looseObject({ emoji: text, value: z.number() }).optional(),
-  contact: z.looseObject({ first_name: text, last_name: text.optional(), phone_number: text }).optional(),
+  contact: z
+    .looseObject({ first_name: text, last_name: text.optional(), phone_number: text, vcard: text.optional() })
+    .optional(),
   forward_origin: origin.optional(),
   new_chat_members: z.array(user).optional(),
   left_chat_member: user.optional(),

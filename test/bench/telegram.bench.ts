@@ -61,20 +61,31 @@ for (let index = 0; index < chats; index++) pairs.push(await program.pair(`Group
 const latencies = await delays(program, pairs)
 for (let index = chats; index < portals; index++) pairs.push(await program.pair(`Group ${index}`))
 
-/** Everybody speaks once, and Alice reads all of it. */
-async function used(isBridged: boolean): Promise<number> {
+/** After a start; after something was said in as many chats as speak above; and after it was said in all. */
+async function used(isBridged: boolean): Promise<{ atFirst: number; spoken: number; allSpoken: number }> {
   await program.server.stop()
   await program.useBridge(isBridged)
+  const before = program.telegram.bot.polls
   await program.server.start()
-  for (const { roomId } of pairs) await program.alice.send(roomId, 'warm')
-  const last = pairs.at(-1) ?? raise()
-  if (isBridged) {
-    for (const { group } of pairs) program.tom.say(group, 'warm too')
-    await program.until(last.roomId, ({ content }) => content.body === 'warm too')
-  }
+  if (isBridged) await program.telegram.until(() => program.telegram.bot.polls > before)
   await program.alice.get('/sync?timeout=0')
-  return residentMiB(program.server.pid)
+  const atFirst = residentMiB(program.server.pid)
+  await speak('again', pairs.slice(0, chats), isBridged)
+  const spoken = residentMiB(program.server.pid)
+  await speak('warm', pairs, isBridged)
+  return { atFirst, spoken, allSpoken: residentMiB(program.server.pid) }
 }
+
+/** Something is said in these, at both ends where they are bridged. */
+async function speak(body: string, where: readonly Pair[], isBridged: boolean): Promise<void> {
+  for (const { group, roomId } of where) {
+    await program.alice.send(roomId, body)
+    if (isBridged) program.tom.say(group, `${body} too`)
+  }
+  const last = where.at(-1) ?? raise()
+  if (isBridged) await program.until(last.roomId, ({ content }) => content.body === `${body} too`)
+}
+
 const without = await used(false)
 const withBridge = await used(true)
 const figures = {
@@ -85,6 +96,5 @@ const figures = {
   portals: pairs.length,
   withoutMiB: without,
   withMiB: withBridge,
-  moreMiB: withBridge - without,
 }
 process.stdout.write(`${JSON.stringify(figures, null, 2)}\n`)

@@ -1,4 +1,5 @@
 /** Sends the messages of an event, each once: also after a crash, and where Telegram's answer was lost. */
+import type { Clock } from '../../../homeserver/platform/clock.ts'
 import type { Matrix, MatrixEvent } from '../matrix.ts'
 import { relationOf } from '../odd.ts'
 import type { Pace } from '../pace.ts'
@@ -17,6 +18,7 @@ export interface DeliveryParts {
   readonly matrix: Matrix
   readonly database: Database
   readonly pace: Pace
+  readonly clock: Clock
 }
 
 export class Delivery {
@@ -28,7 +30,7 @@ export class Delivery {
 
   /** Goes on after the parts that Telegram has. Throws what the Bot API answered, or that it is too early. */
   async send(stored: StoredEvent, event: MatrixEvent, portal: Portal, steps: readonly Step[]): Promise<void> {
-    const { database, matrix, pace } = this.#parts
+    const { database, matrix, pace, clock } = this.#parts
     const { answered, ...there } = await this.#destination(event, portal)
     const chatId = String(there.chat_id)
     for (const [part, step] of steps.entries()) {
@@ -37,7 +39,8 @@ export class Delivery {
       const to: Destination = isAnswer ? { ...there, reply_parameters: answerTo(answered) } : there
       const from = part === stored.sent_parts ? stored.is_sending : 0
       const adopted = from > 0 && chatId === portal.chat_id ? await this.#find(step, to, portal, from) : undefined
-      if (adopted === undefined) pace.take(chatId)
+      const wait = adopted === undefined ? pace.take(chatId) : 0
+      if (wait > 0) await clock.sleep(wait)
       const messageId = adopted ?? (await this.#attempt(event, portal, () => step.send(to))).message_id
       await database.transaction('telegram sent', async (tx) => {
         await endPart(tx, event.event_id, { isSent: true })

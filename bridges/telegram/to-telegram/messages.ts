@@ -7,8 +7,10 @@ import { relayed, textOfContent } from '../relay.ts'
 import { fileOfMxc } from '../store/people.ts'
 import type { Telegram } from '../telegram.ts'
 import { linksOf, type LinksParts } from './links.ts'
+import { stickerFile } from './sticker-file.ts'
 import { type FileKind, fileStep, locationStep, noText, type Place, type Step, textSteps } from './steps.ts'
 
+const stickerShape = { filename: 'sticker.webp', contentType: 'image/webp' }
 const PHOTO_LIMIT = 10 * 1024 * 1024
 
 export interface MessageParts extends LinksParts {
@@ -48,6 +50,8 @@ async function mediaSteps(parts: MessageParts, name: string, content: Content, m
   try {
     const { bytes, type: served } = await matrix.download(mxc)
     const type = mediaTypeOf(mimetype) ?? served
+    const sticker = content['msgtype'] === 'm.sticker' && type !== 'image/webp' && (await stickerFile(matrix, mxc))
+    if (sticker) return [fileStep(telegram, 'sticker', new InputFile(sticker, stickerShape), noText)]
     const kind = kindOf(content, { type, size: bytes.length })
     const file = new InputFile(bytes, { filename: fileName, contentType: type })
     if (caption.text.length <= CAPTION_LIMIT) return [fileStep(telegram, kind, file, caption)]

@@ -1,20 +1,22 @@
 /** Polls of Matrix, asked in Telegram too. https://github.com/matrix-org/matrix-spec-proposals/pull/3381 */
-import type { Content, MatrixEvent } from '../matrix.ts'
-import { listOf, objectOf, OddError, relationOf, stringOf } from '../odd.ts'
+import { TelegramApiError } from 'node-telegram-bot-api'
+import type { Matrix, MatrixEvent } from '../matrix.ts'
+import { OddError, relationOf } from '../odd.ts'
 import type { Database } from '../store/database.ts'
 import type { StoredEvent } from '../store/events.ts'
 import { addPoll, pollOfEvent } from '../store/messages.ts'
 import type { Portal } from '../store/portals.ts'
 import type { Telegram } from '../telegram.ts'
 import type { Delivery } from './delivery.ts'
-import type { Step } from './steps.ts'
+import { pollOf } from './poll-content.ts'
+import { matrixVotes } from './poll-votes.ts'
+import { type Step, textStep } from './steps.ts'
 
-/** What Telegram takes: answers, and characters. */
-const MAX_ANSWERS = 12
+/** What Telegram takes, in characters. */
 const MAX_QUESTION = 300
-const MAX_ANSWER = 100
 
 export interface PollsParts {
+  readonly matrix: Matrix
   readonly telegram: Telegram
   readonly database: Database
   readonly delivery: Delivery
@@ -62,38 +64,24 @@ export class Polls {
     await database.transaction('telegram poll', (tx) => addPoll(tx, row))
   }
 
-  async end({ content }: MatrixEvent): Promise<void> {
-    const { eventId } = relationOf(content)
+  /** The poll ends in Telegram too, where it is said how Matrix has voted. */
+  async end(stored: StoredEvent, event: MatrixEvent, portal: Portal): Promise<void> {
+    const { database, telegram, delivery } = this.#parts
+    const { eventId } = relationOf(event.content)
     if (eventId === undefined) throw new OddError('the end of no poll')
-    const poll = await pollOfEvent(this.#parts.database, eventId)
+    const poll = await pollOfEvent(database, eventId)
     if (!poll) return
-    await this.#parts.telegram.sender.stopPoll({ chat_id: Number(poll.chat_id), message_id: poll.message_id })
+    await telegram.sender
+      .stopPoll({ chat_id: Number(poll.chat_id), message_id: poll.message_id })
+      .catch((error: unknown) => {
+        if (!isClosed(error)) throw error
+      })
+    const votes = await matrixVotes(this.#parts.matrix, event, eventId)
+    if (votes === '') return
+    const answer = { ...event, content: { 'm.relates_to': { 'm.in_reply_to': { event_id: eventId } } } }
+    await delivery.send(stored, answer, portal, [textStep(telegram, { text: votes, entities: [] }, {})])
   }
 }
 
-interface Poll {
-  readonly question: string
-  readonly answers: readonly { readonly id: string; readonly text: string }[]
-  readonly isMultiple: boolean
-}
-
-function pollOf(content: Content): Poll {
-  const start = objectOf(content['m.poll'] ?? content['org.matrix.msc3381.poll.start'])
-  const answers = listOf(start['answers']).slice(0, MAX_ANSWERS).map(objectOf)
-  if (answers.length === 0) throw new OddError('a poll without answers')
-  return {
-    question: textOf(start['question']),
-    answers: answers.map((answer) => ({
-      id: stringOf(answer['id']) ?? stringOf(answer['m.id']) ?? '',
-      text: textOf(answer).slice(0, MAX_ANSWER) || '?',
-    })),
-    isMultiple: Number(start['max_selections'] ?? 1) > 1,
-  }
-}
-
-/** The stable form, the unstable one, or that of old apps. */
-function textOf(value: unknown): string {
-  const text = objectOf(value)
-  const stable = objectOf(listOf(text['m.text'])[0])['body']
-  return stringOf(stable) ?? stringOf(text['org.matrix.msc1767.text']) ?? stringOf(text['body']) ?? ''
-}
+const isClosed = (error: unknown): boolean =>
+  error instanceof TelegramApiError && error.description.includes('already been closed')

@@ -102,7 +102,8 @@ export class MissingParts {
 
   /**
    * The state before an event, or after it, as the server has it. Its events are stored as outliers. What cannot be had
-   * is left out; where that would be all that is known of a room, `thorough` asks for the whole if one event is missing.
+   * is left out; where that would be all that is known of a room, `thorough` asks for the whole if one event is missing,
+   * and sooner than for single events.
    */
   async stateAt(
     place: Place,
@@ -114,9 +115,10 @@ export class MissingParts {
     const wanted = new Set([...authIds, ...stateIds, ...(after ? [at] : [])])
     const known = await events.list(wanted)
     const absent = [...wanted].filter((id) => !known.has(id))
-    const single = absent.length > MAX_SINGLE ? [] : await this.fetch(place, absent)
-    const isWhole = thorough ? single.length === absent.length : absent.length <= MAX_SINGLE
-    const fetched = isWhole ? single : await this.#wholeState(place, at, after)
+    const areFew = absent.length <= (thorough ? AT_ONCE : MAX_SINGLE)
+    const single = areFew ? await this.fetch(place, absent) : []
+    const isEnough = areFew && (!thorough || single.length === absent.length)
+    const fetched = isEnough ? single : await this.#wholeState(place, at, after)
     await writer.storeOutliers(place.roomId, place.version, fetched)
     const stored = await events.list([...stateIds, at])
     const state = stateIds.flatMap((id) => stored.get(id) ?? [])

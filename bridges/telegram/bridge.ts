@@ -6,6 +6,7 @@ import { CustomEmoji } from './custom-emoji.ts'
 import { Files } from './files.ts'
 import { Ghosts } from './ghosts.ts'
 import { Lanes } from './lanes.ts'
+import { LinkCodes } from './link-codes.ts'
 import { Listener } from './listener.ts'
 import { Login } from './login.ts'
 import { MatrixCommands } from './matrix-commands.ts'
@@ -95,13 +96,15 @@ export class TelegramBridge implements AsyncDisposable {
     const files = new Files(base)
     const puppets = new Puppets(base)
     const ghosts = new Ghosts({ ...base, files, puppets })
-    this.#login = new Login({ ...base, files, puppets })
+    const linkCodes = new LinkCodes(base)
+    this.#login = new Login({ ...base, files, puppets, linkCodes })
     this.#metadata = new Metadata({ ...base, sync: config.metadataSync })
     const metadata = this.#metadata
     const matrixCommands = new MatrixCommands({
       ...base,
       metadata,
       ghosts,
+      linkCodes,
       admins: config.admins,
       wake: (room) => this.#events.wake(room),
     })

@@ -12,6 +12,7 @@ import type { Clock } from '../../homeserver/platform/clock.ts'
 import { logger } from '../../homeserver/platform/log.ts'
 import { Lru } from '../../homeserver/platform/lru.ts'
 import type { Files } from './files.ts'
+import type { LinkCodes } from './link-codes.ts'
 import { type Content, errcodeOf, isElsewhere, type Matrix } from './matrix.ts'
 import type { Puppets } from './puppets.ts'
 import { isGone, type Telegram } from './telegram.ts'
@@ -27,6 +28,7 @@ export interface LoginParts {
   readonly telegram: Telegram
   readonly files: Files
   readonly puppets: Puppets
+  readonly linkCodes: LinkCodes
   readonly clock: Clock
   readonly serverName: string
   readonly bot: { readonly id: string; readonly username: string }
@@ -72,6 +74,12 @@ export class Login {
       return userId === undefined ? texts.nobody : texts.whoami(userId)
     },
     unlink: async (from, texts) => linkText(texts, await this.#ask<LinkAnswer>('unlink', { tg_user: String(from.id) })),
+    link: async (from, texts) => {
+      const { user_id: userId } = await this.#ask<AccountAnswer>('account', { tg_user: String(from.id) })
+      return userId === undefined
+        ? texts.linkCode(await this.#parts.linkCodes.make(personOf(from)))
+        : texts.whoami(userId)
+    },
     loginoff: async (from, texts) => {
       await this.#ask('settings', { tg_user: String(from.id), login_enabled: false })
       return texts.loginOff

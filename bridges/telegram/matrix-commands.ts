@@ -1,8 +1,10 @@
 /** What people ask of the bridge in Matrix: messages that begin with `!tg`. */
 import { randomInt } from 'node:crypto'
 import type { Clock } from '../../homeserver/platform/clock.ts'
+import type { LinkCodes } from './link-codes.ts'
 import type { Matrix, MatrixEvent } from './matrix.ts'
 import { listOf } from './odd.ts'
+import { addAct, latestActs } from './store/audit.ts'
 import type { Database } from './store/database.ts'
 import { countEvents, reviveEvents } from './store/events.ts'
 import { membersOf } from './store/people.ts'
@@ -21,14 +23,15 @@ const HELP = `!tg bridge – join this room with a Telegram group: gives a code 
 !tg sync – take over description and pins of the group now
 !tg status – what is bridged, and what waits
 !tg retry – send again what Telegram did not take
-!tg link – log in to this account by Telegram from now on
+!tg link – log in to this account by Telegram from now on; with the code that /link gave you there, !tg link CODE
 !tg whoami – who you are in Telegram
-!tg list – all bridged rooms (admins)`
+!tg list, !tg audit – all bridged rooms, and who bridged them (admins)`
 
 export interface MatrixCommandsParts {
   readonly matrix: Matrix
   readonly database: Database
   readonly ghosts: Ghosts
+  readonly linkCodes: LinkCodes
   readonly metadata: Metadata
   readonly clock: Clock
   readonly bot: { readonly id: string; readonly username: string }
@@ -56,6 +59,7 @@ export class MatrixCommands {
       link: (event) => this.#link(event),
       whoami: (event) => this.#whoami(event),
       list: (event) => this.#list(event),
+      audit: (event) => this.#audit(event),
     }
   }
 
@@ -119,14 +123,18 @@ export class MatrixCommands {
   async #unbridge(event: MatrixEvent, portal: Portal | undefined): Promise<string> {
     if (!portal) return 'This room is not bridged.'
     if (!(await this.#mayBridge(event))) return 'You may not do that here.'
-    await this.endPortal(portal)
+    await this.endPortal(portal, event.sender)
     return `This room is not bridged with ${portal.title} any more.`
   }
 
   /** The ghosts go; people, and what was said, stay. */
-  async endPortal({ room_id: roomId }: Portal): Promise<void> {
+  async endPortal(portal: Portal, actor: string): Promise<void> {
+    const { room_id: roomId } = portal
     const { database, ghosts, matrix } = this.#parts
-    await database.transaction('telegram unbridge', (tx) => removePortal(tx, roomId))
+    await database.transaction('telegram unbridge', async (tx) => {
+      await removePortal(tx, roomId)
+      await addAct(tx, { ...portal, at: this.#parts.clock.now(), actor, act: 'unbridge' })
+    })
     for (const userId of await membersOf(database, roomId)) {
       if (matrix.isOurs(userId)) await ghosts.leave(userId, roomId)
       else await ghosts.forget(userId, roomId)
@@ -136,7 +144,11 @@ export class MatrixCommands {
   async #setState(event: MatrixEvent, portal: Portal | undefined, state: 'active' | 'paused'): Promise<string> {
     if (!portal) return 'This room is not bridged.'
     if (!(await this.#mayBridge(event))) return 'You may not do that here.'
-    await this.#parts.database.transaction('telegram state', (tx) => setPortalState(tx, portal.chat_id, state))
+    const act = state === 'active' ? 'resume' : 'pause'
+    await this.#parts.database.transaction('telegram state', async (tx) => {
+      await setPortalState(tx, portal.chat_id, state)
+      await addAct(tx, { ...portal, at: this.#parts.clock.now(), actor: event.sender, act })
+    })
     return state === 'active' ? 'Bridged again.' : 'Nothing is bridged until !tg resume.'
   }
 
@@ -162,9 +174,11 @@ export class MatrixCommands {
     return count === 0 ? 'Nothing was given up.' : `${count} will be sent again.`
   }
 
-  async #link({ sender }: MatrixEvent): Promise<string> {
-    const { matrix, bot } = this.#parts
+  async #link({ sender, content }: MatrixEvent): Promise<string> {
+    const { matrix, bot, linkCodes } = this.#parts
+    const [, , code, yes] = String(content['body']).trim().split(/\s+/)
     try {
+      if (code !== undefined) return await linkCodes.say(sender, code, yes === 'yes')
       const { nonce } = await matrix.internal('link/start', { user_id: sender })
       return `Open https://t.me/${bot.username}?start=K${String(nonce)} in Telegram within 10 minutes, and say yes there.`
     } catch {
@@ -179,6 +193,16 @@ export class MatrixCommands {
     return typeof id === 'string'
       ? `You are ${sender}, and in Telegram the user ${id}.`
       : `You are ${sender}, not linked with anybody in Telegram.`
+  }
+
+  async #audit({ sender }: MatrixEvent): Promise<string> {
+    if (!this.#isAdmin(sender)) return 'That is for admins of the bridge.'
+    const acts = await latestActs(this.#parts.database, 50)
+    const lines = acts.map(
+      ({ at, actor, act, chat_id: chat, room_id: room }) =>
+        `${new Date(Number(at)).toISOString()} ${actor}: ${act} ${chat} ↔ ${room}`,
+    )
+    return lines.join('\n') || 'Nothing was bridged yet.'
   }
 
   async #list({ sender }: MatrixEvent): Promise<string> {

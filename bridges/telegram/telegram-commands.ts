@@ -8,6 +8,7 @@ import type { MatrixCommands } from './matrix-commands.ts'
 import type { Matrix } from './matrix.ts'
 import type { PrivateChats } from './private-chats.ts'
 import { levelOf, setLevels } from './powers.ts'
+import { addAct } from './store/audit.ts'
 import type { Database } from './store/database.ts'
 import { countEvents } from './store/events.ts'
 import { findMessage, removeMessage } from './store/messages.ts'
@@ -49,6 +50,9 @@ export function commandOf({ text = '', entities = [] }: Message, botName: string
   if (bot !== undefined && bot.toLowerCase() !== botName.toLowerCase()) return undefined
   return { name: name.toLowerCase(), argument: text.slice(entity.length).trim() }
 }
+
+/** As acts are written down. Anonymous administrators are their group. */
+const actorOf = ({ from, sender_chat: chat }: Message): string => `telegram:${chat?.id ?? from?.id ?? 0}`
 
 export class TelegramCommands {
   readonly #parts: TelegramCommandsParts
@@ -125,16 +129,11 @@ export class TelegramCommands {
     if (!found) return texts.badCode
     if (await portalOfRoom(database, found.room_id)) return texts.alreadyBridged
     const title = message.chat.title ?? 'Telegram'
-    await database.transaction('telegram portal', (tx) =>
-      addPortal(tx, {
-        chat_id: chatId,
-        thread_id: 0,
-        room_id: found.room_id,
-        type: message.chat.type,
-        title,
-        bridged_by: found.user_id,
-      }),
-    )
+    const portal = { chat_id: chatId, thread_id: 0, room_id: found.room_id, type: message.chat.type, title }
+    await database.transaction('telegram portal', async (tx) => {
+      await addPortal(tx, { ...portal, bridged_by: found.user_id })
+      await addAct(tx, { ...portal, at: clock.now(), actor: `${found.user_id} ${actorOf(message)}`, act: 'bridge' })
+    })
     const bridge = {
       bridgebot: matrix.botUserId,
       creator: found.user_id,
@@ -152,16 +151,19 @@ export class TelegramCommands {
   }
 
   async #change(message: Message, what: 'unbridge' | 'pause' | 'resume'): Promise<string> {
-    const { database, matrixCommands } = this.#parts
+    const { database, matrixCommands, clock } = this.#parts
     const texts = textsFor(message.from?.language_code)
     const portals = await portalsOfChat(database, String(message.chat.id))
     if (portals.length === 0) return texts.notBridged
     if (what === 'unbridge') {
-      for (const portal of portals) await matrixCommands.endPortal(portal)
+      for (const portal of portals) await matrixCommands.endPortal(portal, actorOf(message))
       return texts.unbridged
     }
     const state = what === 'pause' ? 'paused' : 'active'
-    await database.transaction('telegram state', (tx) => setPortalState(tx, String(message.chat.id), state))
+    await database.transaction('telegram state', async (tx) => {
+      await setPortalState(tx, String(message.chat.id), state)
+      for (const portal of portals) await addAct(tx, { ...portal, at: clock.now(), actor: actorOf(message), act: what })
+    })
     return what === 'pause' ? texts.paused : texts.resumed
   }
 

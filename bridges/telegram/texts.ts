@@ -6,6 +6,7 @@ const english = {
 
 /login – six digits for the login page
 /whoami – which Matrix account is yours
+/link – link this Telegram account with your Matrix account
 /unlink – end the link with it
 /loginoff, /loginon – forbid and allow logging in by this bot
 /logout – sign out everywhere
@@ -47,6 +48,7 @@ In a group: add me as an administrator, then /bridge.`,
   linked: (user: string) => `Linked with ${user}.`,
   unlinked: (user: string) => `Not linked with ${user} any more.`,
   whoami: (user: string) => `You are ${user} in Matrix.`,
+  linkCode: (code: string) => `In Matrix, in a room with the bot, send within 10 minutes:\n\n!tg link ${code}`,
   nobody: 'You have no Matrix account here yet. /login makes one.',
   loginOff: 'Nobody can log in by this bot as you, until /loginon.',
   loginOn: 'You can log in by this bot.',
@@ -73,6 +75,7 @@ const russian: Texts = {
 
 /login – шесть цифр для страницы входа
 /whoami – какая учётная запись Matrix ваша
+/link – связать этот Telegram с вашей учётной записью Matrix
 /unlink – разорвать связь с ней
 /loginoff, /loginon – запретить и разрешить вход через бота
 /logout – выйти везде
@@ -114,6 +117,7 @@ const russian: Texts = {
   linked: (user) => `Связано с ${user}.`,
   unlinked: (user) => `Связи с ${user} больше нет.`,
   whoami: (user) => `В Matrix вы ${user}.`,
+  linkCode: (code) => `Отправьте в Matrix, в комнате с ботом, в течение 10 минут:\n\n!tg link ${code}`,
   nobody: 'У вас ещё нет учётной записи Matrix здесь. Её создаст /login.',
   loginOff: 'Войти через бота от вашего имени нельзя до /loginon.',
   loginOn: 'Вход через бота разрешён.',

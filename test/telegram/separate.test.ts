@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { freePort } from '../../homeserver/domain/rtc/run-livekit.ts'
 import type { Client } from '../support/client.ts'
@@ -125,11 +125,10 @@ test('in a process of its own the bridge joins a group with a room, tells how it
   expect(await stop(child)).toBe(0)
 })
 
-const testSynapse = missingPrograms.length === 0 ? test : test.skip
+const describeSynapse = missingPrograms.length === 0 ? describe : describe.skip
 
-testSynapse(
-  `case 42: beside a Synapse too, with the registration that it wrote${missingPrograms.map((name) => ` (no ${name})`).join('')}`,
-  async () => {
+describeSynapse(`beside a Synapse${missingPrograms.map((name) => ` (no ${name})`).join('')}`, () => {
+  test('case 42: the bridge joins a group with a room, with the registration that it wrote', async () => {
     await using telegram = await FakeTelegram.start()
     await using place = await Place.make()
     const bridge = new Bridge(telegram, place, await freePort())
@@ -147,5 +146,5 @@ testSynapse(
     expect(ghost).toBe(tom)
     child.kill('SIGKILL')
     await once(child, 'exit')
-  },
-)
+  })
+})

@@ -15,7 +15,8 @@ forEachDatabase(({ dialect }) => {
     const first = tom.say(group, 'first')
     const { event_id: firstId } = await bridged.text(roomId, 'first')
     const quote = { text: 'fir', position: 0, is_manual: true as const }
-    tom.say(group, { text: 'second', replyTo: first.message_id, quote })
+    const more = { message_thread_id: first.message_id } // as Telegram has it of all answers in supergroups
+    tom.say(group, { text: 'second', replyTo: first.message_id, quote, more })
     const second = await bridged.text(roomId, '> fir\n\nsecond')
     expect(second['content']).toMatchObject({ 'm.relates_to': { 'm.in_reply_to': { event_id: firstId } } })
     tom.edit(first, { text: 'first' })

@@ -52,12 +52,13 @@ export class Places {
     return placed(await findPortal(database, chatId))
   }
 
-  /** What a message answers, in the place where it belongs. */
+  /** What a message answers, in the place where it belongs. Outside of forums Telegram calls all that is answered a thread. */
   async relation(
-    { reply_to_message: answered, chat, message_thread_id: thread }: Message,
+    { reply_to_message: answered, chat, message_thread_id: thread, is_topic_message: isTopic }: Message,
     { portal, root }: Place,
   ): Promise<Content> {
-    const isAnswer = answered !== undefined && answered.message_id !== thread
+    const isInThread = isTopic === true || root !== undefined
+    const isAnswer = answered !== undefined && !(isInThread && answered.message_id === thread)
     const known = isAnswer ? await findMessage(this.#parts.database, String(chat.id), answered.message_id) : undefined
     const event = known?.room_id === portal.room_id ? known.event_id : undefined
     if (root === undefined)

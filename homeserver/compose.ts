@@ -116,6 +116,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     mayTalkTo,
   })
   const transactions = new Transactions({ database, clock })
+  const retention = new Retention({ ...foundation, settings: config.rooms.retention })
   const {
     evaluation,
     runnable: pushRunnable,
@@ -127,6 +128,7 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     events,
     members,
     ignored: accountData.ignoredUsers,
+    retention,
     hooks,
   })
   const roomHooks: RoomHooks = { remoteRooms: [], incoming: [], historySources: [], timeSources: [], policyServers: [] }
@@ -152,7 +154,6 @@ export async function compose(foundation: Foundation): Promise<Composition> {
     members,
     writer,
   })
-  const retention = new Retention({ ...foundation, settings: config.rooms.retention })
   const { ignoredUsers: ignored } = accountData
   const visibility = new Visibility({ database, bus, clock, events, members, ignored, retention })
   const rooms = openRooms({

@@ -8,6 +8,7 @@ import { listPushedEventsIn, type PushedEvent } from '../../storage/pushed-event
 import { findRoomStats } from '../../storage/rooms.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
 import type { Members } from '../rooms/members.ts'
+import { isOver, type Retention } from '../rooms/retention/policy.ts'
 import type { Notice } from './delivery-queue.ts'
 import type { EventSurroundings } from './notification.ts'
 import { decodeNotified, isIn } from './push-column.ts'
@@ -23,6 +24,7 @@ export interface NoticesParts {
   readonly clock: Clock
   readonly events: EventCache
   readonly members: Members
+  readonly retention: Pick<Retention, 'cutOf'>
 }
 
 export class Notices {
@@ -51,11 +53,12 @@ export class Notices {
     return { notices, end: page.length < PAGE ? upto : (page.at(-1)?.stream_id ?? upto) }
   }
 
-  /** The event of a notice, unless it is redacted, or, if it is late, too old, read, or in a room the user has left. */
+  /** The event of a notice, unless it is redacted or its time is over, or, if it is late, too old, read, or in a room the user has left. */
   async find(userId: UserId, { eventId, streamId, isLate }: Notice): Promise<StoredEvent | undefined> {
-    const { database, events, members } = this.#parts
+    const { database, events, members, retention } = this.#parts
     const event = await events.find(eventId)
     if (!event || event.row.push === null || !isIn(decodeNotified(event.row.push).n, userId)) return undefined
+    if (isOver(event, await retention.cutOf(event.roomId))) return undefined
     if (!isLate) return event
     if (!this.#concerns(event.row, userId, await members.find(event.roomId, userId))) return undefined
     const marks = await readMarks(database, userId, event.roomId)

@@ -8,6 +8,7 @@ import { listLastPushedEventsIn, type PushedEvent } from '../../storage/pushed-e
 import type { Streams } from '../../storage/streams.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
 import type { Members } from '../rooms/members.ts'
+import { isOver, type Retention } from '../rooms/retention/policy.ts'
 import type { Outcomes } from './outcomes.ts'
 import { decodeNotified, isIn } from './push-column.ts'
 import { isRead, type ReadMarks, readMarks } from './read-marks.ts'
@@ -23,6 +24,7 @@ export interface NotificationsParts {
   readonly streams: Streams
   readonly events: EventCache
   readonly members: Members
+  readonly retention: Pick<Retention, 'cutOf'>
   readonly outcomes: Outcomes
 }
 
@@ -83,11 +85,11 @@ export class Notifications {
   }
 
   async #whole(userId: UserId, chosen: readonly Chosen[]): Promise<Notification[]> {
-    const { events, outcomes } = this.#parts
+    const { events, outcomes, retention } = this.#parts
     const stored = await events.list(chosen.map((row) => row.event_id))
     const whole = chosen.map(async (row): Promise<Notification[]> => {
       const event = stored.get(row.event_id)
-      if (!event) return []
+      if (!event || isOver(event, await retention.cutOf(event.roomId))) return []
       const outcome = await outcomes.of(event, userId)
       // What the rules did then is kept; what else they say may have changed since.
       const plain: Action[] = row.isHighlight ? ['notify', { set_tweak: 'highlight' }] : ['notify']

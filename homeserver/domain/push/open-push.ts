@@ -11,6 +11,7 @@ import type { AccountHooks } from '../accounts/hooks.ts'
 import type { Mailer } from '../accounts/threepids/mailer.ts'
 import type { EventCache } from '../rooms/event-cache.ts'
 import type { Members } from '../rooms/members.ts'
+import type { Retention } from '../rooms/retention/policy.ts'
 import { Badges } from './badges.ts'
 import { PushDelivery } from './delivery.ts'
 import { Evaluation, type IgnoredUsers } from './evaluation.ts'
@@ -46,6 +47,7 @@ export interface PushParts {
   readonly events: EventCache
   readonly members: Members
   readonly ignored: IgnoredUsers
+  readonly retention: Retention
   readonly mailer: Mailer
   readonly serverName: string
   /** Pushers end with sessions and accounts. */

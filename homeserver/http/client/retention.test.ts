@@ -59,6 +59,8 @@ forEachDatabase(({ dialect: database }) => {
     const found = await bob.post('/search', { search_categories: { room_events: { search_term: 'cheese' } } })
     const results = found['search_categories'].room_events.results as Json[]
     expect(bodies(results.map(({ result }) => result as Json)).toSorted()).toEqual(left.toSorted())
+    const { notifications } = await bob.get('/notifications')
+    expect(bodies((notifications as Json[]).map(({ event }) => event as Json)).toSorted()).toEqual(left.toSorted())
     expect(await bob.get(at(roomId, 'state/m.room.topic'))).toMatchObject({ topic: 'kept' })
 
     await alice.setState(roomId, 'm.room.retention', { max_lifetime: 3_600_000 })

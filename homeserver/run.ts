@@ -11,6 +11,7 @@ import { findLivekit } from './domain/rtc/find-livekit.ts'
 import { systemClock as clock } from './platform/clock.ts'
 import { configureLogging, logger } from './platform/log.ts'
 import { LogFiles } from './platform/log-files.ts'
+import { ServiceManager } from './platform/service-manager.ts'
 import { version } from './platform/version.ts'
 import { explainListenProblem, listenProblem } from './port.ts'
 import { Server } from './server.ts'
@@ -40,11 +41,16 @@ export async function run(options: RunOptions): Promise<void> {
   try {
     const running = await start(options)
     const stopping = new AbortController()
-    stopOnSignals(running, stopping)
+    const manager = ServiceManager.find(options.env)
+    stopOnSignals(running, stopping, manager)
     reloadOnSignal(running, options)
     tell(running)
+    await manager?.ready()
     const { config, configFiles: files } = running.report
-    await scheduleBackups({ config, configFiles: files, clock, signal: stopping.signal })
+    await Promise.all([
+      manager?.watch(clock, stopping.signal),
+      scheduleBackups({ config, configFiles: files, clock, signal: stopping.signal }),
+    ])
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`)
     process.exitCode = error instanceof ConfigError ? 78 : 1
@@ -109,12 +115,17 @@ async function checkPorts({ listen: { host, port }, tls, metrics }: Config): Pro
 }
 
 /** The first signal stops in order; the loop is then empty and the process ends. A second one does not wait. */
-function stopOnSignals({ server, lock }: Running, stopping: AbortController): void {
+function stopOnSignals(
+  { server, lock }: Running,
+  stopping: AbortController,
+  manager: ServiceManager | undefined,
+): void {
   const log = logger('start')
   const stop = (signal: NodeJS.Signals): void => {
     process.once(signal, () => process.exit(130))
     log.info({ signal }, 'stopping')
     stopping.abort(new Error('The server stops'))
+    void manager?.stopping()
     setTimeout(() => {
       log.error({ ms: STOP_MS }, 'did not stop in time')
       process.kill(process.pid, 'SIGKILL') // nothing acknowledged is lost by it

@@ -1,11 +1,12 @@
 /** The state of a room as a server tells it to one that joins: read as it arrives, verified before any of it is believed. */
-import { isJsonObject, parseJson } from '../../../core/canonical-json.ts'
-import { isServerName, isUserId, type RoomId, serverNameOf, type ServerName } from '../../../core/ids.ts'
-import { type Json, type JsonObject, type StateKey, stateKeyOf } from '../../../core/event.ts'
+import { parseJson } from '../../../core/canonical-json.ts'
+import { isServerName, type RoomId, type ServerName } from '../../../core/ids.ts'
+import { type Json, type StateKey, stateKeyOf } from '../../../core/event.ts'
 import type { RoomVersion } from '../../../core/room-version.ts'
 import { unusable } from '../federation-error.ts'
 import type { PackedEvent } from '../receive/packed-event.ts'
 import type { EventVerifier, Keys } from '../receive/verify-event.ts'
+import { WantedKeys } from '../receive/wanted-keys.ts'
 import { readMembers } from './json-members.ts'
 
 /** What a server answers to send_join. */
@@ -16,7 +17,7 @@ export interface ToldRoom {
   readonly state: string[]
   readonly authChain: string[]
   /** The keys that they are signed with. */
-  readonly signers: ReadonlyMap<string, Signed>
+  readonly wantedKeys: WantedKeys
   readonly membersOmitted: boolean
   /** Who is in the room, where members were left out. */
   readonly servers: readonly ServerName[]
@@ -34,17 +35,13 @@ export interface RoomOfVersion {
   readonly roomId: RoomId
 }
 
-type Signed = readonly [by: ServerName, keyId: string]
-
 /** In one room. */
 const MAX_SERVERS = 20_000
-/** Keys asked for at once. */
-const KEYS_AT_ONCE = 100
 
 export async function readRoom(body: AsyncIterable<Uint8Array>): Promise<ToldRoom> {
   const state: string[] = []
   const authChain: string[] = []
-  const signers = new Map<string, Signed>()
+  const wantedKeys = new WantedKeys()
   const lists = new Map([
     ['state', state],
     ['auth_chain', authChain],
@@ -55,12 +52,12 @@ export async function readRoom(body: AsyncIterable<Uint8Array>): Promise<ToldRoo
     const list = lists.get(key)
     if (list) {
       list.push(text)
-      addSigner(signers, parseJson(text))
+      wantedKeys.add(parseJson(text))
     } else if (key === 'servers_in_room' && servers.size < MAX_SERVERS) addServer(servers, parseJson(text))
     else if (key === 'event' || key === 'members_omitted') single.set(key, parseJson(text))
   }
   const membersOmitted = single.get('members_omitted') === true
-  return { event: single.get('event'), state, authChain, signers, membersOmitted, servers: [...servers] }
+  return { event: single.get('event'), state, authChain, wantedKeys, membersOmitted, servers: [...servers] }
 }
 
 function addServer(servers: Set<ServerName>, name: Json): void {
@@ -74,7 +71,7 @@ export async function verifyRoom(
   { version, roomId }: RoomOfVersion,
   told: ToldRoom,
 ): Promise<RoomCopy> {
-  await fetchKeys(keys, told.signers)
+  await told.wantedKeys.fetch(keys)
   const state = await verifier.verifyTexts(version, roomId, told.state, new Set())
   checkState(server, version, state)
   const inState = new Set(state.map(({ eventId }) => eventId))
@@ -93,25 +90,4 @@ function checkState(server: ServerName, version: RoomVersion, state: readonly Pa
   if ((create.pdu.content['room_version'] ?? '1') !== version.id) {
     throw unusable(server, 'told of a room of another version than it said before')
   }
-}
-
-/** Side by side, because each server that does not answer takes its time. What is not found is missed later. */
-async function fetchKeys(keys: Keys, signers: ReadonlyMap<string, Signed>): Promise<void> {
-  await keys.warm([...signers.values()].map(([server]) => server))
-  const left = signers.values()
-  const work = async (): Promise<void> => {
-    for (const [server, keyId] of left) await keys.verifierFor(server, keyId, undefined)
-  }
-  await Promise.all(Array.from({ length: KEYS_AT_ONCE }, work))
-}
-
-function addSigner(signers: Map<string, Signed>, event: Json): void {
-  if (!isJsonObject(event) || !isUserId(event['sender'])) return
-  const server = serverNameOf(event['sender'])
-  for (const keyId of keyIdsOf(event, server)) signers.set(`${keyId} ${server}`, [server, keyId])
-}
-
-function keyIdsOf({ signatures }: JsonObject, server: ServerName): string[] {
-  const ofServer = isJsonObject(signatures) && Object.hasOwn(signatures, server) ? signatures[server] : undefined
-  return isJsonObject(ofServer) ? Object.keys(ofServer).slice(0, 1) : []
 }

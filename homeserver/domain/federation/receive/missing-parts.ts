@@ -8,7 +8,7 @@ import type { EventId, RoomId, ServerName } from '../../../core/ids.ts'
 import type { RoomVersion } from '../../../core/room-version.ts'
 import type { Database } from '../../../storage/database.ts'
 import { findRoom } from '../../../storage/rooms.ts'
-import type { StoredEvent } from '../../../storage/events.ts'
+import { listStatuses, type StoredEvent } from '../../../storage/events.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
 import type { Receipt, RemoteEvent, ToldState } from '../../rooms/remote-event.ts'
 import type { RoomWriter } from '../../rooms/writer.ts'
@@ -110,10 +110,10 @@ export class MissingParts {
     at: EventId,
     { after = false, thorough = false }: { readonly after?: boolean; readonly thorough?: boolean } = {},
   ): Promise<ToldState> {
-    const { remote, events, writer } = this.#parts
+    const { database, remote, events, writer } = this.#parts
     const { stateIds, authIds } = await remote.stateIds(place, at)
     const wanted = new Set([...authIds, ...stateIds, ...(after ? [at] : [])])
-    const known = await events.list(wanted)
+    const known = await listStatuses(database, [...wanted])
     const absent = [...wanted].filter((id) => !known.has(id))
     const areFew = absent.length <= (thorough ? AT_ONCE : MAX_SINGLE)
     const single = areFew ? await this.fetch(place, absent) : []

@@ -1,11 +1,14 @@
 /** What other servers tell of the past of rooms. Nothing that they say is used before it is verified (T31). */
+import { parseJson } from '../../../core/canonical-json.ts'
 import type { Json } from '../../../core/event.ts'
 import { type EventId, isEventId, type RoomId, type ServerName } from '../../../core/ids.ts'
 import type { RoomVersion } from '../../../core/room-version.ts'
 import type { RemoteEvent } from '../../rooms/remote-event.ts'
 import { type FederationClient, federationPath } from '../client.ts'
 import { unusable } from '../federation-error.ts'
+import { readMembers } from '../joining/json-members.ts'
 import type { EventVerifier } from './verify-event.ts'
+import { WantedKeys } from './wanted-keys.ts'
 
 /** Whom to ask about which room. */
 export interface Source {
@@ -85,14 +88,29 @@ export class RemoteHistory {
     return { stateIds, authIds }
   }
 
-  /** The events of the state before an event and of what it rests on. */
+  /** The events of the state before an event and of what it rests on: a large room, read as it arrives and kept as texts. */
   async state(source: Source, eventId: EventId): Promise<readonly RemoteEvent[]> {
-    const answer = await this.#client.get(source.origin, federationPath`/v1/state/${source.roomId}`, {
+    const { origin, roomId, version } = source
+    const { body } = await this.#client.open('GET', origin, federationPath`/v1/state/${roomId}`, {
       ...limits(source),
       maxBytes: MAX_STATE_BYTES,
       query: { event_id: eventId },
     })
-    return await this.#verified(source, [...listOf(answer['auth_chain']), ...listOf(answer['pdus'])])
+    const texts: string[] = []
+    const wantedKeys = new WantedKeys()
+    try {
+      for await (const { key, text } of readMembers(body)) {
+        if (key !== 'pdus' && key !== 'auth_chain') continue
+        texts.push(text)
+        wantedKeys.add(parseJson(text))
+      }
+    } catch (cause) {
+      throw unusable(origin, 'told of a state that cannot be read', cause)
+    } finally {
+      body.destroy()
+    }
+    await this.#verifier.fetchKeys(wantedKeys)
+    return await this.#verifier.verifyTexts(version, roomId, texts, new Set())
   }
 
   async #verified(

@@ -12,6 +12,7 @@ import { redact } from '../../../core/redact.ts'
 import type { RoomVersion } from '../../../core/room-version.ts'
 import { findSignature, type Verifier, verifyText } from '../../../core/signing.ts'
 import type { RemoteEvent } from '../../rooms/remote-event.ts'
+import type { WantedKeys } from './wanted-keys.ts'
 import { PackedEvent } from './packed-event.ts'
 
 /** Gives the key that a server signed with at a time. `KeyRing` is one. */
@@ -87,6 +88,11 @@ export class EventVerifier {
       }
     }
     return [...events.values()]
+  }
+
+  /** Gets keys before many events are verified with them. */
+  async fetchKeys(wanted: WantedKeys): Promise<void> {
+    await wanted.fetch(this.#keys)
   }
 
   async #vouchedFor(event: ReceivedEvent, version: RoomVersion): Promise<RemoteEvent> {

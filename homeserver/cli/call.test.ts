@@ -64,7 +64,7 @@ test('links into calls are made, listed and taken back', async () => {
   expect(await run('create', room, alice.userId, '--uses', 'x')).toMatchObject({ code: 64 })
   expect(await run('create', room, '@nobody:localhost')).toMatchObject({
     code: 1,
-    stderr: 'You are not in this room\n',
+    stderr: 'This account may not invite\n',
   })
   expect(await run()).toMatchObject({ code: 64 })
 })

@@ -181,6 +181,17 @@ forEachDatabase(({ dialect }) => {
     }
     expect(await asGuest(server, 'made-up', 'join', { name: 'x' })).toMatchObject({ status: 404 })
 
+    const admin = await registerAdmin(server)
+    const adminLinks = '/_domovoi/admin/v1/call_links'
+    const asStranger = { room_id: room, user_id: '@alice:other.test' }
+    expect(await admin.refusal('POST', adminLinks, asStranger)).toEqual(forbidden)
+    expect((await admin.get(adminLinks))['call_links']).toMatchObject([{ token }])
+    const suspend = (is: boolean) =>
+      admin.put(`/_synapse/admin/v1/suspend/${encodeURIComponent(alice.userId)}`, { suspend: is })
+    await suspend(true)
+    expect(await asGuest(server, token, 'join', { name: 'x' })).toMatchObject({ status: 403 })
+    await suspend(false)
+
     await alice.setState(room, 'm.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2' })
     expect(await alice.refusal('POST', linksOf(room), {})).toEqual(forbidden)
     expect(await asGuest(server, token, 'join', { name: 'x' })).toMatchObject({ status: 403 })

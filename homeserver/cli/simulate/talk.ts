@@ -6,6 +6,7 @@ import { Refused } from './temporary-user.ts'
 const HERTZ = 440
 const HEAR_MS = 15_000
 const CONNECT_MS = 20_000
+const FIGURES_MS = 5_000
 
 interface Way {
   /** What the names of its steps end in. */
@@ -66,7 +67,7 @@ export async function talk({ step, rtc, way, askTokens }: TalkOptions): Promise<
     }
   })
   await step(`how well${label}`, way.connecting, async () => {
-    const quality = await b.quality()
+    const quality = await qualityOf(b)
     if (relayOnly && quality.own !== 'relay')
       throw new Error(`it did not go through the TURN server, but by ${quality.own}`)
     return { value: undefined, detail: describe(quality) }
@@ -76,6 +77,16 @@ export async function talk({ step, rtc, way, askTokens }: TalkOptions): Promise<
     if (!(await b.hears('silence', HEAR_MS))) throw new Error('there is still something to hear')
     return { value: undefined, detail: '' }
   })
+}
+
+/** A moment may pass until the way that was chosen is among the figures. */
+async function qualityOf(caller: Caller): Promise<CallQuality> {
+  const until = performance.now() + FIGURES_MS
+  for (;;) {
+    const quality = await caller.quality()
+    if (quality.own !== 'unknown' || performance.now() > until) return quality
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
 }
 
 function describe({ received, lost, jitter, roundTrip, own, other }: CallQuality): string {

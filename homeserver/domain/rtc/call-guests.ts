@@ -4,12 +4,13 @@
  * SFU, and a key by which it ends the stay; with that it can do nothing else.
  */
 import { randomBytes } from 'node:crypto'
-import { invalidParam, refuse } from '../../core/errors.ts'
+import { invalidParam, MatrixError, refuse } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
 import type { ServerName, UserId } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Service } from '../../platform/lifecycle.ts'
 import { logger } from '../../platform/log.ts'
+import type { Counter, Metrics } from '../../platform/metrics.ts'
 import { addAccount } from '../../storage/accounts.ts'
 import { listIdentitiesIn } from '../../storage/calls.ts'
 import {
@@ -54,6 +55,7 @@ export interface GuestStay extends CallToken {
 export interface CallGuestsParts {
   readonly database: Database
   readonly clock: Clock
+  readonly metrics: Metrics
   readonly serverName: ServerName
   /** Of the authorization service, as others find it. */
   readonly serviceUrl: string
@@ -72,10 +74,12 @@ export interface CallGuestsParts {
 export class CallGuests implements Service {
   readonly name = 'guests in calls'
   readonly #parts: CallGuestsParts
+  readonly #came: Counter<'result'>
   #looking: Promise<void> = Promise.resolve()
 
   constructor(parts: CallGuestsParts) {
     this.#parts = parts
+    this.#came = parts.metrics.counter('call_guests_total', 'Guests who came by a link into a call', ['result'])
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -91,12 +95,12 @@ export class CallGuests implements Service {
    * none, `M_LIMIT_EXCEEDED` where too many guests are in the call, and what the room and the SFU refuse.
    */
   async join(token: string, name: string): Promise<GuestStay> {
-    const link = await this.#parts.links.open(token)
-    const { guest, key } = await this.#make(link, nameOf(name))
     try {
-      return { ...(await this.#bring(guest, link.user_id)), key, userId: guest.user_id }
+      const stay = await this.#letIn(token, name)
+      this.#came.inc({ result: 'joined' })
+      return stay
     } catch (error) {
-      await this.#end(guest)
+      this.#came.inc({ result: error instanceof MatrixError && error.status < 500 ? 'refused' : 'failed' })
       throw error
     }
   }
@@ -141,6 +145,17 @@ export class CallGuests implements Service {
   async #isOut({ delay_id: delayId, created_ts: createdTs }: CallGuestRow, now: number): Promise<boolean> {
     if (delayId === null) return createdTs + LEAVE_AFTER_MS < now
     return (await this.#parts.delayedEvents.find(delayId))?.finalised_ts !== null
+  }
+
+  async #letIn(token: string, name: string): Promise<GuestStay> {
+    const link = await this.#parts.links.open(token)
+    const { guest, key } = await this.#make(link, nameOf(name))
+    try {
+      return { ...(await this.#bring(guest, link.user_id)), key, userId: guest.user_id }
+    } catch (error) {
+      await this.#end(guest)
+      throw error
+    }
   }
 
   /** The account alone. */

@@ -7,6 +7,7 @@ import { namedLevel, userLevel } from '../../core/auth/power-levels.ts'
 import { forbidden, invalidParam, notFound, refuse } from '../../core/errors.ts'
 import type { RoomId, UserId } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { findAccount } from '../../storage/accounts.ts'
 import {
   addCallLink,
   type CallLinkRow,
@@ -130,7 +131,10 @@ export class CallLinks {
     }
   }
 
+  /** A user of this server, in whose name guests are invited. */
   async #checkInviter(userId: UserId, roomId: RoomId): Promise<void> {
+    const account = await findAccount(this.#database, userId)
+    if (!account || account.isSuspended || account.isLocked) throw forbidden('This account may not invite')
     if (!(await this.#members.isJoined(roomId, userId))) throw forbidden('You are not in this room')
     const levels = await roomPower(this.#database, roomId)
     if (userLevel(levels, userId) < namedLevel(levels, 'invite')) throw forbidden('You may not invite to this room')

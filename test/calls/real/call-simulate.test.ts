@@ -22,7 +22,7 @@ withLivekit(`with the real LiveKit${livekitMissing ? ` (${livekitMissing})` : ''
     expect(`${stdout}${stderr}`).toMatch(
       /ok {4}one hears the other.*\n(?:.*\n)*ok {4}silence when muted.*\n(?:.*\n)*Calls work/,
     )
-    expect(stdout).toMatch(/how well .*loss \d.*jitter \d.*round trip \d.*from \w+ to \w+ (?:udp|tcp) \S+:\d/)
+    expect(stdout).toMatch(/how well .*loss \d.*jitter \d.*round trip \S.*from \w+ to \w+ (?:udp|tcp) \S+:\d/)
     expect(stdout).toContain('no TURN server in calls.turn')
     expect(code).toBe(0)
   })

@@ -101,6 +101,7 @@ export class ForeignServers implements AsyncDisposable {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = decodeURIComponent(request.url ?? '').replace(/\?.*/, '')
+    response.setHeader('Content-Type', 'application/json')
     const body = request.method === 'GET' ? {} : ((await readJson(request)) as JsonObject)
     if (path === '/_matrix/key/v2/server') return void response.end(this.#keysOf(request.headers.host ?? ''))
     const [, joining] = /\/v1\/make_join\/[^/]+\/(.*)$/.exec(path) ?? []

@@ -74,6 +74,12 @@ export class Synapse implements AsyncDisposable {
     return `http://${this.host}:${CLIENT_PORT}`
   }
 
+  /** Of the running process. */
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error('Synapse does not run')
+    return this.#child.pid
+  }
+
   get databaseFile(): string {
     return join(this.#folder, 'homeserver.db')
   }

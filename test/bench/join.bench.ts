@@ -1,0 +1,71 @@
+/**
+ * `node test/bench/join.bench.ts [MEMBERS]`: the same room on another server, of 2,000 members and 5,000 events unless told,
+ * is joined by a server of ours and by Synapse, one after the other. Time goes until all members are known; that on a
+ * processor is told apart, because machines are busy with other things. Synapse is looked for as in test/support/synapse.ts.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { JsonObject } from '../../homeserver/core/event.ts'
+import { roomVersions } from '../../homeserver/core/room-version.ts'
+import { DrillServer } from '../drills/drill-server.ts'
+import { ForeignServers } from '../drills/foreign-servers.ts'
+import { cpuMs, peakMiB } from '../drills/process-figures.ts'
+import { type Site, Sites } from '../drills/sites.ts'
+import { Client } from '../support/client.ts'
+import { PeerRoom } from '../support/peer-room.ts'
+import { Synapse } from '../support/synapse.ts'
+
+const SERVERS = 20
+const members = Number(process.argv[2] ?? 2_000)
+
+await using sites = await Sites.make(3)
+const [ourSite, synapseSite, theirSite] = sites.list as [Site, Site, Site]
+await using others = await ForeignServers.start(theirSite, SERVERS)
+
+async function joins(name: string, { url, pid }: { readonly url: string; readonly pid: number }): Promise<void> {
+  const room = roomOf(others)
+  others.room = room
+  const alice = await new Client(url).register('alice', 'password of alice')
+  const path = `/rooms/${encodeURIComponent(room.roomId)}/joined_members`
+  const cpuBefore = await cpuMs(pid)
+  const began = performance.now()
+  const via = others.names[0] ?? ''
+  await alice.post(`/join/${encodeURIComponent(room.roomId)}?via=${via}&server_name=${via}`)
+  const answeredMs = Math.round(performance.now() - began)
+  for (let joined = 0; joined <= members;) {
+    await sleep(20)
+    joined = Object.keys((await alice.get(path))['joined'] as JsonObject).length
+  }
+  const figures = {
+    server: name,
+    members,
+    events: room.events.size,
+    answeredMs,
+    wholeMs: Math.round(performance.now() - began),
+    cpuMs: (await cpuMs(pid)) - cpuBefore,
+    peakMiB: await peakMiB(pid),
+  }
+  process.stdout.write(`${JSON.stringify(figures)}\n`)
+}
+
+/** All members join, and give themselves a name; then some talk, so that for each two members there are five events. */
+function roomOf({ names }: ForeignServers): PeerRoom {
+  const room = new PeerRoom(roomVersions['11'], others.signer(names[0] ?? ''))
+  for (let n = 1; n < members; n++) {
+    const name = names[n % names.length] ?? ''
+    const sender = `@member${n}:${name}` as const
+    for (const displayname of ['', `Member ${n}`]) {
+      const content = { membership: 'join', displayname }
+      room.add({ type: 'm.room.member', sender, stateKey: sender, content, signer: others.signer(name) })
+    }
+  }
+  for (let n = 0; n < members / 2; n++) room.say(`message ${n}`)
+  return room
+}
+
+{
+  await using ours = await DrillServer.make({ site: ourSite })
+  await ours.start()
+  await joins('Domovoi', ours)
+}
+await using synapse = await Synapse.start(synapseSite)
+await joins('Synapse', synapse)

@@ -47,9 +47,10 @@ export async function run(options: RunOptions): Promise<void> {
     tell(running)
     await manager?.ready()
     const { config, configFiles: files } = running.report
+    const { metrics } = running.server.services
     await Promise.all([
       manager?.watch(clock, stopping.signal),
-      scheduleBackups({ config, configFiles: files, clock, signal: stopping.signal }),
+      scheduleBackups({ config, configFiles: files, clock, metrics, signal: stopping.signal }),
     ])
   } catch (error) {
     process.stderr.write(`${messageOf(error)}\n`)

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../platform/clock.ts'
 import { logger } from '../platform/log.ts'
+import type { Metrics } from '../platform/metrics.ts'
 import { listBackups } from './make.ts'
 import { backupDirectory } from './place.ts'
 
@@ -21,18 +22,31 @@ export interface ScheduleParts {
   /** As the server was started with. */
   readonly configFiles: readonly string[]
   readonly clock: Clock
+  readonly metrics: Metrics
   readonly signal: AbortSignal
 }
 
 /** Resolves when `signal` is aborted; a backup that is being made ends with it. */
-export async function scheduleBackups({ config, configFiles, clock, signal }: ScheduleParts): Promise<void> {
+export async function scheduleBackups({ config, configFiles, clock, metrics, signal }: ScheduleParts): Promise<void> {
   const { every } = config.backup
   if (every === undefined) return
+  const noteAge = observeBackups({ clock, metrics })
   const look = async (): Promise<void> => {
     const age = await ageOfNewest(config, clock.now())
+    noteAge(age)
     if (age >= every) await make(configFiles, signal)
   }
   await clock.every(Math.min(every, LOOK_MS), 'backups', look, signal)
+}
+
+/** Shows how old the newest backup is, as far as it is noted; where there is none, since when one is waited for. */
+export function observeBackups({ clock, metrics }: Pick<ScheduleParts, 'clock' | 'metrics'>): (age: number) => void {
+  const began = clock.now()
+  let newest = began
+  metrics.observed('backup_age_seconds', 'Since the newest backup', 'gauge', () => (clock.now() - newest) / 1000)
+  return (age) => {
+    newest = Number.isFinite(age) ? clock.now() - age : began
+  }
 }
 
 /** In milliseconds; infinite where there is none. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
+import { observeBackups } from '../../homeserver/backup/schedule.ts'
 import { loadConfig } from '../../homeserver/config/load.ts'
 import { hasOpenssl, makeCertificate } from '../support/certificates.ts'
 import { FakeSfu } from '../support/fake-sfu.ts'
@@ -98,7 +99,9 @@ describe('numbers that there are', () => {
     const bot = `telegram: { bot_token: '${telegram.token}', api_root: '${telegram.url}' }`
     await using server = await startServer({ config: ['federation: { mode: open }', sfu.config, bot] })
     await server.register('alice')
-    return server.server.services.metrics.text()
+    const { metrics, clock } = server.server.services
+    observeBackups({ metrics, clock })
+    return metrics.text()
   }
 
   /** Names of metrics in a query that the server does not have. */

@@ -9,6 +9,7 @@ import type { Config } from './config/schema.ts'
 import { createFile, furnish, lockDataDir, makeDataDir, readSigningKeys, StartRefused, survey } from './installation.ts'
 import { findLivekit } from './domain/rtc/find-livekit.ts'
 import { systemClock as clock } from './platform/clock.ts'
+import { findProgram } from './platform/find-program.ts'
 import { configureLogging, logger } from './platform/log.ts'
 import { LogFiles } from './platform/log-files.ts'
 import { ServiceManager } from './platform/service-manager.ts'
@@ -72,7 +73,8 @@ async function start({ files: named, env, cacheIn }: RunOptions): Promise<Runnin
   const signingKeys = await readSigningKeys(config)
 
   const livekit = await findLivekit(config.data_dir, env)
-  const server = await Server.start(config, { signingKeys, livekit })
+  const ffmpeg = config.calls.music === 'on' ? await findProgram('ffmpeg', env) : undefined
+  const server = await Server.start(config, { signingKeys, livekit, ffmpeg })
   const wroteConfig = files.length === 0 ? DEFAULT_FILE : undefined
   if (wroteConfig !== undefined) {
     await createFile(wroteConfig, sampleYaml({ chosen: { server_name: config.server_name } }))

@@ -28,6 +28,7 @@ import { collectProcessMetrics } from './platform/process-metrics.ts'
 import type { Database } from './storage/database.ts'
 import { migrate, type MigrationReport } from './storage/migrate.ts'
 import { Streams } from './storage/streams.ts'
+import { startMusic, withMusic } from './music.ts'
 import { bridgeConfigOf, startTelegram, withTelegram } from './telegram.ts'
 import { startWebhooks, withWebhooks } from './webhooks.ts'
 
@@ -44,6 +45,8 @@ export interface ServerParts {
   readonly dns?: Dns
   /** The program `livekit-server`, where calls may go through one of our own. */
   readonly livekit?: string | undefined
+  /** The program `ffmpeg`, by which the music bot plays more kinds of files. */
+  readonly ffmpeg?: string | undefined
 }
 
 /** What every service may be built from. */
@@ -96,10 +99,17 @@ export class Server implements AsyncDisposable {
   /** Migrates, starts every service, listens. On failure everything opened so far is closed again. */
   static async start(
     given: Config,
-    { signingKeys, clock = systemClock, bus = new MemoryBus(), dns = createDns({ clock }), livekit }: ServerParts,
+    {
+      signingKeys,
+      clock = systemClock,
+      bus = new MemoryBus(),
+      dns = createDns({ clock }),
+      livekit,
+      ffmpeg,
+    }: ServerParts,
   ): Promise<Server> {
     await using opening = new AsyncDisposableStack()
-    const config = await withWebhooks(await withTelegram(given))
+    const config = await withMusic(await withWebhooks(await withTelegram(given)))
     const metrics = new Metrics()
     opening.defer(collectProcessMetrics(metrics))
     const database = await openDatabase(config)
@@ -169,6 +179,9 @@ export class Server implements AsyncDisposable {
       const { webhooks: door } = services
       opening.defer(await startWebhooks(config, { homeserverUrl, database, clock, metrics, door, fetch }))
     }
+    if (config.calls.music === 'on') {
+      opening.defer(await startMusic(config, { homeserverUrl, clock, metrics, ffmpeg }))
+    }
     const resources = opening.move()
     log.debug({ ports: listeners.map(({ port }) => port) }, 'listening')
     return new Server({ config, schema, services, background, listeners, stopping, resources, limiter })
@@ -190,7 +203,9 @@ export class Server implements AsyncDisposable {
    */
   async reload(given: Partial<Pick<Config, 'appservices' | 'federation' | 'limits' | 'tls'>>): Promise<void> {
     const running = this.#config
-    const { appservices, federation, limits, tls } = await withWebhooks(await withTelegram({ ...running, ...given }))
+    const { appservices, federation, limits, tls } = await withMusic(
+      await withWebhooks(await withTelegram({ ...running, ...given })),
+    )
     const [registrations, certificate] = await Promise.all([
       readRegistrations(appservices),
       readCertificate({ ...tls, mode: running.tls.mode }),

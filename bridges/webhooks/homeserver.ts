@@ -15,14 +15,16 @@ export class RefusedError extends Error {
   }
 }
 
+type HomeserverConfig = Pick<WebhookConfig, 'homeserverUrl' | 'serverName' | 'registration'>
+
 const TIMEOUT_MS = 30_000
 const encoded = encodeURIComponent
 
 export class Homeserver {
   readonly bot: string
-  readonly #config: WebhookConfig
+  readonly #config: HomeserverConfig
 
-  constructor(config: WebhookConfig) {
+  constructor(config: HomeserverConfig) {
     this.#config = config
     this.bot = `@${config.registration.sender_localpart}:${config.serverName}`
   }
@@ -93,17 +95,25 @@ export class Homeserver {
   }
 
   async upload(bytes: Buffer, type: string): Promise<string> {
-    return String((await this.#ask('POST', '/_matrix/media/v3/upload', this.bot, type, bytes))['content_uri'])
+    return String((await this.#ask('POST', '/_matrix/media/v3/upload?', this.bot, type, bytes))['content_uri'])
   }
 
   /** Throws `RefusedError` for what the homeserver will not do. */
-  async request(method: string, path: string, body?: Content, as: string = this.bot): Promise<Content> {
-    return await this.#ask(method, path, as, 'application/json', body === undefined ? undefined : JSON.stringify(body))
+  async request(
+    method: string,
+    path: string,
+    body?: Content,
+    as: string = this.bot,
+    query: Readonly<Record<string, string>> = {},
+  ): Promise<Content> {
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    return await this.#ask(method, `${path}?${new URLSearchParams(query).toString()}`, as, 'application/json', text)
   }
 
+  /** `path` ends in a query. */
   async #ask(method: string, path: string, as: string, type: string, body?: string | Buffer): Promise<Content> {
     const { homeserverUrl, registration } = this.#config
-    const url = `${homeserverUrl}${path}?user_id=${encoded(as)}`
+    const url = `${homeserverUrl}${path}&user_id=${encoded(as)}`
     const response = await fetch(url, {
       method,
       headers: { authorization: `Bearer ${registration.as_token}`, 'content-type': type },

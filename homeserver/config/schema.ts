@@ -438,6 +438,7 @@ export const schema = z.strictObject({
       '24h',
       'How long before its time an app may leave an event here. Calls need it: who vanishes leaves by such an event.',
     ),
+    music: choice(['off', 'on'], 'off', 'on: a bot plays sound files of rooms in their calls. docs/music.md'),
     history: lifetime('90d', 'How long it is kept who was in which call. Who is erased is gone from it at once.'),
     guest_links: flag(true, 'Whether members may make links by which people without an account come into a call.'),
     turn: section('The TURN server (coturn) that carries one-to-one calls through firewalls.', {

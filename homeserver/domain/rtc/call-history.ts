@@ -37,7 +37,7 @@ import { newsOf } from '../rooms/news.ts'
 import type { StickyEvents } from '../rooms/sticky-events.ts'
 import { CallFigures } from './call-figures.ts'
 import { callMemberTypes, type ShownMember, shownMembers } from './call-members.ts'
-import type { Sfu, SfuParticipant } from './sfu.ts'
+import { type Sfu, SfuError, type SfuParticipant } from './sfu.ts'
 import { arrival, begun, continued, endOf, type Facts, LOOK_EVERY_MS } from './stays.ts'
 import type { SfuEvent } from './webhook.ts'
 
@@ -149,10 +149,20 @@ export class CallHistory implements Departure, Service {
     const { sfu } = this.#parts
     this.#figures.told(event)
     if (!sfu || !room || !participant) return
-    if (event === 'participant_joined') await this.watched(room.name, await sfu.participants(room.name))
-    if (event !== 'participant_left') return
-    const others = (await sfu.participants(room.name)).filter(({ sid }) => sid !== participant.sid)
-    await this.watched(room.name, others, participant)
+    const isGone = event === 'participant_left'
+    if (!isGone && event !== 'participant_joined') return
+    const there = await sfu.participants(room.name).catch((error: unknown) => {
+      if (!(error instanceof SfuError)) throw error
+      return undefined // the next look finds it
+    })
+    if (!there) return
+    if (isGone)
+      await this.watched(
+        room.name,
+        there.filter(({ sid }) => sid !== participant.sid),
+        participant,
+      )
+    else await this.watched(room.name, there)
   }
 
   /** Takes who is in a room of the SFU; `gone` is who left it just now. */

@@ -1,7 +1,6 @@
 /** Where the program `livekit-server` is on this machine. */
-import { constants } from 'node:fs'
-import { access } from 'node:fs/promises'
-import { delimiter, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
+import { findProgram, isProgram } from '../../platform/find-program.ts'
 
 export const LIVEKIT_PROGRAM = 'livekit-server'
 
@@ -12,18 +11,8 @@ export const installedLivekit = (dataDir: string): string => resolve(dataDir, 'b
 
 /** The one that `LIVEKIT_SERVER` names, else the one in the data directory, else the first on the PATH. */
 export async function findLivekit(dataDir: string, env: Environment): Promise<string | undefined> {
-  const { LIVEKIT_SERVER: named, PATH: path = '' } = env
-  const directories = path.split(delimiter).filter((directory) => directory !== '')
-  const places = [installedLivekit(dataDir), ...directories.map((directory) => join(directory, LIVEKIT_PROGRAM))]
-  for (const place of named ? [resolve(named)] : places) if (await isProgram(place)) return place
-  return undefined
-}
-
-async function isProgram(path: string): Promise<boolean> {
-  try {
-    await access(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
+  const { LIVEKIT_SERVER: named } = env
+  const place = named ? resolve(named) : installedLivekit(dataDir)
+  if (await isProgram(place)) return place
+  return named ? undefined : await findProgram(LIVEKIT_PROGRAM, env)
 }

@@ -138,7 +138,7 @@ export class Commands {
   }
 
   /** Only of the room where it is asked for. */
-  async #withHook({ event, words: [hookId = '', ...words] }: Asked, act: Command2): Promise<string> {
+  async #withHook({ event, words: [hookId = '', ...words] }: Asked, act: HookCommand): Promise<string> {
     const hook = await findHook(this.#parts.database, hookId)
     if (hook?.room_id !== event.room_id) return 'This room has no such webhook. !webhook list shows them.'
     return await act(hook, words)
@@ -179,7 +179,7 @@ export class Commands {
   }
 }
 
-type Command2 = (hook: Hook, words: readonly string[]) => Promise<string>
+type HookCommand = (hook: Hook, words: readonly string[]) => Promise<string>
 
 function isAddress(text: string): boolean {
   if (!URL.canParse(text) || text.length > 1000) return false

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { expect, test } from '@jest/globals'
 import { forEachDatabase } from '../../test/support/databases.ts'
 import { Hooked } from '../../test/support/webhooks.ts'
@@ -63,6 +66,35 @@ forEachDatabase(({ dialect }) => {
     expect(await hooked.command(`!webhook remove ${id}`)).toBe('Build is over.')
     expect((await hooked.post(renewed, 'late')).status).toBe(404)
     expect(await hooked.command('!webhook list')).toBe('This room has no webhooks.')
+  })
+
+  test('a picture that a message names is shown with it; what is none is passed over', async () => {
+    let asked = 0
+    const server = createServer(({ url }, response) => {
+      asked++
+      const type = url === '/face.png' ? 'image/png' : 'text/html'
+      response.writeHead(200, { 'content-type': type }).end('bytes')
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    using closing = new DisposableStack()
+    closing.defer(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    const { port } = server.address() as AddressInfo // it listens on TCP
+    await using hooked = await Hooked.start(dialect)
+    const { path } = await hooked.add('Build')
+    const say = async (file: string) =>
+      (await hooked.said(path, { text: 'x', username: 'CI', icon_url: `http://127.0.0.1:${port}/${file}` }))['content']
+    const shown = expect.stringMatching(/^mxc:\/\/hs\.test\//)
+    expect(await say('face.png')).toMatchObject({ 'com.beeper.per_message_profile': { avatar_url: shown } })
+    expect((await say('page'))['com.beeper.per_message_profile']).toEqual({
+      id: expect.stringMatching(/\.CI$/),
+      displayname: 'CI',
+      has_fallback: true,
+    })
+    await say('face.png')
+    expect(asked).toBe(2)
   })
 
   test('webhooks are for those who rule a room, end with the bot, and belong to one room', async () => {

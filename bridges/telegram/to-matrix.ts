@@ -72,9 +72,9 @@ export class ToMatrix {
     if (await this.#places.takePost(message, isLate)) return
     const place = await this.#places.of(message)
     if (place?.portal.state !== 'active') return
+    if (!(await this.#chat.service(message, place.portal))) return await this.#post(message, place, isLate)
     const chatId = String(message.chat.id)
     await database.transaction('telegram last message', (tx) => noteLastMessage(tx, chatId, message.message_id))
-    if (!(await this.#chat.service(message, place.portal))) await this.#post(message, place, isLate)
   }
 
   async #post(message: Message, place: Place, isLate: boolean): Promise<void> {
@@ -103,7 +103,10 @@ export class ToMatrix {
       hash: hashOf(converted),
       media: converted.media ?? null,
     }
-    await database.transaction('telegram message', (tx) => addMessage(tx, row))
+    await database.transaction('telegram message', async (tx) => {
+      await addMessage(tx, row)
+      await noteLastMessage(tx, chatId, message.message_id)
+    })
   }
 
   /** Telegram tells of an edit also when only a reaction or a link preview changed. */

@@ -279,9 +279,9 @@ export class TelegramBridge implements AsyncDisposable {
   async #eventFailed(stored: StoredEvent, error: unknown): Promise<number | undefined> {
     if (error instanceof TooEarlyError) return error.ms
     const { database } = this.#parts
-    const verdict = eventVerdict(error)
+    const { chat_id: chatId } = (await this.#portalOf(stored)) ?? {}
+    const verdict = eventVerdict(error, chatId)
     if (verdict.kind === 'migrated') {
-      const { chat_id: chatId } = (await this.#portalOf(stored)) ?? {}
       if (chatId !== undefined) await this.#toMatrix.migrate(Number(chatId), verdict.to)
       return 0
     }
@@ -294,7 +294,6 @@ export class TelegramBridge implements AsyncDisposable {
     if (isDead) await this.#tell(stored, verdict.kind === 'never' ? verdict.why : 'Telegram is not reached')
     if (isDead) return undefined
     if (verdict.kind !== 'again' || verdict.ms === undefined) return this.#wait(stored.attempts)
-    const { chat_id: chatId } = (await this.#portalOf(stored)) ?? {}
     if (chatId !== undefined) this.#pace.pause(chatId, verdict.ms) // its other topics wait too
     return verdict.ms
   }
@@ -337,9 +336,14 @@ const isHopeless = (error: unknown): boolean =>
   error instanceof URIError ||
   (error instanceof TypeError && error.cause === undefined)
 
-function eventVerdict(error: unknown): Verdict {
-  if (!isHopeless(error)) return verdictOf(error)
-  return { kind: 'never', why: error instanceof OddError ? error.message : 'it cannot be sent there' }
+/** `chatId` is where the room leads now: what is about messages of the group that it was before cannot be done. */
+function eventVerdict(error: unknown, chatId: string | undefined): Verdict {
+  if (isHopeless(error)) {
+    return { kind: 'never', why: error instanceof OddError ? error.message : 'it cannot be sent there' }
+  }
+  const verdict = verdictOf(error)
+  if (verdict.kind !== 'migrated' || String(verdict.to) !== chatId) return verdict
+  return { kind: 'never', why: 'it is about something from before the group became a supergroup' }
 }
 
 /** Without the token, which is in addresses. */

@@ -227,11 +227,16 @@ forEachDatabase(({ dialect }) => {
     const { alice, tom, telegram } = bridged
     const group = telegram.group('Kitchen', { owner: tom })
     const roomId = await bridged.bridge(group)
+    const old = await alice.send(roomId, 'before')
+    await bridged.said(group, ({ text }) => text === 'alice: before')
     const moved = telegram.migrate(group, tom)
     await alice.send(roomId, 'still there?')
     await bridged.said(moved, ({ text }) => text === 'alice: still there?')
     tom.say(moved, 'yes')
     await bridged.text(roomId, 'yes')
+    await alice.put(`/rooms/${encodeURIComponent(roomId)}/redact/${encodeURIComponent(old)}/r1`, {}) // cannot be done
+    await alice.send(roomId, 'and on')
+    await bridged.said(moved, ({ text }) => text === 'alice: and on')
   })
 
   test('case 27: people come and go, the group is renamed, the bot is thrown out and comes back', async () => {

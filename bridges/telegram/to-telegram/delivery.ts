@@ -97,13 +97,13 @@ export class Delivery {
   /** The chat or topic, and the message that is answered. Threads of a channel are comments, in the group that it has for them. */
   async #destination(
     { content }: MatrixEvent,
-    { chat_id: chatId, thread_id: topic }: Portal,
+    { chat_id: chatId, thread_id: topic, type }: Portal,
   ): Promise<Destination & { readonly answered: number | undefined }> {
     const { database } = this.#parts
     const relation = relationOf(content)
     const root = relation.type === 'm.thread' ? relation.eventId : undefined
     const begins = root === undefined ? [] : await messagesOfEvent(database, root)
-    const post = begins.find((row) => row.chat_id !== chatId)
+    const post = type === 'channel' ? begins.find((row) => row.chat_id !== chatId) : undefined
     const chat = post?.chat_id ?? chatId
     const rows = relation.answered === undefined ? [] : await messagesOfEvent(database, relation.answered)
     const answered = rows.find((row) => row.chat_id === chat && row.media !== 'topic')?.message_id ?? post?.message_id

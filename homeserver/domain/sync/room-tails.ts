@@ -105,9 +105,8 @@ export class RoomTails {
     for (const [roomId, tail] of grown) this.#tails.set(roomId, trimmed(tail))
     if (news.redacted.length === 0) return
     const redacted = new Set(news.redacted)
-    for (const roomId of bell.keys.rooms ?? []) {
-      const tail = this.#tails.get(roomId as RoomId) // keys of this stream are ids
-      if (tail?.events.some(({ eventId }) => redacted.has(eventId))) this.#tails.delete(roomId as RoomId)
+    for (const roomId of (bell.keys.rooms ?? []) as RoomId[]) {
+      if (this.#tails.get(roomId)?.events.some(({ eventId }) => redacted.has(eventId))) this.#tails.delete(roomId)
     }
   }
 

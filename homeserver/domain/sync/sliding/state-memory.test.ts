@@ -43,4 +43,25 @@ forEachDatabase(({ freshUrl }) => {
     await heart.member(roomId, bob, 'leave')
     expect(await stateNow()).toMatchObject({ [`m.room.member ${bob}`]: { membership: 'leave' } })
   })
+
+  test('a message that is purged is told to nobody any more', async () => {
+    await using heart = await Heart.open(await freshUrl())
+    const { database, streams } = heart
+    const server = syncing(heart).services.slidingSync
+    const roomId: RoomId = await heart.create(alice)
+    const asked = { list: { ranges: [[0, 9]] as const, timeline_limit: 1, required_state: [] } }
+    const toldNow = async (): Promise<unknown> => {
+      const { rooms } = await new SlidingClient(alice).sync(server, asked)
+      return (rooms[roomId].timeline as { event_id: string }[]).map((event) => event.event_id)
+    }
+    const before = await heart.send(roomId, alice, 'one')
+    const purged = await heart.send(roomId, alice, 'two')
+    expect(await toldNow()).toEqual([purged])
+    await database.transaction('purge', async (tx) => {
+      await tx.run('delete from events where event_id = ?', [purged])
+      const news = { events: [], changes: [], memberships: [], redacted: [purged] }
+      streams.reserve(tx, 'events', 1, { rooms: [roomId] }, news)
+    })
+    expect(await toldNow()).toEqual([before])
+  })
 })

@@ -2,9 +2,11 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
+import sharp from 'sharp'
 import { FakeClock } from '../../homeserver/platform/fake-clock.ts'
 import { forEachDatabase } from '../../test/support/databases.ts'
+import { ffmpeg, ffmpegMissing, generated } from '../../test/support/ffmpeg.ts'
 import { photoSize } from '../../test/support/fake-telegram/media.ts'
 import { Bridged } from '../../test/support/telegram.ts'
 
@@ -166,5 +168,29 @@ forEachDatabase(({ dialect }) => {
       ({ type, redacts, content: { redacts: inside } = {} }) =>
         type === 'm.room.redaction' && [redacts, inside].includes(first),
     )
+  })
+})
+
+const withFfmpeg = ffmpegMissing ? describe.skip : describe
+
+withFfmpeg(`with the real ffmpeg${ffmpegMissing ? ` (${ffmpegMissing})` : ''}`, () => {
+  forEachDatabase(({ dialect }) => {
+    test('case 23: a film becomes a picture that moves and is seen through', async () => {
+      const film = await generated('testsrc=duration=1:size=512x512:rate=10,format=yuva420p', 'film.webm', [
+        '-c:v',
+        'libvpx-vp9',
+      ])
+      await using bridged = await Bridged.start(dialect, `telegram: { ffmpeg: '${ffmpeg}' }`)
+      const { alice, tom } = bridged
+      const group = bridged.group()
+      const roomId = await bridged.bridge(group)
+      tom.send(group, 'sticker', { bytes: film, fields: { is_video: true, emoji: '🎬' } })
+      const shown = await bridged.event(roomId, ({ type, content }) => type === 'm.sticker' && content.body === '🎬')
+      const path = String(shown['content'].url).replace('mxc://', '/_matrix/client/v1/media/download/')
+      const headers = { authorization: `Bearer ${alice.token}` }
+      const picture = await fetch(`${bridged.server.url}${path}`, { headers })
+      const about = await sharp(await picture.arrayBuffer(), { animated: true }).metadata()
+      expect(about).toMatchObject({ format: 'webp', pages: 10, width: 512, hasAlpha: true })
+    })
   })
 })

@@ -2,6 +2,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { ffmpeg, ffmpegMissing, generated } from '../../../test/support/ffmpeg.ts'
 import { hasTone, wavOf } from '../../../test/music/wav.ts'
 import { decoded } from './decoded.ts'
 import { kindOf } from './kind.ts'
@@ -115,3 +116,18 @@ function isAlive(pid: number): boolean {
     return false
   }
 }
+
+const withFfmpeg = ffmpegMissing ? describe.skip : describe
+
+withFfmpeg(`with the real ffmpeg${ffmpegMissing ? ` (${ffmpegMissing})` : ''}`, () => {
+  test.each(['mp3', 'm4a', 'flac', 'aac', 'webm', 'ogg'])('%s is heard', async (ending) => {
+    const sound = await generated('sine=frequency=440:duration=2', `tone.${ending}`)
+    const samples = await samplesOf(sound, { ffmpeg })
+    expect(hasTone(channel(samples, 0).subarray(RATE / 2, RATE), 440)).toBe(true)
+  })
+
+  test('a file that names others is not played', async () => {
+    const list = `#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n`
+    await expect(samplesOf(Buffer.from(`ID3${list}`), { ffmpeg })).rejects.toThrow(UnplayableError)
+  })
+})

@@ -9,7 +9,7 @@ const page = '/auth/telegram'
 const otherThan = (code: string, step: number): string => String((Number(code) + step) % 1_000_000).padStart(6, '0')
 
 forEachDatabase(({ dialect: database }) => {
-  test('the fifth wrong code ends the page and its code: the right one comes too late', async () => {
+  test('case 34: the fifth wrong code ends the page and its code: the right one comes too late', async () => {
     await using world = await WithBot.start({ database })
     const browser = new Visitor(world.server)
     await browser.open(page)
@@ -23,7 +23,7 @@ forEachDatabase(({ dialect: database }) => {
     expect(await world.bot.start(ann, nonce)).toEqual({ kind: 'refused', reason: 'bad_link' })
   })
 
-  test('of two who type a code at once one gets in, and nobody by it later', async () => {
+  test('case 35: of two who type a code at once one gets in, and nobody by it later', async () => {
     await using world = await WithBot.start({ database })
     const browser = new Visitor(world.server)
     await browser.open(page)
@@ -41,7 +41,7 @@ forEachDatabase(({ dialect: database }) => {
     expect((await send()).status).toBe(403)
   })
 
-  test('the failures of a network are counted over all its pages', async () => {
+  test('case 34: the failures of a network are counted over all its pages', async () => {
     const clock = new FakeClock()
     await using world = await WithBot.start({ database, parts: { clock } })
     const guess = async (): Promise<number> => {
@@ -55,7 +55,7 @@ forEachDatabase(({ dialect: database }) => {
     expect(await guess()).toBe(403)
   })
 
-  test('a thousand guesses at once on pages that nobody has claimed open none', async () => {
+  test('case 34: a thousand guesses at once on pages that nobody has claimed open none', async () => {
     await using world = await WithBot.start({ database })
     const { telegramPages } = world.server.server.services
     const live = new Visitor(world.server)
@@ -134,7 +134,7 @@ test('a link that a second person opens lets nobody in, and "not me" shuts a net
   expect((await bot.start(ann, nonceOn(browser))).kind).toBe('code')
 })
 
-test('the code of another browser, a form of another site and a cookie from before are good for nothing', async () => {
+test('cases 32 and 37: the code of another browser, a form of another site and a cookie from before are good for nothing', async () => {
   await using world = await WithBot.start()
   const { server, bot } = world
   const [browser, other] = [new Visitor(server), new Visitor(server)]

@@ -100,7 +100,7 @@ describe('where people are sent (T66)', () => {
     expect(page.status).toBe(400)
   })
 
-  test('a trusted place is gone to at once, and a token that was in the address before is taken away', async () => {
+  test('case 37: a trusted place is gone to at once, and a token that was in the address before is taken away', async () => {
     await using server = await startServer({
       config: "auth: { sso_trusted: ['https://app.example', 'io.element.desktop:'] }",
     })
@@ -117,7 +117,7 @@ describe('where people are sent (T66)', () => {
     }
   })
 
-  test('the form of another browser or site is refused, and a provider that is not there', async () => {
+  test('case 37: the form of another browser or site is refused, and a provider that is not there', async () => {
     await using server = await startServer()
     await server.register('alice')
     const browser = new Visitor(server)

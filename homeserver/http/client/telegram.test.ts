@@ -70,7 +70,7 @@ forEachDatabase(({ dialect: database }) => {
     expect(browser.shown.address).toMatch(/^\/auth\/new/)
   })
 
-  test('in open mode the owner of the code is asked, and can say no', async () => {
+  test('case 33: in open mode the owner of the code is asked, and can say no', async () => {
     await using world = await WithBot.start({ database, config: 'telegram: { login: { mode: open } }' })
     const { server, bot } = world
     const [browser, thief] = [new Visitor(server), new Visitor(server)]
@@ -109,7 +109,7 @@ forEachDatabase(({ dialect: database }) => {
     })
   })
 
-  test('an account is linked on its page, unlinked there, and by commands', async () => {
+  test('case 40: an account is linked on its page, unlinked there, and by commands', async () => {
     await using world = await WithBot.start({ database })
     const { server, bot } = world
     const alice = await server.register('alice')
@@ -157,7 +157,7 @@ forEachDatabase(({ dialect: database }) => {
     ])
   })
 
-  test('who has no other way in keeps the link, ends sessions from Telegram, and confirms by the page', async () => {
+  test('cases 40 and 41: who has no other way in keeps the link, ends sessions from Telegram, and confirms by the page', async () => {
     const clock = new FakeClock()
     await using world = await WithBot.start({ database, parts: { clock } })
     const { server, bot } = world
@@ -232,7 +232,7 @@ const requester = {
 }
 
 describe('who gets no code', () => {
-  test('strangers where no accounts are made, and the link to an account is still theirs', async () => {
+  test('case 40: strangers where no accounts are made, and the link to an account is still theirs', async () => {
     await using world = await WithBot.start({ config: 'registration: { mode: closed }' })
     const { server, bot } = world
     const browser = new Visitor(server)
@@ -255,7 +255,7 @@ describe('who gets no code', () => {
     expect(browser.shown.text).toContain('This invitation code does not exist')
   })
 
-  test('locked, suspended and deactivated accounts, and who has switched it off', async () => {
+  test('case 40: locked, suspended and deactivated accounts, and who has switched it off', async () => {
     await using world = await WithBot.start()
     const { server, bot } = world
     await world.logIn(new Visitor(server), ann)

@@ -3,7 +3,8 @@ import { cp, readFile, symlink } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, jest, test } from '@jest/globals'
 import type { Page } from 'playwright-core'
-import { chromiumMissing, launchChromium } from '../support/chromium.ts'
+import { launchChromium } from '../support/browser.ts'
+import { chromiumMissing } from '../support/chromium.ts'
 import { Client } from '../support/client.ts'
 import { Place, stop } from '../support/program.ts'
 
@@ -26,9 +27,9 @@ async function scriptOf(place: Place, name: string): Promise<string> {
   const { scripts } = JSON.parse(await readFile(place.path('package.json'), 'utf8')) as {
     scripts: Record<string, string>
   }
-  const [program, file = ''] = scripts[name]?.split(' ') ?? []
+  const [program, ...rest] = scripts[name]?.split(' ') ?? []
   expect(program).toBe('node')
-  return place.path(file)
+  return place.path(rest.find((word) => !word.startsWith('--')) ?? '')
 }
 
 const passwordOf = (name: string): string => `password of ${name}`

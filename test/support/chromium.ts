@@ -1,26 +1,19 @@
 /** A real browser, Debian's Chromium, led to a server of ours by its name and over TLS. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AxeResults } from 'axe-core'
 import { expect } from '@jest/globals'
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import { browserProgram, launchChromium } from './browser.ts'
 import { hasOpenssl, makeCertificate } from './certificates.ts'
 import { startServer, type TestServer, type TestServerOptions } from './server.ts'
 
-const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>
-  existsSync(path),
-)
-
 /** Why there is no browser for this run, or undefined if there is. */
 export const chromiumMissing =
-  program === undefined ? 'install the package chromium' : hasOpenssl ? undefined : 'install the package openssl'
-
-export async function launchChromium(args: readonly string[] = []): Promise<Browser> {
-  return await chromium.launch({ executablePath: program ?? '', args: [...args, '--no-sandbox'] })
-}
+  browserProgram === undefined ? 'install the package chromium' : hasOpenssl ? undefined : 'install the package openssl'
 
 export interface BrowsedOptions {
   /** More of Chromium's. */

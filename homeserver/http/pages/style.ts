@@ -11,20 +11,20 @@ export const style = `
 * { box-sizing: border-box }
 body { margin: 0; padding-bottom: 2rem; min-height: 100vh; display: flex; flex-direction: column; align-items: center;
   background: var(--canvas); color: var(--text); font: 1rem/1.5 system-ui, sans-serif }
-header { padding: 2rem 1rem 1rem; color: var(--soft); font-size: .9rem }
+header { padding: 2rem 1rem 1rem; color: var(--soft); font-size: .9rem; font-weight: 600; letter-spacing: .04em }
 main { width: calc(100% - 2rem); max-width: 28rem; padding: 1.5rem; background: var(--card);
   border: 1px solid var(--line); border-radius: 1rem; overflow-wrap: anywhere }
 main.wide { max-width: 40rem }
 main > :last-child, form > :last-child { margin-bottom: 0 }
 form + p { margin-top: 1rem }
-h1 { margin: 0 0 1rem; font-size: 1.5rem; line-height: 1.25 }
+h1 { margin: 0 0 1rem; font-size: 1.5rem; line-height: 1.25; text-wrap: balance }
 h2 { margin: 0; font-size: 1.05rem }
 p + h2, form + h2 { margin-top: 2rem }
-p { margin: 0 0 1rem }
+p { margin: 0 0 1rem; text-wrap: pretty }
 a { color: var(--link) }
 label { display: block; margin: 0 0 1rem }
 label > span { display: block; margin-bottom: .25rem; font-weight: 600 }
-label small { display: block; color: var(--soft); font-weight: normal }
+label small { display: block; margin-top: .25rem; color: var(--soft); font-weight: normal }
 label.check > span { margin: 0; font-weight: normal }
 label.check { display: flex; gap: .6rem; align-items: baseline }
 input:not([type=checkbox]) { width: 100%; min-height: 2.75rem; padding: .5rem .75rem; font: inherit; color: inherit;

@@ -208,6 +208,12 @@ function bottomOf(height: number): number {
   return height & (height - 1)
 }
 
+/** The group that a group was made from by one change; of a group that was told whole there is none. */
+export async function findGroupBefore(conn: Conn, id: number): Promise<number | undefined> {
+  const row = await conn.row<{ prev_id: number | null }>('select prev_id from state_groups where id = ?', [id])
+  return row?.prev_id ?? undefined
+}
+
 export async function insertStateGroups(tx: Tx, groups: readonly StateGroup[]): Promise<void> {
   if (groups.length === 0) return
   await insertMany(

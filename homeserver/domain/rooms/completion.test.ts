@@ -60,7 +60,7 @@ async function complete(heart: Heart, { room, before, join }: ReturnType<typeof 
   const chain = events.flatMap(({ pdu }) => referenceIds(pdu.auth_events)).flatMap((id) => room.events.get(id) ?? [])
   await heart.writer.storeOutliers(room.roomId, room.version, [...new Set([...chain, ...room.events.values()])])
   const told = { stateBefore: [...before.state.values()], mustAgree: true }
-  await heart.writer.complete(room.roomId, new Map([[join.eventId, told]]))
+  return await heart.writer.complete(room.roomId, new Map([[join.eventId, told]]))
 }
 
 const idsOf = (state: ReadonlyMap<StateKey, { readonly eventId: EventId }>) =>
@@ -201,5 +201,17 @@ forEachDatabase(({ freshUrl }) => {
     await heart.send(room.roomId, alice, 'still here')
     await complete(heart, made)
     expect([...(await heart.members.joined(room.roomId)).keys()].toSorted()).toEqual([alice, amy, room.creator])
+  })
+
+  test('it is told whose membership has changed meanwhile, as far as it was allowed', async () => {
+    await using heart = await Heart.open(await freshUrl())
+    const made = roomBefore('12')
+    const { room } = made
+    await enter(heart, made, false)
+    await heart.writer.storeOutliers(room.roomId, room.version, [...room.events.values()])
+    for (const event of [room.member(ben, 'join'), room.member(amy, 'leave')])
+      await heart.writer.receive(room.roomId, event)
+    expect([...(await complete(heart, made))].toSorted()).toEqual([alice, amy])
+    expect([...(await complete(heart, made))]).toEqual([]) // it is whole already
   })
 })

@@ -4,7 +4,7 @@
  */
 import { forbidden } from '../../core/errors.ts'
 import { referenceIds } from '../../core/event.ts'
-import type { EventId } from '../../core/ids.ts'
+import { type EventId, isUserId, type UserId } from '../../core/ids.ts'
 import type { Database, Tx } from '../../storage/database.ts'
 import { eventStatus, type EventStatus, insertRelations, placeEvents, StoredEvent } from '../../storage/events.ts'
 import { setMemberships } from '../../storage/memberships.ts'
@@ -15,7 +15,13 @@ import {
   withdrawEvents,
 } from '../../storage/partial-rooms.ts'
 import { applyStateChanges, setRooms, setRoomStats } from '../../storage/rooms.ts'
-import { insertStateGroups, type StateGroup, type StateGroups, type StateMap } from '../../storage/state-groups.ts'
+import {
+  findGroupBefore,
+  insertStateGroups,
+  type StateGroup,
+  type StateGroups,
+  type StateMap,
+} from '../../storage/state-groups.ts'
 import type { Streams } from '../../storage/streams.ts'
 import { type HeadChange, membershipAfter, stateChangeOf } from './arrival.ts'
 import { buildArrival } from './build-arrival.ts'
@@ -60,8 +66,11 @@ interface Completion {
   readonly changes: readonly HeadChange[]
 }
 
-/** The caller has the room for himself: nothing of it waits to be committed, and nobody sends. The head is of no use afterwards. */
-export async function completeRoom(parts: CompletionParts, head: RoomHead, told: Told): Promise<void> {
+/**
+ * Whose membership the events were about that have come since the join and are allowed. The caller has the room for
+ * himself: nothing of it waits to be committed, and nobody sends. The head is of no use afterwards.
+ */
+export async function completeRoom(parts: CompletionParts, head: RoomHead, told: Told): Promise<ReadonlySet<UserId>> {
   const { database, reader, forks } = parts
   const { roomId, version } = head
   const joins = new Set((await listPartialJoins(database, roomId)).map(({ event }) => event.eventId))
@@ -87,6 +96,12 @@ export async function completeRoom(parts: CompletionParts, head: RoomHead, told:
   head.stats = statsAfterChanges(head.stats, changes)
   const groups = [...forks.take(roomId), ...rejudged.flatMap(({ newGroup }) => newGroup ?? [])]
   await database.transaction('complete a room', (tx) => write(parts, tx, head, { rejudged, groups, changes }))
+  return movedBy(accepted)
+}
+
+function movedBy(events: readonly StoredEvent[]): Set<UserId> {
+  const moves = events.filter(({ pdu }) => pdu.type === 'm.room.member')
+  return new Set(moves.map(({ pdu }) => pdu.state_key).filter(isUserId))
 }
 
 async function judgedAgain(
@@ -143,10 +158,7 @@ async function wholeState(
 async function groupBeforeOf(database: Database, { row }: StoredEvent): Promise<number | undefined> {
   if (row.state_group === null) return undefined
   if (row.state_key === null || row.status === eventStatus.rejected) return row.state_group
-  const group = await database.row<{ prev_id: number | null }>('select prev_id from state_groups where id = ?', [
-    row.state_group,
-  ])
-  return group?.prev_id ?? undefined
+  return await findGroupBefore(database, row.state_group)
 }
 
 async function write(

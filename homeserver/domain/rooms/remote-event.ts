@@ -1,6 +1,6 @@
 /** Events that other servers made, and what becomes of them here. */
 import type { IdentifiedPdu, JsonObject, Pdu } from '../../core/event.ts'
-import type { EventId, RoomId, ServerName } from '../../core/ids.ts'
+import type { EventId, RoomId, ServerName, UserId } from '../../core/ids.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
 import type { EventDraft } from './build.ts'
 import type { SentEvent } from './writer.ts'
@@ -79,9 +79,10 @@ export interface RemoteEventWriter {
   /**
    * Makes a partial room whole: `told` has the whole state before those of its joins whose parents are not here. All that
    * came since is judged again, and the current state resolved. Throws `M_FORBIDDEN` where such a state does not allow
-   * its join; then nothing has changed. Does nothing for a room that is not partial.
+   * its join; then nothing has changed. Does nothing for a room that is not partial. Resolves to those whose membership
+   * that was about.
    */
-  complete(roomId: RoomId, told: ReadonlyMap<EventId, ToldState>): Promise<void>
+  complete(roomId: RoomId, told: ReadonlyMap<EventId, ToldState>): Promise<ReadonlySet<UserId>>
   /** An event on the room's head that is allowed there, neither signed nor stored: what others are to sign. */
   prepare(roomId: RoomId, draft: EventDraft): Promise<Pdu>
   /** Stores history older than what is here, newest first. */

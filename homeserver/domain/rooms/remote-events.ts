@@ -2,7 +2,7 @@
 import { authStateOf, deny, type Verdict } from '../../core/auth/verdict.ts'
 import { MatrixError } from '../../core/errors.ts'
 import { referenceIds } from '../../core/event.ts'
-import type { EventId, RoomId } from '../../core/ids.ts'
+import type { EventId, RoomId, UserId } from '../../core/ids.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
 import { KeyedLock } from '../../platform/keyed-lock.ts'
 import type { Database } from '../../storage/database.ts'
@@ -122,8 +122,8 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
     })
   }
 
-  async complete(roomId: RoomId, told: ReadonlyMap<EventId, ToldState>): Promise<void> {
-    await this.#inTurn(roomId, async () => ({ answer: await this.#complete(roomId, told) }))
+  async complete(roomId: RoomId, told: ReadonlyMap<EventId, ToldState>): Promise<ReadonlySet<UserId>> {
+    return await this.#inTurn(roomId, async () => ({ answer: await this.#complete(roomId, told) }))
   }
 
   async setOutOfBand(membership: OutOfBandMembership): Promise<SentEvent> {
@@ -301,15 +301,15 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
     }
   }
 
-  async #complete(roomId: RoomId, told: ReadonlyMap<EventId, ToldState>): Promise<void> {
+  async #complete(roomId: RoomId, told: ReadonlyMap<EventId, ToldState>): Promise<ReadonlySet<UserId>> {
     const { heads, committer, partialRooms } = this.#parts
-    if (!partialRooms.has(roomId)) return
+    if (!partialRooms.has(roomId)) return new Set()
     const head = await heads.load(roomId)
     using _pause = head.pause()
     try {
       await committer.settled(roomId)
       if (heads.peek(roomId) !== head) throw new Error('the head of a partial room was lost')
-      await completeRoom({ ...this.#parts, reader: this.#reader, forks: this.#forks }, head, told)
+      return await completeRoom({ ...this.#parts, reader: this.#reader, forks: this.#forks }, head, told)
     } finally {
       heads.delete(roomId)
     }

@@ -186,8 +186,8 @@ export class LocalRoomWriter implements RoomWriter {
     return await this.#remote.adopt(entry)
   }
 
-  async complete(...[roomId, told]: Parameters<RoomWriter['complete']>): Promise<void> {
-    await this.#remote.complete(roomId, told)
+  async complete(...[roomId, told]: Parameters<RoomWriter['complete']>): ReturnType<RoomWriter['complete']> {
+    return await this.#remote.complete(roomId, told)
   }
 
   async backfill(...[roomId, events, told]: Parameters<RoomWriter['backfill']>): Promise<void> {

@@ -18,7 +18,7 @@ import type { Edu } from '../receive/edu-receiver.ts'
 import { RoomServers } from '../room-servers.ts'
 import type { KeyClient } from './ask-keys.ts'
 import { openDeviceLists } from './open-device-lists.ts'
-import type { EduQueue } from './told-changes.ts'
+import type { EduQueue, ToldChanges } from './told-changes.ts'
 
 const [alice, bob, carol] = ['@alice:hs.test', '@bob:b.test', '@carol:c.test'] as const
 
@@ -99,6 +99,7 @@ class World implements AsyncDisposable {
   readonly peers: Peers
   readonly devices: DeviceServices
   readonly receive: (origin: ServerName, edu: Edu) => Promise<void>
+  readonly toldChanges: ToldChanges
   #started: Promise<void>
 
   private constructor(heart: Heart, clock: FakeClock, peers: Peers) {
@@ -135,6 +136,7 @@ class World implements AsyncDisposable {
     }
     const { deviceLists } = this.devices
     const opened = openDeviceLists({ ...parts, deviceLists, client: peers, outbox, hooks })
+    this.toldChanges = opened.toldChanges
     this.receive = (origin, edu) => opened.deviceListUpdates.receive(origin, edu)
     heart.bus.subscribe(({ stream, keys }) => {
       if (stream === 'device_lists') this.changed.push(...(keys.users ?? []))
@@ -521,5 +523,16 @@ forEachDatabase(({ freshUrl }) => {
       { content: { device_id: 'PHONE', prev_id: [] }, destinations: ['b.test'] },
       { content: { device_id: 'PHONE', prev_id: [] }, destinations: ['c.test'] },
     ])
+  })
+
+  test('what servers may have missed is told to those that follow the user now, by whatever room', async () => {
+    await using world = await World.open(await freshUrl())
+    await world.addDevice(alice, 'PHONE')
+    await world.allIsTold()
+    const [joined, other] = [await world.room(alice), await world.room(alice)]
+    await world.heart.member(joined, bob, 'join')
+    await world.heart.member(other, carol, 'join')
+    await world.toldChanges.makeUpFor(new Set(['b.test', 'c.test', 'd.test', 'hs.test']), joined)
+    expect(world.told).toMatchObject([{ content: { device_id: 'PHONE' }, destinations: ['b.test', 'c.test'] }])
   })
 })

@@ -79,12 +79,15 @@ export class ToldChanges implements KeyAnnouncement, Service {
     await this.#introduceTo(strangers, userId)
   }
 
-  /** Tells the devices of our users in a room to servers that were in it unknown to us, and may have missed changes. */
+  /**
+   * Tells the devices of our users in a room to servers that were in it unknown to us, and may have missed changes. Those
+   * that have left it follow a user as long as they share another room with him.
+   */
   async makeUpFor(missed: ReadonlySet<ServerName>, roomId: RoomId): Promise<void> {
     const { sharedRooms } = this.#parts
     for (const userId of await sharedRooms.oursIn(roomId)) {
-      const strangers = missed.difference(await sharedRooms.serversOf(userId, { except: roomId }))
-      if (strangers.size > 0) await this.#introduceTo(strangers, userId, { withoutKeys: true })
+      const followers = missed.intersection(await sharedRooms.serversOf(userId))
+      if (followers.size > 0) await this.#introduceTo(followers, userId, { withoutKeys: true })
     }
   }
 

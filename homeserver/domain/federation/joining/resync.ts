@@ -4,7 +4,7 @@
  */
 import { MatrixError } from '../../../core/errors.ts'
 import { referenceIds } from '../../../core/event.ts'
-import type { EventId, RoomId, ServerName } from '../../../core/ids.ts'
+import { type EventId, type RoomId, type ServerName, serverNameOf } from '../../../core/ids.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Service } from '../../../platform/lifecycle.ts'
 import { logger } from '../../../platform/log.ts'
@@ -156,13 +156,14 @@ export class Resync implements Service {
     }
   }
 
-  /** Servers that were there all the time without our knowing may have missed something. */
+  /** Servers that were there for a while without our knowing may have missed something, also if they have left since. */
   async #complete(roomId: RoomId, told: ReadonlyMap<EventId, ToldState>): Promise<void> {
     const { roomServers, writer, toldChanges } = this.#parts
     const before = await roomServers.serversIn(roomId)
-    await writer.complete(roomId, told)
-    const found = (await roomServers.serversIn(roomId)).difference(before)
-    if (found.size > 0) await toldChanges.makeUpFor(found, roomId)
+    const moved = await writer.complete(roomId, told)
+    const found = (await roomServers.serversIn(roomId)).union(new Set([...moved].map((userId) => serverNameOf(userId))))
+    const missed = found.difference(before)
+    if (missed.size > 0) await toldChanges.makeUpFor(missed, roomId)
   }
 
   /**

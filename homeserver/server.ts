@@ -34,8 +34,8 @@ import { startWebhooks, withWebhooks } from './webhooks.ts'
 
 const log = logger('server')
 
-/** How long requests at work may go on when the server stops. */
-const GRACE_MS = 10_000
+/** How long requests at work may go on when the server stops: what is left of its 15 s is for what is behind them. */
+const GRACE_MS = 8_000
 
 export interface ServerParts {
   /** The first signs; the others did before it. */
@@ -160,9 +160,9 @@ export class Server implements AsyncDisposable {
       stopping: stopping.signal,
     })
     const listeners: Listening[] = []
+    opening.defer(async () => void (await Promise.all(listeners.map((listening) => listening.close(GRACE_MS)))))
     for (const options of await listenersOf(config)) {
       const listening = await listen((request, response) => void handle(request, response), { ...options, upgrade })
-      opening.defer(() => listening.close(GRACE_MS))
       listeners.push(listening)
     }
     if (config.metrics.listen) {

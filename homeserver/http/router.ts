@@ -67,20 +67,26 @@ export function createApp(parts: RouterParts): Koa {
     const started = performance.now()
     const requestId = randomBytes(8).toString('hex')
     const { req: request, res: response } = ctx
+    const answerWith = async (answer: Answer): Promise<void> => {
+      // Who could go on asking over this connection would do so until the connection is cut.
+      if (parts.stopping.aborted) response.setHeader('Connection', 'close')
+      await send(response, requestId, answer)
+    }
     await withRequest(requestId, async () => {
       const url = splitUrl(request.url ?? '/')
       const found = routes.find(request.method as Method, url.path)
       const routed = found?.store as Routed | undefined // what `mount` stored there
       const route = routed?.route ?? 'unknown'
       try {
-        if (request.method === 'OPTIONS') return await send(response, requestId, new Reply(204))
+        if (request.method === 'OPTIONS') return await answerWith(new Reply(204))
         if (!found || !routed) throw unknownPath(routes, request, url.path)
         const answer = await serve(parts, routed.endpoint, found.params, request, response, url)
-        await send(response, requestId, answer)
+        await answerWith(answer)
       } catch (error) {
         if (response.destroyed) return
         const refuse = routed?.endpoint.refuse ?? asJson
-        await send(response, requestId, refuse(answerError(error, { requestId, route }), request))
+        const problem = error === parts.stopping.reason ? serverStops : error
+        await answerWith(refuse(answerError(problem, { requestId, route }), request))
         if (!request.complete) request.resume() // a refused upload is read to its end, so that the client sees the answer
       } finally {
         const seconds = (performance.now() - started) / 1000
@@ -197,6 +203,7 @@ function signalOf(response: ServerResponse, stopping: AbortSignal): AbortSignal 
 }
 
 const clientGone = new MatrixError(499, 'M_UNKNOWN', 'The client went away')
+const serverStops = new MatrixError(503, 'M_UNKNOWN', 'The server stops: try again')
 
 function unknownPath(routes: Routes, request: IncomingMessage, path: string): MatrixError {
   const other = methods.some((method) => method !== request.method && routes.find(method, path))

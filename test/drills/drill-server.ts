@@ -121,10 +121,12 @@ ${settings}
     this.#child = undefined
   }
 
-  /** Lets it end in order, as a service manager does. */
-  async stop(): Promise<void> {
-    this.#child?.kill('SIGTERM')
+  /** Lets it end in order, as a service manager does. Gives the exit code; null if a signal ended it after all. */
+  async stop(): Promise<number | null> {
+    const child = this.#child
+    child?.kill('SIGTERM')
     await this.died()
+    return child?.exitCode ?? null
   }
 
   /** The process will die at that step of the next such transaction. Resolves to its number of steps if it had fewer, else to undefined when it is dead. */

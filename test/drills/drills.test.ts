@@ -7,6 +7,7 @@ import { postgresCrashes } from './d4-postgres-crashes.ts'
 import { catchUp } from './d12-catch-up.ts'
 import { largeJoin } from './d17-large-join.ts'
 import { partialJoin } from './d17b-partial-join.ts'
+import { stopAtWork } from './d18-stop-at-work.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
 
 const describeTls = hasOpenssl ? describe : describe.skip
@@ -23,6 +24,13 @@ forEachDatabase(({ freshUrl }) => {
   test('D3: tables agree when the server dies within the transaction of a message', async () => {
     const { figures } = await killInCommit({ databaseUrl: await freshUrl(), kills: 10 })
     expect(figures).toMatchObject({ killed: 10, inconsistent: 0, duplicated: 0 })
+  })
+
+  test('D18: who waits, writes or uploads is answered when the server is told to stop', async () => {
+    const short = { kills: 2, killAfterMs: [300, 900], polls: 50, writers: 8, withStuckUpload: false } as const
+    const { figures } = await stopAtWork({ databaseUrl: await freshUrl(), ...short })
+    expect(figures).toMatchObject({ lost: 0, duplicated: 0, gapTokens: 0, inconsistent: 0, disorderlyExits: 0 })
+    expect(figures).toMatchObject({ pollsAnswered: 100, pollsBroken: 0, uploadsLost: 0, readyWhileStopping: 0 })
   })
 })
 

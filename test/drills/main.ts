@@ -12,6 +12,7 @@ import { catchUp } from './d12-catch-up.ts'
 import { deadDestinations } from './d13-dead-destinations.ts'
 import { largeJoin } from './d17-large-join.ts'
 import { partialJoin } from './d17b-partial-join.ts'
+import { stopAtWork } from './d18-stop-at-work.ts'
 import type { Drill } from './drill.ts'
 
 const drills: Readonly<Record<string, Drill>> = {
@@ -23,6 +24,7 @@ const drills: Readonly<Record<string, Drill>> = {
   D13: deadDestinations,
   D17: largeJoin,
   D17b: partialJoin,
+  D18: stopAtWork,
 }
 
 const { values, positionals } = parseArgs({

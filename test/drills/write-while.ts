@@ -24,17 +24,18 @@ export const isFlawless = ({ lost, duplicated, gapTokens, inconsistent }: Findin
   lost + duplicated + gapTokens + inconsistent === 0
 
 /**
- * Starts the server, has eight clients write and one read until `disturb` is through, stops it and gives what was found.
+ * Starts the server, has clients write and one read until `disturb` is through, stops it and gives what was found.
  * `disturb` is told by a promise when a client cannot go on.
  */
 export async function writeWhile(
   server: DrillServer,
   disturb: (clients: Promise<unknown>) => Promise<void>,
+  { writers = WRITERS }: { readonly writers?: number } = {},
 ): Promise<Findings> {
   await server.start()
   const newClient = (name: string): Promise<StubbornClient> => new StubbornClient(server).register(name, `I am ${name}`)
   const reader = await newClient('observer')
-  const clients = await Promise.all(Array.from({ length: WRITERS }, (_, n) => newClient(`writer${n}`)))
+  const clients = await Promise.all(Array.from({ length: writers }, (_, n) => newClient(`writer${n}`)))
   const options = { preset: 'public_chat', power_level_content_override: { state_default: 0 } }
   const [lobby = '', ...rooms] = await Promise.all(Array.from({ length: ROOMS + 1 }, () => reader.createRoom(options)))
   for (const roomId of rooms) for (const client of clients) await client.post(inRoom(roomId, 'join'))

@@ -331,6 +331,8 @@ forEachDatabase(({ dialect: database }) => {
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
     await server[Symbol.asyncDispose]()
-    expect(await waiting).toMatchObject({ status: 200, body: { next_batch: expect.any(String) } })
+    const { status, headers, body } = await waiting
+    expect({ status, body }).toMatchObject({ status: 200, body: { next_batch: expect.any(String) } })
+    expect(headers.get('connection')).toBe('close') // or it would be asked again at once
   })
 })

@@ -33,6 +33,7 @@ group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', ()
     }
     await page.goto('/account?action=second_factor')
     await logIn()
+    await page.getByRole('button', { name: 'Set up an authenticator app' }).waitFor()
     await look('none')
     await press('Set up an authenticator app')
     const secret = ((await page.locator('.secret').textContent()) ?? '').replaceAll(' ', '')

@@ -44,6 +44,7 @@ button.danger { background: transparent; border-color: var(--bad); color: var(--
 .or { display: flex; align-items: center; gap: .75rem; margin: 1.25rem 0; color: var(--soft) }
 .or::before, .or::after { content: ''; flex: 1; border-top: 1px solid var(--line) }
 .picture { margin: 0 0 1rem; font-size: 3.5rem; line-height: 1.2; text-align: center }
+.qr { width: 13rem; max-width: 100%; border-radius: .5rem }
 .picture.secret { font-size: 1.2rem; font-family: ui-monospace, monospace }
 ul.codes { columns: 2; padding: 0; list-style: none; font-family: ui-monospace, monospace }
 form.alone { margin-top: 1rem }

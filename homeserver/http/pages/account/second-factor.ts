@@ -5,6 +5,7 @@ import { type Html, html } from '../html.ts'
 import { refusalText } from '../messages/messages.ts'
 import { seeOther } from '../page.ts'
 import { doneNote, errorNote, field } from '../parts.ts'
+import { qrCode } from '../qr-code.ts'
 import type { AccountVisit, View } from './view.ts'
 
 const address = '/account?action=second_factor'
@@ -58,6 +59,7 @@ function beginForm({ messages, token }: AccountVisit): Html {
 function setUpForm({ messages, token }: AccountVisit, { secret, uri }: NewApp): Html {
   const shape = { name: 'code', label: messages.codeFromApp, autocomplete: 'one-time-code', maxLength: 20 }
   return html`<p>${messages.enterSecret}</p>
+    <p class="picture">${qrCode(uri, messages.qrOfSecret)}</p>
     <p class="picture secret">${(secret.match(/.{1,4}/g) ?? []).join(' ')}</p>
     <p class="actions"><a class="button plain" href="${uri}">${messages.openApp}</a></p>
     <form method="post" action="${address}">

@@ -78,7 +78,9 @@ export const en = {
   factorHint:
     'With an authenticator app on your telephone nobody gets in who only knows your password: each login on these pages asks for a code from the app. Apps that cannot show these pages cannot log in any more.',
   setUpFactor: 'Set up an authenticator app',
-  enterSecret: 'Enter this key in the authenticator app, or open it there. Then type the code that the app shows.',
+  enterSecret:
+    'Scan the picture with the authenticator app, or enter the key below it there. Then type the code that the app shows.',
+  qrOfSecret: 'The key as a QR code',
   openApp: 'Open in the app',
   codeFromApp: 'Code from the app',
   factorIsOn: 'The authenticator app is set up: logging in asks for its code.',

@@ -17,8 +17,8 @@ export interface Converted {
 }
 
 export interface ConvertParts {
-  readonly files: Files
-  readonly stickers: Stickers
+  readonly files: Pick<Files, 'toMatrix' | 'put'>
+  readonly stickers: Pick<Stickers, 'moving' | 'lottie'>
   readonly names: Names
   /** Its file has failed several times: the message goes without it. */
   readonly isWithoutFile: boolean
@@ -35,7 +35,7 @@ export async function convert(message: Message, parts: ConvertParts): Promise<Co
 }
 
 /** A contact with more than a name and a number is a file that address books read, and these stand below it. */
-async function cardOf({ contact }: Message, files: Files): Promise<Content | undefined> {
+async function cardOf({ contact }: Message, files: ConvertParts['files']): Promise<Content | undefined> {
   if (contact?.vcard === undefined || contact.vcard === '') return undefined
   const [bytes, type, filename] = [Buffer.from(contact.vcard), 'text/vcard', 'contact.vcf']
   const url = await files.put(bytes, type, filename)
@@ -64,7 +64,7 @@ async function convertMedium(message: Message, medium: Medium, parts: ConvertPar
 
 async function uploaded(
   { file, kind, name, type, info, preview }: Medium,
-  files: Files,
+  files: ConvertParts['files'],
 ): Promise<{ url: string; info: Content }> {
   const { mxc } = await files.toMatrix(file, { kind, name, type })
   const shared = { mimetype: type, size: file.file_size, ...info }

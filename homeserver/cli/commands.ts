@@ -36,6 +36,10 @@ export const commands: Readonly<Record<string, Entry>> = {
     summary: 'list the webhooks of all rooms, or remove one',
     load: async () => (await import('./webhook.ts')).webhook,
   },
+  'telegram-import': {
+    summary: 'bring a chat that Telegram Desktop has exported into a room',
+    load: async () => (await import('./telegram-import.ts')).telegramImport,
+  },
   backup: {
     summary: 'make a backup, prove one, list them',
     load: async () => (await import('./backup.ts')).backup,

@@ -111,10 +111,11 @@ async function ask(
   const body = typeof request.body === 'string' ? world.resolve(request.body, as) : request.body
   const raw = { url: world.server.url, method, target, headers: { ...token, ...headers }, body }
   const answer = await sendRaw(agent, raw, patienceMs)
-  if (!answer || answer.ms <= SLOW_MS) return answer
-  // The machine may have been busy: what is slow is slow again. What was answered first counts: a logout is done once.
-  const again = await sendRaw(agent, raw, patienceMs)
-  return { ...answer, ms: again?.ms ?? answer.ms }
+  if (!answer) return undefined
+  // The machine may have been busy: what is slow is slow every time. What was answered first counts: a logout is done once.
+  let { ms } = answer
+  for (let tries = 1; ms > SLOW_MS && tries < 5; tries++) ms = (await sendRaw(agent, raw, patienceMs))?.ms ?? ms
+  return { ...answer, ms }
 }
 
 function verdictOf({ status, body }: RawAnswer): string {

@@ -1,12 +1,16 @@
 /** What is in docker/: every file is read by the program that it is for, or by our own eyes where that is a service. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from '@jest/globals'
 import { parse } from 'yaml'
+import { z } from 'zod'
 import { observeBackups } from '../../homeserver/backup/schedule.ts'
 import { loadConfig } from '../../homeserver/config/load.ts'
+import type { Config } from '../../homeserver/config/schema.ts'
+import { livekitConfig } from '../../homeserver/domain/rtc/livekit-config.ts'
+import { Secret } from '../../homeserver/platform/secret.ts'
 import { hasOpenssl, makeCertificate } from '../support/certificates.ts'
 import { FakeSfu } from '../support/fake-sfu.ts'
 import { FakeTelegram } from '../support/fake-telegram/fake-telegram.ts'
@@ -26,19 +30,46 @@ interface Service {
   readonly mem_limit?: string
   readonly volumes?: readonly string[]
   readonly networks?: readonly string[]
-  readonly secrets?: readonly string[]
 }
 
 interface Compose {
   readonly services: Readonly<Record<string, Service>>
   readonly volumes?: object
   readonly networks?: object
-  readonly secrets?: object
+}
+
+/** The specification of Compose files, without its words: https://github.com/compose-spec/compose-spec (Apache-2.0). */
+const composeSpec = z.fromJSONSchema(
+  JSON.parse(read('../test/docker/compose-spec.json')) as Parameters<typeof z.fromJSONSchema>[0],
+)
+
+/** What stands in docker/.env, put in as Compose does. */
+const filled = (text: string): string =>
+  text
+    .replaceAll(/\$\{SERVER_NAME[^}]*\}/g, 'example.org')
+    .replaceAll(/\$\{HOST[^}]*\}/g, 'chat.example.org')
+    .replaceAll(/\$\{PUBLIC_URL[^}]*\}/g, 'https://chat.example.org')
+    .replaceAll(/\$\{ADDRESS[^}]*\}/g, '192.0.2.7')
+    .replaceAll(/\$\{\w+_SECRET[^}]*\}/g, 'a secret of more than thirty-two characters')
+
+function configOf(service: Service | undefined): Config {
+  const env = Object.fromEntries(Object.entries(service?.environment ?? {}).map(([key, value]) => [key, filled(value)]))
+  return loadConfig({ files: [], env, readFile: () => '' })
+}
+
+interface LivekitSettings {
+  readonly bind_addresses?: readonly string[]
+  readonly rtc: object
 }
 
 describe.each(['docker-compose.lite.yml', 'docker-compose.yml'])('%s', (file) => {
   const compose = parse(read(file), { merge: true }) as Compose
   const services = Object.entries(compose.services)
+
+  test('is what the specification of such files allows', () => {
+    expect(composeSpec.safeParse(compose).error).toBeUndefined()
+    expect(composeSpec.safeParse({ services: { domovoi: { restrat: 'always' } } }).success).toBe(false)
+  })
 
   test('every service is of a fixed release, within limits, and uses what is declared', () => {
     for (const [name, service] of services) {
@@ -46,7 +77,6 @@ describe.each(['docker-compose.lite.yml', 'docker-compose.yml'])('%s', (file) =>
       expect({ name, limit: service.mem_limit }).toEqual({ name, limit: expect.stringMatching(/^\d+[mg]$/) })
       for (const [declared, used] of [
         [compose.networks, service.networks],
-        [compose.secrets, service.secrets],
         [
           compose.volumes,
           service.volumes?.map((volume) => volume.split(':')[0] ?? '').filter((from) => /^\w/.test(from)),
@@ -66,19 +96,24 @@ describe.each(['docker-compose.lite.yml', 'docker-compose.yml'])('%s', (file) =>
   })
 
   test('its settings are settings', () => {
-    const { environment = {} } = compose.services['domovoi'] ?? {}
-    const env = Object.fromEntries(
-      Object.entries(environment).map(([key, value]) => [
-        key,
-        value
-          .replaceAll(/\$\{SERVER_NAME[^}]*\}/g, 'example.org')
-          .replaceAll(/\$\{HOST[^}]*\}/g, 'chat.example.org')
-          .replaceAll(/\$\{PUBLIC_URL[^}]*\}/g, 'https://chat.example.org'),
-      ]),
-    )
-    const config = loadConfig({ files: [], env, readFile: () => 'secret' })
-    expect(config).toMatchObject({ server_name: 'example.org', public_url: 'https://chat.example.org' })
+    expect(configOf(compose.services['domovoi'])).toMatchObject({
+      server_name: 'example.org',
+      public_url: 'https://chat.example.org',
+    })
   })
+})
+
+test('the server and the LiveKit beside it agree', () => {
+  const { services } = parse(read('docker-compose.yml'), { merge: true }) as Compose
+  const config = configOf(services['domovoi'])
+  const { api_key: id = '', api_secret: secret = new Secret(''), livekit_url: url = '' } = config.calls
+  const webhookUrl = 'http://domovoi:8008/livekit/jwt/sfu_webhook'
+  // as the server would have it that runs one itself
+  const own = JSON.parse(livekitConfig({ config, key: { id, secret }, httpPort: 7880, webhookUrl })) as LivekitSettings
+  const { bind_addresses: _, rtc, ...rest } = own
+  const given = parse(filled(services['livekit']?.environment?.['LIVEKIT_CONFIG'] ?? '')) as LivekitSettings
+  expect(given).toEqual({ ...rest, rtc: { ...rtc, use_external_ip: false, node_ip: '192.0.2.7' } })
+  expect(read('proxy/livekit.caddy')).toContain(`handle_path ${new URL(url).pathname}/* {`)
 })
 
 test('the image holds what the server needs, and runs as nobody', () => {
@@ -168,7 +203,7 @@ function withProgram(
   const group = isThere ? describe : describe.skip
   group(isThere ? program : `${program} (missing here)`, () => {
     declare((...args) => {
-      const env = { HOST: 'chat.test', SERVER_NAME: 'test.test', UPSTREAM: '127.0.0.1:8008', ELEMENT: '127.0.0.1:80' }
+      const env = { HOST: 'chat.test', SERVER_NAME: 'test.test', UPSTREAM: '127.0.0.1:8008' }
       const { status, stdout, stderr } = spawnSync(program, args, {
         encoding: 'utf8',
         env: { PATH: process.env['PATH'], HOME: place, ...env },
@@ -185,10 +220,18 @@ withProgram('shellcheck', (run) => {
 })
 
 withProgram('caddy', (run) => {
-  test('takes the Caddyfile', () => {
-    expect(run('validate', '--adapter', 'caddyfile', '--config', join(docker, 'proxy/Caddyfile'))).toMatchObject({
-      code: 0,
-    })
+  test('takes the Caddyfile, alone and with LiveKit beside it', () => {
+    const [alone, withMore] = [join(place, 'alone'), join(place, 'with-more')]
+    mkdirSync(alone)
+    mkdirSync(join(withMore, 'more'), { recursive: true })
+    writeFileSync(join(withMore, 'more/livekit.caddy'), read('proxy/livekit.caddy'))
+    for (const directory of [alone, withMore]) {
+      const file = join(directory, 'Caddyfile')
+      writeFileSync(file, read('proxy/Caddyfile'))
+      expect(run('validate', '--adapter', 'caddyfile', '--config', file)).toMatchObject({ code: 0 })
+      const { output } = run('adapt', '--adapter', 'caddyfile', '--config', file)
+      expect(output.includes('livekit:7880')).toBe(directory === withMore)
+    }
   })
 })
 

@@ -160,6 +160,8 @@ forEachDatabase(({ dialect }) => {
     expect(name).toEqual({ displayname: 'Tom' })
 
     expect(await place.run(alice.userId)).toBe(`0 messages came into ${roomId}; 10 were there already`)
+    const deleted = `/rooms/${encodeURIComponent(roomId)}/redact/${encodeURIComponent(String(voice?.['event_id']))}/t`
+    await alice.put(deleted, {})
     const [, tomAsked] = history.messages
     const messages = [
       ...history.messages.with(1, { ...tomAsked, edited_unixtime: '1577837000' }),

@@ -10,7 +10,7 @@ import { convert } from '../content.ts'
 import { EXTRA } from '../content/extra.ts'
 import type { Names } from '../format/to-html.ts'
 import { cleanName } from '../ghosts.ts'
-import { type Content, errcodeOf, Matrix } from '../matrix.ts'
+import { type Content, errcodeOf, Matrix, type MatrixEvent } from '../matrix.ts'
 import { objectOf, stringOf } from '../odd.ts'
 import { chatIdOf, type ExportedChat, type ExportedMessage, readExport, speakerIdOf, timeOf } from './export.ts'
 import { LocalFiles } from './local-files.ts'
@@ -96,17 +96,23 @@ async function roomFor(
   })
 }
 
-/** The marks of what is in the room, with the event where others point to it. */
+/** A deleted message has lost its mark, and must not come again. */
+const traceOf = (sender: string, ts: number): string => `${sender} ${ts}`
+
+/** The marks of what is in the room, with the event where others point to it, and the traces of what was deleted there. */
 async function eventsIn(matrix: Matrix, roomId: string, targets: ReadonlySet<number>): Promise<Map<string, string>> {
   const done = new Map<string, string>()
   const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/messages`
   for (let from: unknown; ;) {
     const query = { dir: 'b', limit: 500, ...(typeof from === 'string' ? { from } : {}) }
     const page = await matrix.request(matrix.botUserId, 'GET', path, undefined, query)
-    for (const { sender, event_id: eventId, content } of page['chunk'] as Record<string, unknown>[]) {
-      const mark = stringOf(objectOf(objectOf(content)[EXTRA])[MARK])
-      if (mark === undefined || !matrix.isOurs(String(sender))) continue
-      done.set(mark, targets.has(Number(mark)) ? String(eventId) : '')
+    for (const event of page['chunk'] as readonly MatrixEvent[]) {
+      if (!matrix.isOurs(event.sender)) continue
+      const mark = stringOf(objectOf(event.content[EXTRA])[MARK])
+      if (mark !== undefined) done.set(mark, targets.has(Number(mark)) ? event.event_id : '')
+      else if ('redacted_because' in objectOf(event.unsigned)) {
+        done.set(traceOf(event.sender, event.origin_server_ts), '')
+      }
     }
     from = page['end']
     if (typeof from !== 'string') return done
@@ -149,16 +155,17 @@ class Writer {
     const { done, targets } = this.#parts
     const mark = String(message.id)
     const edit = editOf(message)
-    const isPresent = done.has(mark)
+    const [sender, ts] = [this.#senderOf(message), timeOf(message)]
+    const isPresent = done.has(mark) || done.has(traceOf(sender, ts))
     if (isPresent) this.present++
     if (isPresent && (edit === undefined || done.has(edit.mark))) return
     const made = await this.#contentOf(message)
     if (made === undefined) return
     const { type, content } = made
-    const sender = await this.#speaker(message)
+    await this.#bringIn(sender, message)
     if (!isPresent) {
       const said = { ...content, ...this.#relation(message) }
-      const eventId = await this.#send(sender, type, said, mark, timeOf(message))
+      const eventId = await this.#send(sender, type, said, mark, ts)
       done.set(mark, targets.has(message.id) ? eventId : '')
       this.added++
     }
@@ -200,13 +207,16 @@ class Writer {
     return await matrix.send(sender, { roomId, type, content: marked, txnId: `tg.import.${mark}`, ts })
   }
 
-  /** The ghost of who has said it, in the room; the bot where the export does not say who. */
-  async #speaker(message: ExportedMessage): Promise<string> {
+  /** The ghost of who has said it; the bot where the export does not say who. */
+  #senderOf(message: ExportedMessage): string {
+    const { matrix } = this.#parts
+    const id = message.type === 'service' ? undefined : speakerIdOf(message)
+    return id === undefined ? matrix.botUserId : matrix.ghostOf(id)
+  }
+
+  async #bringIn(ghost: string, message: ExportedMessage): Promise<void> {
     const { matrix, roomId } = this.#parts
-    const id = speakerIdOf(message)
-    if (id === undefined || message.type === 'service') return matrix.botUserId
-    const ghost = matrix.ghostOf(id)
-    if (this.#joined.get(ghost)) return ghost
+    if (ghost === matrix.botUserId || this.#joined.get(ghost)) return
     await matrix.ensureRegistered(ghost)
     await this.#name(ghost, cleanName(message.from ?? '') || 'Deleted Account')
     try {
@@ -217,7 +227,6 @@ class Writer {
       await matrix.setMembership(ghost, roomId, 'join')
     }
     this.#joined.set(ghost, true)
-    return ghost
   }
 
   /** The bridge may know a newer name: it stays. */

@@ -157,23 +157,53 @@ export interface FoundUser {
 }
 
 /**
- * Users whose id or public name holds the term and whom the searcher may know of: they share a room, or are in one that
- * everybody may join or read. Names people have in single rooms are not looked at.
+ * Users of this server whose id or public name holds the term and whom the searcher may know of: they share a room, or are
+ * in one that everybody may join or read, where he finds himself as well. Names people have in single rooms are not looked at.
  */
 export async function searchUsers(conn: Conn, searcher: UserId, term: string, limit: number): Promise<FoundUser[]> {
   const pattern = `%${escapeLike(term.toLowerCase())}%`
   return await conn.rows(
     `select a.user_id, p.displayname as display_name, p.avatar_url
        from accounts a left join profiles p on p.user_id = a.user_id
-      where a.is_deactivated = 0 and a.user_id <> ?
+      where a.is_deactivated = 0
         and (lower(a.user_id) like ? escape '\\' or lower(p.displayname) like ? escape '\\')
         and exists (
           select 1 from memberships m where m.user_id = a.user_id and m.membership = 'join' and (
-            m.room_id in (select room_id from memberships where user_id = ? and membership = 'join')
+            (a.user_id <> ? and m.room_id in (select room_id from memberships where user_id = ? and membership = 'join'))
             or m.room_id in (select room_id from room_stats where join_rule = 'public' or history_visibility = 'world_readable')
           )
         )
       order by a.user_id limit ?`,
-    [searcher, pattern, pattern, searcher, limit],
+    [pattern, pattern, searcher, searcher, limit],
   )
+}
+
+/**
+ * Users of other servers in the rooms of the searcher whose id, or name in one of these, holds the term. They are called
+ * what they are called in the one of these rooms where they came in or changed their name last.
+ */
+export async function searchRemoteUsers(
+  conn: Conn,
+  searcher: UserId,
+  term: string,
+  limit: number,
+): Promise<FoundUser[]> {
+  const pattern = `%${escapeLike(term.toLowerCase())}%`
+  const shared = `m.membership = 'join'
+    and m.room_id in (select room_id from memberships where user_id = ? and membership = 'join')`
+  const found = await conn.rows<{ user_id: UserId }>(
+    `select distinct m.user_id from memberships m
+      where ${shared} and (lower(m.user_id) like ? escape '\\' or lower(m.display_name) like ? escape '\\')
+        and not exists (select 1 from accounts a where a.user_id = m.user_id)
+      order by m.user_id limit ?`,
+    [searcher, pattern, pattern, limit],
+  )
+  const rows = await rowsIn<FoundUser>(
+    conn,
+    `select m.user_id, m.display_name, m.avatar_url from memberships m
+      where ${shared} and m.user_id in (?) order by m.user_id, m.stream_id`,
+    found.map(({ user_id: userId }) => userId),
+    { before: [searcher] },
+  )
+  return [...new Map(rows.map((row) => [row.user_id, row])).values()]
 }

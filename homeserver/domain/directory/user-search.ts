@@ -1,7 +1,7 @@
 /** Finding people. https://spec.matrix.org/v1.19/client-server-api/#user-directory */
 import type { RoomId, UserId } from '../../core/ids.ts'
 import type { Database } from '../../storage/database.ts'
-import { searchUsers } from '../../storage/directory.ts'
+import { searchRemoteUsers, searchUsers } from '../../storage/directory.ts'
 import type { Members } from '../rooms/members.ts'
 
 export class UserSearch {
@@ -13,8 +13,11 @@ export class UserSearch {
     this.#members = members
   }
 
+  /** People of this server first, then those of others. */
   async search(searcher: UserId, term: string, limit: number): Promise<object> {
     const found = await searchUsers(this.#database, searcher, term, limit + 1)
+    const left = limit + 1 - found.length
+    if (left > 0) found.push(...(await searchRemoteUsers(this.#database, searcher, term, left)))
     const results = found.slice(0, limit).map((user) => ({
       user_id: user.user_id,
       ...(user.display_name === null ? {} : { display_name: user.display_name }),

@@ -25,6 +25,10 @@ const anchorOf = (heading: string): string =>
 const anchorsOf = (page: string): string[] =>
   [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading))
 
+const manual = read('docs/config.md')
+const settings = [...manual.matchAll(/^\| `([\w.]+)`/gm)].map(([, path = '']) => path)
+const sections = new Set(settings.map((path) => path.split('.')[0] ?? ''))
+
 describe.each(pages)('%s', (page) => {
   const text = read(page)
 
@@ -46,6 +50,16 @@ describe.each(pages)('%s', (page) => {
     expect(named.filter((name) => !Object.hasOwn(scripts, name))).toEqual([])
     const files = [...text.matchAll(/\bnode ((?:test|homeserver)\/\S+\.ts)/g)].map(([, path = '']) => path)
     expect(files.filter((path) => !existsSync(join(root, path)))).toEqual([])
+  })
+
+  test('every setting is one', () => {
+    if (page === 'docs/config.md') return // made from them
+    const named = [...text.matchAll(/`([a-z_]+)((?:\.[a-z_\d]+)+)(?:: [^`]*)?`/g)]
+      .filter(([, section = '', rest = '']) => sections.has(section) && !/\.(?:json|ts|ya?ml)$/.test(rest))
+      .map(([, section = '', rest = '']) => section + rest)
+    expect(named.filter((name) => !settings.some((path) => path === name || path.startsWith(`${name}.`)))).toEqual([])
+    const variables = [...text.matchAll(/\bDOMOVOI_[A-Z\d_]+(?![A-Z\d_…])/g)].map(([name]) => name)
+    expect(variables.filter((name) => !name.endsWith('_') && !manual.includes(`\`${name}\``))).toEqual([])
   })
 
   test('every command of our own is one, and takes these options', async () => {

@@ -46,6 +46,13 @@ export class LimitExceeded extends MatrixError {
   }
 }
 
+/** The database has no room. No refusal of what was asked for: whoever takes those as the last word must not take this so. */
+export class DiskFull extends Error {
+  override name = 'DiskFull'
+}
+
+export const diskFull = (): MatrixError =>
+  new MatrixError(507, 'M_RESOURCE_LIMIT_EXCEEDED', 'The disk of this server is full')
 export const forbidden = (message: string): MatrixError => new MatrixError(403, 'M_FORBIDDEN', message)
 export const notFound = (message: string): MatrixError => new MatrixError(404, 'M_NOT_FOUND', message)
 export const unrecognized = (message = 'Unrecognized request'): MatrixError =>

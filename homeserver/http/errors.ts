@@ -1,6 +1,6 @@
 /** The one place where anything thrown becomes an answer. */
 import type { z } from 'zod'
-import { LimitExceeded, MatrixError, notJson } from '../core/errors.ts'
+import { DiskFull, diskFull, LimitExceeded, MatrixError, notJson } from '../core/errors.ts'
 import { logger } from '../platform/log.ts'
 
 const log = logger('http')
@@ -12,7 +12,8 @@ export interface ErrorAnswer {
 }
 
 /** A `MatrixError` is answered as itself; a fault tells the request id and nothing more. */
-export function answerError(error: unknown, context: { requestId: string; route: string }): ErrorAnswer {
+export function answerError(thrown: unknown, context: { requestId: string; route: string }): ErrorAnswer {
+  const error = thrown instanceof DiskFull ? diskFull() : thrown // the log has been told already
   if (error instanceof MatrixError) {
     const headers: Record<string, string> =
       error instanceof LimitExceeded ? { 'Retry-After': String(Math.ceil(error.retryAfterMs / 1000)) } : {}

@@ -7,8 +7,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomInt } from 'node:crypto'
 import type { Knex } from 'knex'
-import { badJson } from '../core/errors.ts'
+import { badJson, DiskFull } from '../core/errors.ts'
 import { KeyedLock } from '../platform/keyed-lock.ts'
+import { logger } from '../platform/log.ts'
 import type { Connection, Pool, Value } from './pool.ts'
 import { checkPostgres, endAbandoned, postgresPool } from './postgres.ts'
 import { sqlitePool } from './sqlite.ts'
@@ -45,6 +46,8 @@ export interface DatabaseOptions {
   readonly poolSize?: number | undefined
 }
 
+const log = logger('database')
+
 const MAX_TRIES = 5
 /** SQLite allows 32,766 bound values in a statement, Postgres 65,535. */
 const MAX_BINDINGS = 30_000
@@ -59,6 +62,7 @@ export class Database implements Conn {
   /** SQLite: the one writing connection is handed from transaction to transaction. */
   #lastWrite: Promise<unknown> = Promise.resolve()
   #waitingWriters = 0
+  #diskIsFull = false
   /** Postgres: transactions of one name that got into each other's way go one after the other. */
   readonly #queues = new KeyedLock({ name: 'transactions named' })
 
@@ -165,16 +169,25 @@ export class Database implements Conn {
         const result = await this.#running.run({ name }, () => fn(tx))
         await connection.commit()
         tx.end({ committed: true })
+        this.#diskIsFull = false
         return result
       } catch (error) {
         await connection.rollback().catch(() => undefined) // the connection may be gone, and the transaction with it
         tx.end({ committed: false })
+        if (isDiskFull(error)) throw this.#full(name, error)
         if (tries >= maxTries || !isTransient(error)) throw error
       } finally {
         this.#writers.release(connection)
       }
       await new Promise((resolve) => setTimeout(resolve, randomInt(20 * tries)))
     }
+  }
+
+  /** Whoever runs the server is told once, until something can be written again. */
+  #full(name: string, error: unknown): DiskFull {
+    if (!this.#diskIsFull) log.error({ transaction: name, error }, 'the disk of the database is full')
+    this.#diskIsFull = true
+    return new DiskFull('The disk of the database is full', { cause: error })
   }
 
   #refuseInsideTransaction(what: string): void {
@@ -279,6 +292,12 @@ function refuseNul(bindings: readonly Value[]): void {
 
 /** Codes of what may not happen again: on Postgres also a row that was not there when it was looked for. */
 const transient: ReadonlySet<unknown> = new Set(['40001', '40P01', '23505', 'SQLITE_BUSY'])
+
+const full: ReadonlySet<unknown> = new Set(['SQLITE_FULL', '53100'])
+
+function isDiskFull(error: unknown): boolean {
+  return full.has((error as { code?: unknown }).code)
+}
 
 function isTransient(error: unknown): boolean {
   return transient.has((error as { code?: unknown }).code)

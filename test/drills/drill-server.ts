@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -17,6 +18,8 @@ const failpoints = fileURLToPath(new URL('failpoints.ts', import.meta.url))
 export class DrillServer implements AsyncDisposable {
   /** From each start of the process to its word that it is ready, in milliseconds. */
   readonly readyMs: number[] = []
+  /** What it has said since its starts. */
+  logLines = 0
   readonly databaseUrl: string
   readonly #place: Place
   readonly #host: string
@@ -39,10 +42,13 @@ export class DrillServer implements AsyncDisposable {
     databaseUrl,
     withFailpoints = false,
     site,
+    dataDir,
     settings = '',
   }: {
     databaseUrl?: string | undefined
     withFailpoints?: boolean
+    /** Where its files and its log are to be; without one they are in its place. */
+    dataDir?: string
     /** More of the configuration. */
     settings?: string
     /** Where other servers find it; without one it is an island. */
@@ -53,14 +59,14 @@ export class DrillServer implements AsyncDisposable {
     const host = site?.host ?? '127.0.0.1'
     const config = `
 server_name: ${site?.name ?? 'drill.test'}
-data_dir: ${place.path('data')}
+data_dir: ${dataDir ?? place.path('data')}
 listen: { host: ${host}, port: ${place.port} }
 ${site ? federationWith(site) : ''}
 database: { url: '${url}' }
 registration: { mode: open, i_accept_abuse_risk: true }
 auth: { password_hash: fast }
 limits: { preset: off }
-log: { level: info, format: json }
+log: { level: info, format: json${dataDir === undefined ? '' : `, path: ${join(dataDir, 'log')}`} }
 ${settings}
 `
     await writeFile(place.path('config.yaml'), config)
@@ -103,6 +109,8 @@ ${settings}
     this.#child = child
     const errors = child.stderr ? text(child.stderr) : undefined
     if (!(await saysReady(child))) throw new Error(`The server did not start: ${await errors}`)
+    child.stdout?.on('data', (chunk: Buffer) => (this.logLines += chunk.toString('latin1').split('\n').length - 1))
+    child.stdout?.resume() // or its log would fill the pipe
     this.readyMs.push(performance.now() - begun)
     this.#up.resolve()
   }
@@ -164,9 +172,7 @@ async function saysReady(child: ChildProcess): Promise<boolean> {
   if (!child.stdout) return false
   const lines = createInterface({ input: child.stdout })
   for await (const line of lines) {
-    if (!line.includes('"msg":"ready"')) continue
-    child.stdout.resume() // or its log would fill the pipe
-    return true
+    if (line.includes('"msg":"ready"')) return true
   }
   return false
 }

@@ -4,11 +4,13 @@ import { hasOpenssl } from '../support/certificates.ts'
 import { forEachDatabase, postgresMissing } from '../support/databases.ts'
 import { killWhileWriting } from './d1-kill-while-writing.ts'
 import { postgresCrashes } from './d4-postgres-crashes.ts'
+import { diskFull } from './d8-disk-full.ts'
 import { catchUp } from './d12-catch-up.ts'
 import { largeJoin } from './d17-large-join.ts'
 import { partialJoin } from './d17b-partial-join.ts'
 import { stopAtWork } from './d18-stop-at-work.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
+import { smallDiskMissing } from './small-disk.ts'
 
 const describeTls = hasOpenssl ? describe : describe.skip
 
@@ -31,6 +33,18 @@ forEachDatabase(({ freshUrl }) => {
     const { figures } = await stopAtWork({ databaseUrl: await freshUrl(), ...short })
     expect(figures).toMatchObject({ lost: 0, duplicated: 0, gapTokens: 0, inconsistent: 0, disorderlyExits: 0 })
     expect(figures).toMatchObject({ pollsAnswered: 100, pollsBroken: 0, uploadsLost: 0, readyWhileStopping: 0 })
+  })
+})
+
+const diskMissing = smallDiskMissing()
+const describeDisk = diskMissing === undefined ? describe : describe.skip
+
+describeDisk(diskMissing === undefined ? 'on a small disk' : `on a small disk (${diskMissing})`, () => {
+  test('D8: a full disk refuses what is written, lets read, and loses nothing', async () => {
+    const { figures } = await diskFull({ kills: 2, killAfterMs: [300, 900], fullMs: 500 })
+    expect(figures).toMatchObject({ fills: 2, lost: 0, duplicated: 0, gapTokens: 0, inconsistent: 0 })
+    expect(figures).toMatchObject({ wronglyRefused: 0, failedReads: 0 })
+    expect(figures['refused']).toBeGreaterThan(0)
   })
 })
 

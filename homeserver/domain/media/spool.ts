@@ -7,7 +7,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { refuse, tooLarge } from '../../core/errors.ts'
+import { diskFull, refuse, tooLarge } from '../../core/errors.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { hasCode, removeFile } from './disk-store.ts'
 import type { MediaStore } from './media-store.ts'
@@ -58,9 +58,7 @@ export class Spool {
       return { storageKey, path, ...(await this.#write(path, source, maxBytes)) }
     } catch (error) {
       await this.discard({ storageKey, path })
-      if (hasCode(error, 'ENOSPC', 'EDQUOT')) {
-        throw refuse(507, 'M_RESOURCE_LIMIT_EXCEEDED', 'The disk of this server is full')
-      }
+      if (hasCode(error, 'ENOSPC', 'EDQUOT')) throw diskFull()
       throw error
     }
   }

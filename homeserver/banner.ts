@@ -17,6 +17,10 @@ export interface StartReport {
   readonly keyId: string
   /** The path of the link that makes the first administrator, as long as there is none. */
   readonly setupPath: string | undefined
+  /** Whether there is an SFU for calls of groups. */
+  readonly hasGroupCalls: boolean
+  /** Whether Element Web is served. */
+  readonly hasElement: boolean
   readonly schema: { readonly from: number; readonly to: number }
   readonly ms: number
 }
@@ -50,6 +54,9 @@ export function describeStart(report: StartReport): Line[] {
     ...(report.wroteSecrets ? [{ name: 'secrets', on: true, text: `1 made in ${config.data_dir}/secrets/` }] : []),
     { name: 'listening', on: true, text: addresses(config).join('  ') },
     ...(config.metrics.listen ? [metricsLine(config.metrics.listen)] : []),
+    elementLine(report),
+    callsLine(report),
+    telegramLine(config),
     registrationLine(config),
     federationLine(config),
   ]
@@ -136,6 +143,24 @@ const metricsLine = ({ host, port }: { host: string; port: number }): Line => ({
   on: true,
   text: `http://${inUrl(host)}:${port}/metrics`,
 })
+
+function elementLine({ config, hasElement }: StartReport): Line {
+  return hasElement
+    ? { name: 'element', on: true, text: `${config.public_url}/element` }
+    : { name: 'element', on: false, text: 'not here: any Matrix client will do', hint: 'npm run element:fetch' }
+}
+
+function callsLine({ config: { calls }, hasGroupCalls: on }: StartReport): Line {
+  if (on) return { name: 'calls', on, text: calls.sfu === 'auto' ? 'of groups, by a LiveKit of its own' : 'of groups' }
+  const hint = calls.sfu === 'off' ? 'calls: { sfu: auto }' : 'npm run calls:install'
+  return { name: 'calls', on, text: 'of two only', hint }
+}
+
+function telegramLine({ telegram }: Config): Line {
+  return telegram.bot_token
+    ? { name: 'telegram', on: true, text: 'bridged by a bot' }
+    : { name: 'telegram', on: false, text: 'no bot', hint: 'docs/telegram.md' }
+}
 
 function federationLine({ federation }: Config): Line {
   if (federation.mode === 'off') {

@@ -1,8 +1,11 @@
 /** From settings to a running server, and to its end. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { scheduleBackups } from './backup/schedule.ts'
 import { logBanner, printBanner, type StartReport } from './banner.ts'
 import { changedSettings } from './config/changes.ts'
 import { configFiles, DEFAULT_FILE, readConfigFiles } from './config/files.ts'
+import { elementDirectory } from './config/element/release.ts'
 import { ConfigError } from './config/load.ts'
 import { sampleYaml } from './config/sample.ts'
 import type { Config } from './config/schema.ts'
@@ -88,6 +91,8 @@ async function start({ files: named, env, cacheIn }: RunOptions): Promise<Runnin
     wroteSecrets: missing.sharedSecret,
     keyId: signingKeys[0].keyId,
     setupPath: await server.services.firstAdmin.newLink(),
+    hasGroupCalls: server.services.calls !== undefined,
+    hasElement: existsSync(join(elementDirectory(config.data_dir), 'index.html')),
     schema: server.schema,
     ms: Math.round(performance.now()), // since the process began
   }

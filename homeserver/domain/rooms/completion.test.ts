@@ -214,4 +214,30 @@ forEachDatabase(({ freshUrl }) => {
     expect([...(await complete(heart, made))].toSorted()).toEqual([alice, amy])
     expect([...(await complete(heart, made))]).toEqual([]) // it is whole already
   })
+
+  test('who leaves after he seemed to be kicked has left, by his own word, when the members are known', async () => {
+    await using heart = await Heart.open(await freshUrl())
+    const room = new PeerRoom(roomVersions['11'], { serverName: 'peer.test', key })
+    for (const userId of [amy, cat]) room.member(userId, 'join')
+    const content = { users: { [room.creator]: 100, [cat]: 100 } }
+    room.add({ type: 'm.room.power_levels', sender: room.creator, stateKey: '', content })
+    const keys = ['m.room.create\0', 'm.room.power_levels\0', `${memberPrefix}${amy}`, `${memberPrefix}${cat}`] as const
+    const auth_events = room.references(keys.flatMap((each) => room.main.state.get(each) ?? []))
+    room.member(cat, 'leave')
+    const before = room.fork()
+    const made = { room, before, join: room.member(alice, 'join') }
+    await enter(heart, made, false)
+    await heart.writer.storeOutliers(room.roomId, room.version, [...room.events.values()])
+
+    const kicked = { stateKey: amy, content: { membership: 'leave' }, also: { auth_events } }
+    const kick = room.make({ type: 'm.room.member', sender: cat, ...kicked })
+    room.main.tips = [kick.eventId]
+    expect(await heart.writer.receive(room.roomId, kick)).toMatchObject({ status: 'accepted' })
+    const leave = room.member(amy, 'leave')
+    expect(await heart.writer.receive(room.roomId, leave)).toMatchObject({ status: 'rejected' })
+    expect(await complete(heart, made)).toEqual(new Set([alice, amy]))
+    expect((await currentState(heart.database, room.roomId)).get(`${memberPrefix}${amy}`)).toMatchObject({
+      eventId: leave.eventId,
+    })
+  })
 })

@@ -29,6 +29,9 @@ export async function checkConsistency(conn: Conn): Promise<string[]> {
     tell: (what) => void problems.push(what),
     ofRoom: Map.groupBy(events.values(), ({ roomId }) => roomId),
     byNid: new Map([...events.values()].map((event) => [event.row.nid, event])),
+    purged: new Set(
+      (await conn.rows<{ room_id: RoomId }>('select room_id from history_purges')).map((row) => row.room_id),
+    ),
   }
   for (const roomId of checker.ofRoom.keys())
     if (!known.has(roomId)) checker.tell(`${roomId} has events and is no room`)
@@ -57,12 +60,14 @@ interface Checker {
   readonly events: ReadonlyMap<EventId, StoredEvent>
   readonly byNid: ReadonlyMap<number, StoredEvent>
   readonly ofRoom: ReadonlyMap<RoomId, readonly StoredEvent[]>
+  /** Rooms of which an administrator has deleted what was said: only state and the last events are sure to be there. */
+  readonly purged: ReadonlySet<RoomId>
 }
 
 const isAccepted = ({ row }: StoredEvent): boolean => row.status === eventStatus.accepted && row.stream_id !== null
 
 /** The columns say what the JSON says, the id is the hash, and what the event builds on is there. */
-function checkEvent({ tell, events }: Checker, event: StoredEvent, room: Room | undefined): void {
+function checkEvent({ tell, events, purged }: Checker, event: StoredEvent, room: Room | undefined): void {
   const { row, pdu } = event
   const version = room && findRoomVersion(room.version)
   if (!version) return
@@ -75,16 +80,21 @@ function checkEvent({ tell, events }: Checker, event: StoredEvent, room: Room | 
   const said = [roomId, pdu.type, pdu.state_key ?? null, pdu.sender, pdu.depth, pdu.origin_server_ts]
   if (!isDeepStrictEqual(columns, said)) tell(`${eventId} has columns of another event`)
   if (!isDeepStrictEqual(parseJson(event.contentText), pdu.content)) tell(`${eventId} has another text as content`)
-  for (const id of referenceIds([...pdu.prev_events, ...pdu.auth_events])) {
+  const parents = purged.has(row.room_id) ? [] : pdu.prev_events
+  for (const id of referenceIds([...parents, ...pdu.auth_events])) {
     if (events.get(id)?.roomId !== row.room_id) tell(`${eventId} builds on ${id}, which is not in its room`)
   }
   if (isAccepted(event) && row.state_group === null) tell(`${eventId} has no state`)
-  checkRedaction({ tell, events }, event)
+  checkRedaction({ tell, events, purged }, event)
 }
 
-function checkRedaction({ tell, events }: Pick<Checker, 'tell' | 'events'>, { row, pdu }: StoredEvent): void {
+function checkRedaction(
+  { tell, events, purged }: Pick<Checker, 'tell' | 'events' | 'purged'>,
+  { row, pdu }: StoredEvent,
+): void {
   if (row.redacted_by !== null) {
-    if (events.get(row.redacted_by)?.roomId !== row.room_id) tell(`${row.event_id} was redacted by an event not here`)
+    const isThere = purged.has(row.room_id) || events.get(row.redacted_by)?.roomId === row.room_id
+    if (!isThere) tell(`${row.event_id} was redacted by an event not here`)
     if (row.push !== null && row.push !== '{}') tell(`${row.event_id} was redacted and notifies`)
   }
   if (pdu.type !== 'm.room.redaction' || row.redacted_by !== null || row.status !== eventStatus.accepted) return
@@ -93,11 +103,17 @@ function checkRedaction({ tell, events }: Pick<Checker, 'tell' | 'events'>, { ro
 }
 
 /** The ends of the graph are those events that no other has as parent. */
-function checkExtremities({ tell, ofRoom }: Checker, { room_id: roomId, extremities, state_group: group }: Room): void {
+function checkExtremities(
+  { tell, ofRoom, purged }: Checker,
+  { room_id: roomId, extremities, state_group: group }: Room,
+): void {
   const events = (ofRoom.get(roomId) ?? []).filter(isAccepted)
   const parents = new Set(events.flatMap(({ pdu }) => referenceIds(pdu.prev_events)))
-  const ends = events.filter(({ eventId }) => !parents.has(eventId))
   const told = JSON.parse(extremities) as Extremity[]
+  // What built on state that was kept may be gone.
+  const isKept = ({ eventId, row }: StoredEvent): boolean =>
+    purged.has(roomId) && row.state_key !== null && told.every((end) => end.eventId !== eventId)
+  const ends = events.filter((event) => !parents.has(event.eventId) && !isKept(event))
   const depths = (list: readonly (readonly [EventId, number])[]): unknown => new Map(list)
   const expected = depths(ends.map(({ eventId, row }) => [eventId, row.depth]))
   if (told.length === 0) tell(`${roomId} has no extremities`)
@@ -225,7 +241,8 @@ async function checkReferences({ conn, tell }: Checker): Promise<void> {
   for (const [table, column, target, key] of references) {
     const row = await conn.row<{ n: number }>(
       `select count(*) as n from ${table} t
-        where t.${column} is not null and not exists (select 1 from ${target} o where o.${key} = t.${column})`,
+        where t.${column} is not null and not exists (select 1 from ${target} o where o.${key} = t.${column})
+          ${table === 'receipts' ? 'and t.room_id not in (select room_id from history_purges)' : ''}`,
     )
     if (row && row.n > 0) tell(`${row.n} rows of ${table} name a row of ${target} that is missing`)
   }

@@ -191,7 +191,7 @@ export function show(value: unknown): string {
 
 /** What is right by itself but not together. */
 function* contradictions(config: Parsed): Generator<[key: string, problem: string]> {
-  const { registration, tls, media, calls, federation, rooms, server_name } = config
+  const { registration, tls, media, calls, federation, rooms, telegram, server_name } = config
   if (registration.mode === 'open' && !registration.i_accept_abuse_risk) {
     yield ['registration.mode', 'open needs registration.i_accept_abuse_risk: true']
   }
@@ -226,6 +226,9 @@ function* contradictions(config: Parsed): Generator<[key: string, problem: strin
   if (calls.turn.uris.length > 0 && !calls.turn.secret) yield ['calls.turn.uris', 'need calls.turn.secret']
   const { default: usual = Infinity, min, max = Infinity } = rooms.retention
   if (min > max) yield ['rooms.retention.min', 'is longer than rooms.retention.max']
+  if (telegram.login.client_id !== undefined && !telegram.login.client_secret) {
+    yield ['telegram.login.client_id', 'needs telegram.login.client_secret']
+  }
   if (rooms.retention.default !== undefined && (usual < min || usual > max)) {
     yield ['rooms.retention.default', 'is not between rooms.retention.min and rooms.retention.max']
   }

@@ -78,16 +78,18 @@ const policy = z
     error: 'a document with at least one language',
   })
 
+const issuer = z
+  .string({ error: 'an address that starts with https://' })
+  .regex(/^https:\/\/[^\s?#]+$|^http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?(?:\/[^\s?#]*)?$/, {
+    error: 'an address that starts with https://',
+  })
+
 const openIdProvider = z.strictObject(
   {
     id: opaqueId.regex(/^[a-z\d._-]{1,40}$/, { error: 'a short name of letters a to z, digits and . _ -' }),
     name: z.string({ error: 'a text' }).min(1, { error: 'a text that is not empty' }),
     brand: z.string({ error: 'a text' }).optional(),
-    issuer: z
-      .string({ error: 'an address that starts with https://' })
-      .regex(/^https:\/\/[^\s?#]+$|^http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?(?:\/[^\s?#]*)?$/, {
-        error: 'an address that starts with https://',
-      }),
+    issuer,
     client_id: z.string({ error: 'a text' }).min(1, { error: 'a text that is not empty' }),
     client_secret_file: z.string({ error: 'the path of a file' }).min(1, { error: 'the path of a file' }),
     scopes: z.array(z.string(), { error: 'a list of texts' }).default(['openid', 'profile']),
@@ -251,9 +253,9 @@ export const schema = z.strictObject({
       .default('https://api.telegram.org')
       .meta({ description: 'Bot API server; another one for tests, or for larger files.' }),
     webhook: httpUrl.meta({
-      description: 'How Telegram reaches this server, to tell of updates at /telegram/webhook.',
+      description: 'How Telegram reaches /telegram/webhook.',
       example: 'https://chat.example.org',
-      otherwise: 'the bridge asks for them',
+      otherwise: 'updates are asked for',
     }),
     listen: listenAddress.meta({
       description: 'host:port where the homeserver reaches the bridge.',
@@ -261,7 +263,7 @@ export const schema = z.strictObject({
       otherwise: 'a socket in data_dir',
     }),
     homeserver: httpUrl.meta({
-      description: 'For run: separate: where the bridge reaches the homeserver.',
+      description: 'separate: where the homeserver is.',
       example: 'http://127.0.0.1:8008',
       otherwise: 'http://127.0.0.1:<listen.port>',
     }),
@@ -269,13 +271,25 @@ export const schema = z.strictObject({
       mode: choice(
         ['match', 'link', 'open', 'off'],
         'match',
-        'link: by the button on the login page. match: also by a picture it shows. open: any code, after a question.',
+        'link: a button on the login page. match: also a picture there. open: any code, then a question.',
       ),
       registration: choice(
         ['server', 'open', 'invite', 'closed'],
         'server',
         'Who gets an account at the first login. server: as registration.mode says.',
       ),
+      client_id: z
+        .union([z.int().nonnegative(), z.string().min(1)], { error: 'a number or a text' })
+        .transform(String)
+        .optional()
+        .meta({
+          description: "Client id of Telegram's own login, from @BotFather.",
+          example: '123456789',
+          otherwise: 'codes alone',
+        }),
+      client_secret: secret("The secret for Telegram's own login, from @BotFather."),
+      client_secret_file: secretFile('the secret of that client'),
+      issuer: issuer.default('https://oauth.telegram.org').meta({ description: "Address of Telegram's own login." }),
     }),
   }),
   webhooks: choice(

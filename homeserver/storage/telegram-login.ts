@@ -110,6 +110,11 @@ export async function findProvedLogin(conn: Conn, tgUser: string): Promise<Teleg
   return row && loginOf(row)
 }
 
+/** What is proved later is none of these. */
+export async function forgetProvedLogins(tx: Tx, tgUser: string): Promise<void> {
+  await tx.run(`update telegram_logins set state = 'dead' where tg_user = ? and state = 'proved'`, [tgUser])
+}
+
 /** False if somebody else has claimed it, or it is over. */
 export async function claimLogin(tx: Tx, loginId: string, tgUser: string): Promise<boolean> {
   const changed = await tx.run(

@@ -5,13 +5,26 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type JWTPayload, SignJWT, decodeJwt } from 'jose'
 import { Provider } from 'oidc-provider'
+
+export interface OpenIdProviderOptions {
+  readonly clientId?: string
+  /** Of the client here, as in `/auth/oidc/<id>`. */
+  readonly id?: string
+}
+
+/** What is given in place of the provider's own token: with its key unless told. */
+export type Reissue = (claims: JWTPayload, sign: (claims: object) => Promise<string>) => Promise<string>
 
 const secret = 'secret of the client, long enough for anybody'
 
 export class OpenIdProvider implements AsyncDisposable {
   /** Who sits at the browser. */
   user = { sub: 'kim-1', preferred_username: 'Kim', name: 'Kim Doe' }
+  /** What becomes of each token that goes out. */
+  reissue: Reissue | undefined
+  readonly secret = secret
   readonly #server: Server
   readonly #directory: string
   #provider: Provider | undefined
@@ -21,7 +34,7 @@ export class OpenIdProvider implements AsyncDisposable {
     this.#server = createServer((request, response) => void this.#take(request, response))
   }
 
-  static async start(): Promise<OpenIdProvider> {
+  static async start({ clientId = 'domovoi', id = 'work' }: OpenIdProviderOptions = {}): Promise<OpenIdProvider> {
     const started = new OpenIdProvider(await mkdtemp(join(tmpdir(), 'domovoi-openid-')))
     await new Promise<void>((resolve) => started.#server.listen(0, '127.0.0.1', resolve))
     await writeFile(join(started.#directory, 'secret'), `${secret}\n`)
@@ -29,19 +42,29 @@ export class OpenIdProvider implements AsyncDisposable {
     started.#provider = new Provider(started.issuer, {
       clients: [
         {
-          client_id: 'domovoi',
+          client_id: clientId,
           client_secret: secret,
-          redirect_uris: ['https://hs.test/auth/oidc/work/callback'],
+          redirect_uris: [`https://hs.test/auth/oidc/${id}/callback`],
           token_endpoint_auth_method: 'client_secret_basic',
         },
       ],
       jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kid: 'test', use: 'sig', alg: 'RS256' }] },
       claims: { openid: ['sub'], profile: ['name', 'preferred_username'] },
+      routes: { jwks: '/.well-known/jwks.json' },
       findAccount: (_, id) => ({ accountId: id, claims: () => ({ ...started.user, sub: id }) }),
       features: { devInteractions: { enabled: false } },
       interactions: { url: (_, { uid }) => `/interaction/${uid}` },
       cookies: { keys: ['a key for cookies'] },
       ttl: { Interaction: 60, Session: 60, Grant: 60, AccessToken: 60, IdToken: 60 },
+    })
+    const sign = async (claims: object) =>
+      await new SignJWT({ ...claims }).setProtectedHeader({ alg: 'RS256', kid: 'test' }).sign(privateKey)
+    started.#provider.use(async ({ response }, next) => {
+      await next()
+      const body = response.body as { id_token?: string } | undefined
+      if (started.reissue && typeof body?.id_token === 'string') {
+        response.body = { ...body, id_token: await started.reissue(decodeJwt(body.id_token), sign) }
+      }
     })
     return started
   }

@@ -22,7 +22,20 @@ export interface Claims {
   readonly name: string | undefined
 }
 
-export class OidcClient {
+/** What logging in by way of a provider needs of it. */
+export interface IdentityClient {
+  /** The provider's, as in `/auth/oidc/<id>`. */
+  readonly id: string
+  /** Where to send the browser. Rejects if the provider cannot be reached. */
+  authorizationUrl(challenge: Challenge): Promise<string>
+  /**
+   * Who has come back, by the query that they have come with. Rejects if anything about it or about the signed token is
+   * not as it has to be.
+   */
+  claimsFor(query: URLSearchParams, challenge: Challenge): Promise<Claims>
+}
+
+export class OidcClient implements IdentityClient {
   readonly settings: OidcSettings
   readonly #secret: Secret
   readonly #redirectUri: string
@@ -38,7 +51,10 @@ export class OidcClient {
     this.#fetch = parts.fetch
   }
 
-  /** Where to send the browser. Rejects if the provider cannot be reached. */
+  get id(): string {
+    return this.settings.id
+  }
+
   async authorizationUrl({ state, nonce, codeVerifier }: Challenge): Promise<string> {
     const openid = await openidClient()
     const url = openid.buildAuthorizationUrl(await this.#provider(), {
@@ -52,10 +68,6 @@ export class OidcClient {
     return url.href
   }
 
-  /**
-   * Who has come back, by the query that they have come with. Rejects if anything about it or about the signed token is
-   * not as it has to be.
-   */
   async claimsFor(query: URLSearchParams, { state, nonce, codeVerifier }: Challenge): Promise<Claims> {
     const openid = await openidClient()
     const provider = await this.#provider()

@@ -8,7 +8,7 @@ import type { Database } from '../../storage/database.ts'
 import { addOidcRequest, removeExpiredOidcRequests, takeOidcRequest } from '../../storage/oidc-requests.ts'
 import { hashToken } from '../accounts/session-token.ts'
 import type { ExternalPerson } from './external-accounts.ts'
-import type { OidcClient } from './oidc-client.ts'
+import type { IdentityClient } from './oidc-client.ts'
 
 const log = logger('sso')
 
@@ -25,12 +25,17 @@ export interface Purpose {
 export class OidcLogins {
   readonly #database: Database
   readonly #clock: Clock
-  readonly #clients: ReadonlyMap<string, OidcClient>
+  readonly #clients: Map<string, IdentityClient>
 
-  constructor(parts: { database: Database; clock: Clock; clients: readonly OidcClient[] }) {
+  constructor(parts: { database: Database; clock: Clock; clients: readonly IdentityClient[] }) {
     this.#database = parts.database
     this.#clock = parts.clock
-    this.#clients = new Map(parts.clients.map((client) => [client.settings.id, client]))
+    this.#clients = new Map(parts.clients.map((client) => [client.id, client]))
+  }
+
+  /** Until the server runs. */
+  add(client: IdentityClient): void {
+    this.#clients.set(client.id, client)
   }
 
   /** Where to send the browser with this cookie. Throws `M_NOT_FOUND`, and `M_SSO_FAILED` if the provider is not there. */
@@ -71,7 +76,7 @@ export class OidcLogins {
     await this.#database.transaction('forget OpenID logins', (tx) => removeExpiredOidcRequests(tx, this.#clock.now()))
   }
 
-  #get(provider: string): OidcClient {
+  #get(provider: string): IdentityClient {
     const client = this.#clients.get(provider)
     if (!client) throw refuse(404, 'M_NOT_FOUND', 'There is no such identity provider')
     return client

@@ -126,6 +126,17 @@ export class BotLogin {
     return await this.#issue(tgUser, login)
   }
 
+  /**
+   * Whether this user may log in without the bot, now: login is not switched off, and the account, if any, is usable.
+   * What the bot says of the login then names no browser, rather than one of an earlier login.
+   */
+  async admits(tgUser: string): Promise<boolean> {
+    const { people, database } = this.#parts
+    if (!(await people.isLoginEnabled(tgUser)) || (await this.#refusalFor(tgUser, 'link'))) return false
+    await database.transaction('forget proved logins', (tx) => store.forgetProvedLogins(tx, tgUser))
+    return true
+  }
+
   /** Why this user gets no code: the same for an account that is locked, suspended or gone. */
   async #refusalFor(tgUser: string, purpose: TelegramLogin['purpose'] = 'login'): Promise<LoginRefusal | undefined> {
     const { accounts, externalAccounts, signUps } = this.#parts

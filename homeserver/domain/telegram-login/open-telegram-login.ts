@@ -1,6 +1,7 @@
 /** Builds logging in by Telegram. The bot is elsewhere: it asks by `/_internal/telegram`. */
 import type { Config } from '../../config/schema.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { Fetcher } from '../../platform/fetch.ts'
 import { readOrMakeKey } from '../../platform/key-file.ts'
 import type { Service } from '../../platform/lifecycle.ts'
 import type { Metrics } from '../../platform/metrics.ts'
@@ -12,6 +13,7 @@ import type { Devices } from '../devices/devices.ts'
 import type { BrowserSessions } from '../oauth/browser-sessions.ts'
 import { OAuthHousekeeping } from '../oauth/housekeeping.ts'
 import type { ExternalAccounts } from '../sso/external-accounts.ts'
+import type { OidcLogins } from '../sso/oidc-logins.ts'
 import type { SsoProvider } from '../sso/providers.ts'
 import { BotEvents } from './bot-events.ts'
 import { BotLinks } from './bot-links.ts'
@@ -21,6 +23,7 @@ import { CodeKey } from './code.ts'
 import { GuessLimits } from './guess-limits.ts'
 import { LoginPages } from './login-pages.ts'
 import { provider, TelegramPeople } from './people.ts'
+import { TelegramOpenId } from './telegram-openid.ts'
 
 export interface TelegramLoginServices {
   readonly telegramPeople: TelegramPeople
@@ -33,6 +36,7 @@ export interface TelegramLoginServices {
 interface TelegramLoginParts {
   readonly config: Config
   readonly clock: Clock
+  readonly fetch: Fetcher
   readonly metrics: Metrics
   readonly database: Database
   readonly accounts: Accounts
@@ -40,6 +44,8 @@ interface TelegramLoginParts {
   readonly devices: Devices
   readonly browserSessions: BrowserSessions
   readonly externalAccounts: ExternalAccounts
+  /** Gets another way to log in, if one is configured. */
+  readonly oidcLogins: OidcLogins
   /** Grows by one. */
   readonly providers: SsoProvider[]
 }
@@ -50,13 +56,13 @@ export async function openTelegramLogin(
   parts: TelegramLoginParts,
 ): Promise<TelegramLoginServices & { readonly runnable: readonly Service[] }> {
   const { config, clock, metrics, database, externalAccounts, providers } = parts
-  const { mode } = config.telegram.login
+  const { mode, client_id: clientId, client_secret: secret, issuer } = config.telegram.login
   const key = new CodeKey(await readOrMakeKey(`${config.data_dir}/secrets/telegram_login_key`))
   const people = await TelegramPeople.open({ database, clock, accounts: externalAccounts })
   const limits = new GuessLimits({ database, clock })
   const events = new BotEvents({ database, clock })
   const signUps = signUpsOf(config)
-  const isReady = () => mode !== 'off' && people.bot !== undefined
+  const isReady = () => clientId !== undefined || (mode !== 'off' && people.bot !== undefined)
   providers.push({ id: provider, name: 'Telegram', brand: 'telegram', path: '/auth/telegram', signUps, isReady })
   externalAccounts.subscribe(async (tx, news) => {
     if (news.provider !== provider) return
@@ -70,10 +76,16 @@ export async function openTelegramLogin(
       sweepTelegramLogins(tx, { now: clock.now(), dayAgo: clock.now() - DAY_MS }),
     )
   const url = `${config.public_url}/auth/telegram`
+  const botLogin = new BotLogin({ ...parts, people, key, limits, events, mode, signUps, url })
+  if (clientId !== undefined && secret) {
+    const redirectUri = `${config.public_url}/auth/oidc/${provider}/callback`
+    const admits = async (tgUser: string) => await botLogin.admits(tgUser)
+    parts.oidcLogins.add(new TelegramOpenId({ ...parts, issuer, clientId, secret, redirectUri, admits }))
+  }
   return {
     telegramPeople: people,
     telegramPages: new LoginPages({ database, clock, metrics, key, limits, events }),
-    telegramBotLogin: new BotLogin({ ...parts, people, key, limits, events, mode, signUps, url }),
+    telegramBotLogin: botLogin,
     telegramBotLinks: new BotLinks({ ...parts, people, serverName: config.server_name }),
     telegramBotEvents: events,
     runnable: [new OAuthHousekeeping({ clock, parts: [{ sweep }] })],

@@ -5,7 +5,7 @@ import { notFound } from '../../core/errors.ts'
 import type { Reply } from '../endpoint.ts'
 import type { Services } from '../services.ts'
 import { linkTo, welcome } from './external.ts'
-import { html } from './html.ts'
+import { type Html, html } from './html.ts'
 import { refusalText } from './messages/messages.ts'
 import { continueOf, page, seeOther, toLogin, type Visit, withContinue } from './page.ts'
 import { errorNote, field } from './parts.ts'
@@ -68,6 +68,7 @@ async function show(
   const bot = services.telegramPeople.bot?.username
   const title = isForLink(visit) ? messages.telegramLinkTitle : messages.telegramTitle
   if (bot === undefined || services.config.telegram.login.mode === 'off') {
+    if (hasOwnLogin(services)) return seeOther(ownLogin(visit))
     return visit.page({ title, status: 404, content: html`<p role="alert">${messages.telegramOff}</p>` })
   }
   try {
@@ -82,7 +83,7 @@ async function show(
 
 function showForm(
   visit: Visit,
-  { config }: Services,
+  services: Services,
   shown: { title: string; bot: string; open: OpenPage; error: string | undefined; status: number },
 ): Reply {
   const { messages, token, here, query } = visit
@@ -100,14 +101,29 @@ function showForm(
           ${messages.telegramOpen(bot)}</a
         >
       </p>
-      ${config.telegram.login.mode === 'match' && picture}
+      ${services.config.telegram.login.mode === 'match' && picture}
       <form method="post" action="${here}">
         ${token} ${field({ ...code, inputMode: 'numeric', isCode: true })}
         <p class="actions"><button>${messages.proceed}</button></p>
       </form>
       <p class="soft">${messages.telegramWarning(bot)}</p>
+      ${hasOwnLogin(services) && ownLoginButton(visit)}
       ${!isForLink(visit) && html`<p><a href="${withContinue('/login', continueOf(query))}">${messages.otherWays}</a></p>`}`,
   })
+}
+
+/** Telegram's own login, where the bot and its codes are not needed. */
+const hasOwnLogin = ({ config }: Services): boolean => config.telegram.login.client_id !== undefined
+
+function ownLogin(visit: Visit): string {
+  const path = `/auth/oidc/${providerId}`
+  return isForLink(visit) ? `${path}?link=1` : withContinue(path, continueOf(visit.query))
+}
+
+function ownLoginButton(visit: Visit): Html {
+  const { messages } = visit
+  return html`<p class="or"><span>${messages.or}</span></p>
+    <p class="actions column"><a class="button plain" href="${ownLogin(visit)}">${messages.telegramOwn}</a></p>`
 }
 
 /** Looks again and again, by itself and by the button. */

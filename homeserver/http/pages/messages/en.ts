@@ -46,6 +46,7 @@ export const en = {
   telegramWrong: 'That code is not right.',
   telegramUnreadable: 'A code has six digits.',
   telegramOver: 'That was too late or too often wrong. Here is a new page: begin again in Telegram.',
+  telegramOwn: 'Log in on the page of Telegram',
   telegramOff: 'Telegram is not at work on this server.',
   otherWays: 'Other ways to log in',
   // Ways to log in

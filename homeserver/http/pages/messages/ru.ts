@@ -46,6 +46,7 @@ export const ru: Messages = {
   telegramUnreadable: 'В коде шесть цифр.',
   telegramOver:
     'Прошло много времени, или код слишком часто был неверным. Вот новая страница: начните в Telegram заново.',
+  telegramOwn: 'Войти на странице Telegram',
   telegramOff: 'На этом сервере Telegram не подключён.',
   otherWays: 'Другие способы входа',
   waysIn: 'Способы входа',

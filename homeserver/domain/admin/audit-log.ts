@@ -1,4 +1,5 @@
 /** What administrators have done and tried, for good. */
+import { NumberLiteral } from '../../core/canonical-json.ts'
 import type { UserId } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { addAuditEntry, listAuditEntries } from '../../storage/audit-log.ts'
@@ -25,7 +26,7 @@ export class AuditLog {
   }
 
   async add({ actor, ip, action, details, errcode }: AuditedAct): Promise<void> {
-    const text = JSON.stringify(details)
+    const text = JSON.stringify(details, roundedNumber)
     const entry = {
       ts: this.#clock.now(),
       actor,
@@ -42,4 +43,9 @@ export class AuditLog {
     const entries = await listAuditEntries(this.#database, options)
     return entries.map(({ details, ...entry }) => ({ ...entry, details: JSON.parse(details) as object }))
   }
+}
+
+/** What only events keep to the last digit. */
+function roundedNumber(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' || value instanceof NumberLiteral ? Number(value) : value
 }

@@ -42,6 +42,17 @@ forEachDatabase(({ dialect }) => {
     expect(await roomIn(alice, 'invite')).toBe(roomId)
   })
 
+  test('numbers beyond those of JavaScript are noted, rounded, among what administrators do', async () => {
+    await using server = await start()
+    const admin = await registerAdmin(server)
+    const alice = await server.register('alice')
+    const body = `{"user_id":"${alice.userId}","content":{},"big":-9007199254740993,"exact":1.50}`
+    const headers = { Authorization: `Bearer ${admin.token}` }
+    expect((await fetch(server.url + path, { method: 'POST', headers, body })).status).toBe(200)
+    const { entries } = await admin.get('/_domovoi/admin/v1/audit_log?limit=1')
+    expect(entries).toMatchObject([{ details: { big: -9007199254740992, exact: 1.5 } }])
+  })
+
   test('a notice sent twice under one transaction id is one', async () => {
     await using server = await start()
     const admin = await registerAdmin(server)

@@ -25,6 +25,14 @@ describe('a clock that tests turn', () => {
     expect([clock.now(), clock.monotonic(), clock.pending]).toEqual([1050, 50, 1])
   })
 
+  test('steady time goes on through a jump of the wall clock', async () => {
+    const clock = new FakeClock(1000)
+    expect(clock.steady()).toBe(1000)
+    clock.jump(-500)
+    await clock.advance(10)
+    expect([clock.now(), clock.steady()]).toEqual([510, 1010])
+  })
+
   test('a cancelled timer does not fire', async () => {
     const clock = new FakeClock()
     clock.after(10, () => expect(true).toBe(false))()

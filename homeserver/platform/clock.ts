@@ -8,6 +8,11 @@ export interface Clock {
   now(): number
   /** Milliseconds since some fixed moment; never goes back. For timers and durations. */
   monotonic(): number
+  /**
+   * Wall time when it was first asked for, and what has passed since: no jump of the wall clock reaches it. For ends of
+   * what this process begins that have to be kept: written down, the next process compares them with a time of its own.
+   */
+  steady(): number
   /** Calls `fn` once after `ms`. */
   after(ms: number, fn: () => void): Cancel
   /** Resolves after `ms`; rejects with the reason of `signal` as soon as it is aborted. */
@@ -23,9 +28,17 @@ const log = logger('clock')
 
 /** What follows from the three hands a clock has. */
 export abstract class BaseClock implements Clock {
+  #origin: number | undefined
+
   abstract now(): number
   abstract monotonic(): number
   abstract after(ms: number, fn: () => void): Cancel
+
+  /** Whole milliseconds, as it is kept in columns of them. */
+  steady(): number {
+    this.#origin ??= this.now() - this.monotonic()
+    return Math.round(this.#origin + this.monotonic())
+  }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -11,6 +11,7 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 /** A clock that stands still until a test turns it. */
 export class FakeClock extends BaseClock {
   #elapsed = 0
+  #offBy = 0
   readonly #start: number
   readonly #timers = new Set<Timer>()
 
@@ -20,7 +21,7 @@ export class FakeClock extends BaseClock {
   }
 
   now(): number {
-    return this.#start + this.#elapsed
+    return this.#start + this.#elapsed + this.#offBy
   }
 
   monotonic(): number {
@@ -31,6 +32,11 @@ export class FakeClock extends BaseClock {
     const timer = { at: this.#elapsed + Math.max(0, ms), fn }
     this.#timers.add(timer)
     return () => void this.#timers.delete(timer)
+  }
+
+  /** Sets the wall clock forward or back by `ms`; no time passes. */
+  jump(ms: number): void {
+    this.#offBy += ms
   }
 
   /** How many timers wait. */

@@ -9,11 +9,13 @@ import { fileURLToPath } from 'node:url'
 import { Database } from '../../homeserver/storage/database.ts'
 import { main, Place } from '../support/program.ts'
 import type { Failpoint, Survived } from './failpoints.ts'
+import type { Turn } from './movable-clock.ts'
 import type { Site } from './sites.ts'
 
 /** As `npm start` has them: young objects take 32 MB at most instead of 128, and as much time. */
 const nodeFlags = ['--max-semi-space-size=16']
 const failpoints = fileURLToPath(new URL('failpoints.ts', import.meta.url))
+const movableClock = fileURLToPath(new URL('movable-clock.ts', import.meta.url))
 
 export class DrillServer implements AsyncDisposable {
   /** From each start of the process to its word that it is ready, in milliseconds. */
@@ -23,32 +25,38 @@ export class DrillServer implements AsyncDisposable {
   readonly databaseUrl: string
   readonly #place: Place
   readonly #host: string
-  readonly #withFailpoints: boolean
+  /** Modules that the process has before any of the server. */
+  readonly #preloaded: readonly string[]
   #child: ChildProcess | undefined
   #up = Promise.withResolvers<void>()
 
   private constructor(
     place: Place,
-    { databaseUrl, host, withFailpoints }: { databaseUrl: string; host: string; withFailpoints: boolean },
+    { databaseUrl, host, preloaded }: { databaseUrl: string; host: string; preloaded: readonly string[] },
   ) {
     this.#place = place
     this.#host = host
     this.databaseUrl = databaseUrl
-    this.#withFailpoints = withFailpoints
+    this.#preloaded = preloaded
   }
 
   /** A directory, a port and settings; nothing runs yet. */
   static async make({
     databaseUrl,
     withFailpoints = false,
+    withMovableClock = false,
     site,
     dataDir,
+    auth = '',
     settings = '',
   }: {
     databaseUrl?: string | undefined
     withFailpoints?: boolean
+    withMovableClock?: boolean
     /** Where its files and its log are to be; without one they are in its place. */
     dataDir?: string
+    /** More of the section `auth`. */
+    auth?: string
     /** More of the configuration. */
     settings?: string
     /** Where other servers find it; without one it is an island. */
@@ -64,13 +72,14 @@ listen: { host: ${host}, port: ${place.port} }
 ${site ? federationWith(site) : ''}
 database: { url: '${url}' }
 registration: { mode: open, i_accept_abuse_risk: true }
-auth: { password_hash: fast }
+auth: { password_hash: fast${auth === '' ? '' : `, ${auth}`} }
 limits: { preset: off }
 log: { level: info, format: json${dataDir === undefined ? '' : `, path: ${join(dataDir, 'log')}`} }
 ${settings}
 `
     await writeFile(place.path('config.yaml'), config)
-    return new DrillServer(place, { databaseUrl: url, host, withFailpoints })
+    const preloaded = [...(withFailpoints ? [failpoints] : []), ...(withMovableClock ? [movableClock] : [])]
+    return new DrillServer(place, { databaseUrl: url, host, preloaded })
   }
 
   get url(): string {
@@ -99,7 +108,7 @@ ${settings}
       process.execPath,
       [
         ...nodeFlags,
-        ...(this.#withFailpoints ? ['--import', failpoints] : []),
+        ...this.#preloaded.flatMap((path) => ['--import', path]),
         main,
         '-c',
         this.#place.path('config.yaml'),
@@ -146,6 +155,15 @@ ${settings}
     const survived = once(child, 'message').then(([message]) => (message as Survived).steps)
     survived.catch(() => undefined)
     return { outcome: Promise.race([survived, once(child, 'exit').then(() => undefined)]) }
+  }
+
+  /** The wall clock of the running process is wrong by so many milliseconds from now on; until its next start. */
+  async turnClock(offBy: number): Promise<void> {
+    const child = this.#child
+    if (!child) throw new Error('Only a running server has a clock')
+    const turned = once(child, 'message')
+    child.send({ offBy } satisfies Turn)
+    await turned
   }
 
   /** Beside the server, which may be dead. */

@@ -5,6 +5,7 @@ import { forEachDatabase, postgresMissing } from '../support/databases.ts'
 import { killWhileWriting } from './d1-kill-while-writing.ts'
 import { postgresCrashes } from './d4-postgres-crashes.ts'
 import { diskFull } from './d8-disk-full.ts'
+import { clockJumps } from './d10-clock-jumps.ts'
 import { catchUp } from './d12-catch-up.ts'
 import { largeJoin } from './d17-large-join.ts'
 import { partialJoin } from './d17b-partial-join.ts'
@@ -26,6 +27,18 @@ forEachDatabase(({ freshUrl }) => {
   test('D3: tables agree when the server dies within the transaction of a message', async () => {
     const { figures } = await killInCommit({ databaseUrl: await freshUrl(), kills: 10 })
     expect(figures).toMatchObject({ killed: 10, inconsistent: 0, duplicated: 0 })
+  })
+
+  test('D10: nothing ends early or late, and nothing changes its place, when the clock jumps', async () => {
+    const { figures } = await clockJumps({
+      databaseUrl: await freshUrl(),
+      kills: 1,
+      holdMs: 700,
+      tokenLifetimeMs: 3_000,
+    })
+    expect(figures).toMatchObject({ turns: 7, lost: 0, duplicated: 0, gapTokens: 0, inconsistent: 0 })
+    expect(figures).toMatchObject({ misExpired: 0, badKeys: 0, inversions: 0 })
+    expect(figures['timestampsBack']).toBeGreaterThan(0)
   })
 
   test('D18: who waits, writes or uploads is answered when the server is told to stop', async () => {

@@ -9,6 +9,7 @@ import { syncBeforeAnswer } from './d2-sync-before-answer.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
 import { postgresCrashes } from './d4-postgres-crashes.ts'
 import { diskFull } from './d8-disk-full.ts'
+import { clockJumps } from './d10-clock-jumps.ts'
 import { catchUp } from './d12-catch-up.ts'
 import { deadDestinations } from './d13-dead-destinations.ts'
 import { largeJoin } from './d17-large-join.ts'
@@ -22,6 +23,7 @@ const drills: Readonly<Record<string, Drill>> = {
   D3: killInCommit,
   D4: postgresCrashes,
   D8: diskFull,
+  D10: clockJumps,
   D12: catchUp,
   D13: deadDestinations,
   D17: largeJoin,

@@ -1,4 +1,5 @@
 /** A client that reads by incremental sync alone, keeps its token through all deaths of the server, and notes what it saw. */
+import type { Client } from '../support/client.ts'
 import type { StubbornClient } from './stubborn-client.ts'
 import { inRoom } from './writer.ts'
 
@@ -91,7 +92,7 @@ export class Observer {
 
 /** Pages of a room's history, newest first, from a token or the end. */
 export async function* pagesBack<Event extends SeenEvent>(
-  client: StubbornClient,
+  client: Client,
   roomId: string,
   from?: string,
 ): AsyncGenerator<readonly Event[]> {

@@ -75,7 +75,7 @@ export class Authentication {
     const hash = tokenHash('access', token)
     if (hash === undefined) return await this.#actingFor(this.#appservices.getByToken(token), options)
     const known = this.#cache.get(hash) ?? (await this.#loadSession(hash))
-    if (known.expiresTs <= this.#clock.now()) throw unknownToken({ soft: true })
+    if (known.expiresTs <= this.#clock.steady()) throw unknownToken({ soft: true })
     if (known.isLocked && options.whileLocked !== true) throw userLocked()
     this.#lastSeen.note(known.who, options)
     return known.who

@@ -33,11 +33,11 @@ export class AccountHousekeeping implements Service {
   }
 
   async sweep(): Promise<void> {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     await this.#database.transaction('forget expired sessions', async (tx) => {
       await removeExpiredTokens(tx, now - REMEMBER_EXPIRED_MS)
       await removeExpiredUiaSessions(tx, now)
-      await removeExpiredValidations(tx, now)
+      await removeExpiredValidations(tx, this.#clock.now())
       await removeLoginFailures(tx, now - this.#lockoutTime)
     })
   }

@@ -22,6 +22,8 @@ export class Lockout {
   readonly #database: Database
   readonly #clock: Clock
   readonly #settings: LockoutSettings
+  /** As of then counts what an earlier run, its clock ahead, has put into the future. */
+  readonly #startedTs: number
   /** Those who try many passwords at once are looked at one after the other. */
   readonly #lock: KeyedLock
 
@@ -29,6 +31,7 @@ export class Lockout {
     this.#database = database
     this.#clock = clock
     this.#settings = settings
+    this.#startedTs = clock.steady()
     this.#lock = new KeyedLock({ name: 'login attempt', clock })
   }
 
@@ -47,8 +50,10 @@ export class Lockout {
   /** Gives whether there was a failure from this network. */
   async #refuseLocked(account: string, network: string): Promise<boolean> {
     const { lockout_failures: limit, lockout_time: time } = this.#settings
-    const now = this.#clock.now()
-    const recent = await listLoginFailures(this.#database, account, now - time)
+    const now = this.#clock.steady()
+    const recent = (await listLoginFailures(this.#database, account, now - time))
+      .map((failed) => (failed.lastTs > now ? { ...failed, lastTs: this.#startedTs } : failed)) // the clock was ahead then
+      .filter(({ lastTs }) => lastTs > now - time)
     const here = recent.find((failed) => failed.network === network)
     const all = recent.reduce((sum, { failures }) => sum + failures, 0)
     const isLockedHere = here !== undefined && here.failures >= limit
@@ -60,7 +65,7 @@ export class Lockout {
   }
 
   async #addFailure(userId: string, network: string): Promise<void> {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     const since = now - this.#settings.lockout_time
     await this.#database.transaction('count wrong password', (tx) =>
       addLoginFailure(tx, { userId, network, now, since }),

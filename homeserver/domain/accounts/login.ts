@@ -41,7 +41,7 @@ export class Login {
   /** Uses the token up. Throws `M_FORBIDDEN`, `M_USER_DEACTIVATED` and `M_USER_LOCKED`. */
   async byToken(token: string): Promise<UserId> {
     const hash = tokenHash('login', token)
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     const userId = hash && (await this.#database.transaction('use login token', (tx) => takeLoginToken(tx, hash, now)))
     const account = userId && (await findAccount(this.#database, userId))
     if (!account) throw forbidden('The login token is unknown, used or expired')
@@ -65,7 +65,7 @@ export class Login {
     { expiresInMs = LOGIN_TOKEN_MS }: { expiresInMs?: number } = {},
   ): Promise<{ readonly token: string; readonly expiresInMs: number }> {
     const { token, hash } = newToken('login')
-    const expiresTs = this.#clock.now() + expiresInMs
+    const expiresTs = this.#clock.steady() + expiresInMs
     await this.#database.transaction('add login token', (tx) => addLoginToken(tx, hash, userId, expiresTs))
     return { token, expiresInMs }
   }

@@ -22,7 +22,7 @@ export class OpenIdTokens implements Departure {
 
   async issue(userId: UserId): Promise<{ readonly token: string; readonly expiresInMs: number }> {
     const token = `dmvo_${randomBytes(32).toString('base64url')}`
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     const row = { hash: hashToken(token), userId, expiresTs: now + LIFETIME_MS }
     await this.#database.transaction('issue OpenID token', (tx) =>
       addOpenIdToken(tx, row, { keep: maxOpenIdTokens, now }),
@@ -33,7 +33,7 @@ export class OpenIdTokens implements Departure {
   /** Whose token it is. Throws `M_UNKNOWN_TOKEN`. */
   async userOf(token: string): Promise<UserId> {
     const found = await findOpenIdToken(this.#database, hashToken(token))
-    if (!found || found.expiresTs <= this.#clock.now()) throw unknownToken({ soft: false })
+    if (!found || found.expiresTs <= this.#clock.steady()) throw unknownToken({ soft: false })
     return found.userId
   }
 

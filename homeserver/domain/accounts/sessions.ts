@@ -74,7 +74,7 @@ export class Sessions {
   }
 
   async openIn(tx: Tx, userId: UserId, options: SessionOptions): Promise<OpenSession> {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     const { deviceId = newDeviceId(), ip, userAgent, isRefreshable = false, client } = options
     if (options.deviceId !== undefined && (await store.hasDevice(tx, userId, deviceId))) {
       await store.removeAccessTokens(tx, userId, deviceId)
@@ -84,7 +84,7 @@ export class Sessions {
       throw tooLarge('You have too many sessions: end some of them first')
     }
     const displayName = options.displayName?.slice(0, maxDeviceName)
-    await store.touchDevice(tx, { userId, deviceId, ts: now, ip, userAgent }, { displayName, client })
+    await store.touchDevice(tx, { userId, deviceId, ts: this.#clock.now(), ip, userAgent }, { displayName, client })
     const sessionExpiresTs = later(now, this.#lifetimes.session_lifetime)
     return await this.#issue(tx, { userId, deviceId, isRefreshable, sessionExpiresTs })
   }
@@ -106,7 +106,7 @@ export class Sessions {
   }
 
   async #renew(tx: Tx, hash: string, clientId: string | undefined): Promise<OpenSession | 'reused'> {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     const known = await store.findRefreshToken(tx, hash)
     if (!known) throw unknownToken({ soft: false })
     const { userId, deviceId, expiresTs, sessionExpiresTs, rotatedTs, successorHash } = known
@@ -139,7 +139,7 @@ export class Sessions {
     session: { userId: UserId; deviceId: DeviceId; isRefreshable: boolean; sessionExpiresTs: number | undefined },
   ): Promise<OpenSession> {
     const { userId, deviceId, isRefreshable, sessionExpiresTs } = session
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     const access = newToken('access')
     const refresh = isRefreshable ? newToken('refresh') : undefined
     const ends = [sessionExpiresTs, isRefreshable ? now + this.#lifetimes.access_token_lifetime : undefined]
@@ -158,7 +158,7 @@ export class Sessions {
       tokenHash: access.hash,
       userId,
       deviceId,
-      createdTs: now,
+      createdTs: this.#clock.now(),
       expiresTs,
       refreshHash: refresh?.hash,
     })

@@ -128,13 +128,13 @@ export class Uia {
     sessionId: string,
     userId: UserId,
   ): Promise<Pick<UiaSession, 'deviceId' | 'method' | 'path'> | undefined> {
-    const session = await store.findUiaSession(this.#database, sessionId, this.#clock.now())
+    const session = await store.findUiaSession(this.#database, sessionId, this.#clock.steady())
     return session?.userId === userId ? session : undefined
   }
 
   /** Passes `m.login.sso`: the user has just logged in, in a browser. False if somebody else has begun the session. */
   async passByLogin(sessionId: string, userId: UserId): Promise<boolean> {
-    const session = await store.findUiaSession(this.#database, sessionId, this.#clock.now())
+    const session = await store.findUiaSession(this.#database, sessionId, this.#clock.steady())
     if (session?.userId !== userId) return false
     const completed = { ...session.completed, 'm.login.sso': '' }
     await this.#database.transaction('pass stage', (tx) => store.setUiaCompleted(tx, sessionId, completed))
@@ -152,7 +152,7 @@ export class Uia {
 
   /** Passes a stage on the page that clients open for stages they do not know. False if it is not passed. */
   async passByPage(sessionId: string, stage: UiaStage, auth: AuthData): Promise<boolean> {
-    const session = await store.findUiaSession(this.#database, sessionId, this.#clock.now())
+    const session = await store.findUiaSession(this.#database, sessionId, this.#clock.steady())
     if (!session || stage === 'm.login.password' || stage === 'm.login.sso') return false
     const passed = await this.#pass(stage, auth, undefined)
     if (typeof passed === 'object') return false
@@ -163,7 +163,7 @@ export class Uia {
 
   /** The session, if it is for this very request; undefined if it is unknown, used or expired. */
   async #resume(sessionId: string, { binding }: Challenge): Promise<UiaSession | undefined> {
-    const session = await store.findUiaSession(this.#database, sessionId, this.#clock.now())
+    const session = await store.findUiaSession(this.#database, sessionId, this.#clock.steady())
     if (!session) return undefined
     const isSame =
       session.userId === binding.userId &&
@@ -238,7 +238,7 @@ export class Uia {
     await this.#database.transaction('ask for authentication', async (tx) => {
       if (session) await store.setUiaCompleted(tx, sessionId, completed)
       else {
-        const expiresTs = this.#clock.now() + SESSION_MS
+        const expiresTs = this.#clock.steady() + SESSION_MS
         await store.addUiaSession(tx, { ...binding, sessionId, completed, expiresTs })
       }
     })

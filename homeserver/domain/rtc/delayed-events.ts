@@ -82,7 +82,7 @@ export class DelayedEvents implements Departure {
       const before = txnId && (await findDelayedTransaction(database, { userId, device, roomId, txnId }))
       if (before) return before
       const content = await this.#check(userId, request)
-      const now = clock.now()
+      const now = clock.steady()
       const row: DelayedEvent = {
         delay_id: randomBytes(24).toString('base64url'),
         user_id: userId,
@@ -118,7 +118,7 @@ export class DelayedEvents implements Departure {
   async restart(delayId: string): Promise<void> {
     const { database, clock, locks, timer } = this.#parts
     const fireTs = await locks.run(delayId, () =>
-      database.transaction('restart delayed event', (tx) => restartDelayedEvent(tx, delayId, clock.now())),
+      database.transaction('restart delayed event', (tx) => restartDelayedEvent(tx, delayId, clock.steady())),
     )
     if (fireTs === undefined) throw unknown()
     timer.arm(fireTs)

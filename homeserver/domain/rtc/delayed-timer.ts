@@ -31,8 +31,6 @@ export interface DelayedTimerParts {
 
 /** Events that are fired at one time. */
 const MAX_AT_ONCE = 200
-/** After which a jump of the wall clock is noticed. */
-const LONGEST_WAIT_MS = 60_000
 /** What clients in a call have to come back after a start of the server. */
 const GRACE_MS = 15_000
 const MAX_ATTEMPTS = 12
@@ -65,7 +63,7 @@ export class DelayedTimer implements Service {
 
   async start(signal: AbortSignal): Promise<void> {
     const { database, clock } = this.#parts
-    await database.transaction('grace for calls', (tx) => postponeLeaves(tx, clock.now(), GRACE_MS))
+    await database.transaction('grace for calls', (tx) => postponeLeaves(tx, clock.steady(), GRACE_MS))
     this.#stopped = false
     this.#look()
     this.#sweeping = clock.every(SWEEP_MS, this.name, () => this.#sweep(), signal)
@@ -77,12 +75,12 @@ export class DelayedTimer implements Service {
     await this.#sweeping
   }
 
-  /** Sees to it that something happens at this time, in milliseconds since the epoch. */
+  /** Sees to it that something happens at this steady time. */
   arm(fireTs: number): void {
     if (this.#stopped || fireTs >= this.#armedFor) return
     this.#cancel()
     this.#armedFor = fireTs
-    const wait = Math.min(Math.max(0, fireTs - this.#parts.clock.now()), LONGEST_WAIT_MS)
+    const wait = Math.max(0, fireTs - this.#parts.clock.steady())
     this.#cancel = this.#parts.clock.after(wait, () => this.#look())
   }
 
@@ -93,7 +91,7 @@ export class DelayedTimer implements Service {
       try {
         await this.#fireDue()
       } catch (error) {
-        this.arm(this.#parts.clock.now() + PAUSE_MS)
+        this.arm(this.#parts.clock.steady() + PAUSE_MS)
         throw error
       }
     })
@@ -101,7 +99,7 @@ export class DelayedTimer implements Service {
 
   async #fireDue(): Promise<void> {
     const { database, clock, background } = this.#parts
-    const now = clock.now()
+    const now = clock.steady()
     for (const { delay_id: delayId, room_id: roomId } of await listDue(database, now, MAX_AT_ONCE)) {
       if (this.#firing.has(delayId)) continue
       this.#firing.add(delayId)
@@ -111,7 +109,7 @@ export class DelayedTimer implements Service {
         } finally {
           this.#firing.delete(delayId)
           // For those that had no place among these, and those that failed.
-          if (this.#firing.size === 0) this.arm(clock.now())
+          if (this.#firing.size === 0) this.arm(clock.steady())
         }
       })
     }
@@ -124,11 +122,11 @@ export class DelayedTimer implements Service {
     const { database, clock, sender, locks } = this.#parts
     await locks.run(delayId, async () => {
       const row = await findDelayedEvent(database, delayId)
-      if (!row || row.finalised_ts !== null || row.fire_ts > clock.now()) return
+      if (!row || row.finalised_ts !== null || row.fire_ts > clock.steady()) return
       try {
         await sender.send(row)
         this.#finished.inc({ result: 'sent' })
-        this.#lateness.observe((clock.now() - row.fire_ts) / 1000)
+        this.#lateness.observe((clock.steady() - row.fire_ts) / 1000)
       } catch (error) {
         await this.#failed(row, error)
       }
@@ -139,11 +137,10 @@ export class DelayedTimer implements Service {
   async #failed(row: DelayedEventRow, error: unknown): Promise<void> {
     const { delay_id: delayId, attempts, room_id: roomId, user_id: userId, type } = row // the id is never told: it is a key
     const { database, clock } = this.#parts
-    const now = clock.now()
     const refused = error instanceof MatrixError && !(error instanceof LimitExceeded) && error.status < 500
     if (!refused && attempts < MAX_ATTEMPTS) {
       log.warn({ roomId, userId, type, attempts, error }, 'delayed event not sent, will be tried again')
-      const fireTs = now + Math.min(PAUSE_MS * 2 ** attempts, LONGEST_PAUSE_MS)
+      const fireTs = clock.steady() + Math.min(PAUSE_MS * 2 ** attempts, LONGEST_PAUSE_MS)
       await database.transaction('postpone delayed event', (tx) => postponeDelayedEvent(tx, delayId, fireTs))
       this.arm(fireTs)
       return
@@ -152,7 +149,7 @@ export class DelayedTimer implements Service {
       error instanceof MatrixError ? error : { errcode: 'M_UNKNOWN', message: 'The server could not send it' }
     this.#finished.inc({ result: 'failed' })
     log.info({ roomId, userId, type, errcode }, 'delayed event refused')
-    const outcome = { ts: now, outcome: 'failed', error: JSON.stringify({ errcode, error: message }) } as const
+    const outcome = { ts: clock.now(), outcome: 'failed', error: JSON.stringify({ errcode, error: message }) } as const
     await database.transaction('finalise delayed event', (tx) => finaliseDelayedEvent(tx, delayId, outcome))
   }
 

@@ -136,14 +136,14 @@ export class DelegatedLeaves implements Service {
   }
 
   async #doDue(): Promise<void> {
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     const due = [...this.#leaves.values()].filter(({ nextAt }) => nextAt <= now)
     const done = await Promise.allSettled(due.map((leave) => this.#act(leave)))
     for (const result of done) if (result.status === 'rejected') log.error({ error: result.reason }, 'a leave failed')
   }
 
   async #act(leave: Leave): Promise<void> {
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     leave.nextAt = now + leave.pauseMs
     leave.pauseMs = Math.min(leave.pauseMs * GROWTH, LONGEST_PAUSE_MS)
     if (leave.state === 'waiting') {
@@ -170,7 +170,7 @@ export class DelegatedLeaves implements Service {
   }
 
   async #restart(leave: Leave): Promise<void> {
-    leave.nextAt = this.#clock.now() + leave.delay_ms * RESTART_AT
+    leave.nextAt = this.#clock.monotonic() + leave.delay_ms * RESTART_AT
     if (this.#sfu.place.internalUrl() === undefined) return // nobody is in a call whose SFU is down
     try {
       await this.#delayedEvents.restart(leave.delay_id)
@@ -181,7 +181,7 @@ export class DelegatedLeaves implements Service {
   }
 
   #gone(leave: Leave, graceMs: number): void {
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     leave.state = 'gone'
     leave.sid = undefined
     leave.nextAt = now + graceMs
@@ -194,7 +194,7 @@ export class DelegatedLeaves implements Service {
       await this.#delayedEvents.send(leave.delay_id)
     } catch (error) {
       const isOver = error instanceof MatrixError && (error.status === 404 || error.status === 409)
-      if (!isOver && this.#clock.now() < leave.giveUpAt) {
+      if (!isOver && this.#clock.monotonic() < leave.giveUpAt) {
         log.warn({ error }, 'a leave could not be sent yet')
         return
       }
@@ -215,7 +215,7 @@ export class DelegatedLeaves implements Service {
 
   /** One that was connected when the server stopped is so until the SFU says otherwise. */
   #fresh(row: CallLeaveRow): Leave {
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     return {
       ...row,
       state: row.connected === 1 ? 'connected' : 'waiting',

@@ -77,7 +77,7 @@ export class GuessLimits {
   }
 
   async #refuse(kind: Limit['kind'], ip: string): Promise<void> {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     for (const limit of limits) {
       if (limit.kind !== kind) continue
       const { count, firstTs } = await countTries(this.#database, kind, limit.of(ip), now - limit.withinMs)
@@ -87,7 +87,7 @@ export class GuessLimits {
 
   async #count(kind: Limit['kind'], ip: string): Promise<void> {
     const counted = new Set(limits.filter((limit) => limit.kind === kind).map(({ of }) => of(ip)))
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     await this.#database.transaction('count a try', async (tx) => {
       for (const countedFor of counted) await addTry(tx, kind, countedFor, now)
     })

@@ -1,6 +1,7 @@
 /** The bridge: Telegram's updates in, Matrix' events in, and from their tables each to the other side. */
 import type { UpdatePost } from '../../homeserver/core/telegram-updates.ts'
 import { logger } from '../../homeserver/platform/log.ts'
+import { bridgedTypes } from './bridged-types.ts'
 import type { BridgeParts } from './config.ts'
 import { CustomEmoji } from './custom-emoji.ts'
 import { Files } from './files.ts'
@@ -47,24 +48,6 @@ const DEAD_KEPT_MS = 30 * 24 * 3600_000
 const PRUNE_MS = 3600_000
 const LOSS_TOLD_MS = 3600_000
 const log = logger('telegram')
-
-/** Types that have something for Telegram; of the others nothing is kept. */
-const bridgedTypes = new Set([
-  'm.room.message',
-  'm.sticker',
-  'm.reaction',
-  'm.room.redaction',
-  'm.room.member',
-  'm.room.pinned_events',
-  'm.room.name',
-  'm.room.topic',
-  'm.room.avatar',
-  'm.room.tombstone',
-  'm.poll.start',
-  'm.poll.end',
-  'org.matrix.msc3381.poll.start',
-  'org.matrix.msc3381.poll.end',
-])
 
 export class TelegramBridge implements AsyncDisposable {
   readonly bot: { readonly id: string; readonly username: string }

@@ -51,11 +51,16 @@ export class Files {
 
   /** What Telegram has as no file. Throws `TooLargeError` where the homeserver takes nothing as large. */
   async put(bytes: Buffer, type: string, name: string): Promise<string> {
-    try {
-      return await this.#matrix.upload(bytes, type, name)
-    } catch (error) {
-      if (errcodeOf(error) !== 'M_TOO_LARGE') throw error
-      throw new TooLargeError('larger than the homeserver takes', { cause: error })
-    }
+    return await uploaded(this.#matrix, bytes, type, name)
+  }
+}
+
+/** The address of a new file of the homeserver. Throws `TooLargeError` where it takes nothing as large. */
+export async function uploaded(matrix: Matrix, bytes: Buffer, type: string, name: string): Promise<string> {
+  try {
+    return await matrix.upload(bytes, type, name)
+  } catch (error) {
+    if (errcodeOf(error) !== 'M_TOO_LARGE') throw error
+    throw new TooLargeError('larger than the homeserver takes', { cause: error })
   }
 }

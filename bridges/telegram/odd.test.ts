@@ -8,26 +8,12 @@ import { parse } from 'yaml'
 import { FakeClock } from '../../homeserver/platform/fake-clock.ts'
 import { forEachDatabase } from '../../test/support/databases.ts'
 import { Bridged } from '../../test/support/telegram.ts'
+import { bridgedTypes } from './bridged-types.ts'
 import { eventOf, mxcOf, OddError, relationOf } from './odd.ts'
 import { laneOf } from './poller.ts'
 import { updateOf } from './update.ts'
 
-const types = [
-  'm.room.message',
-  'm.sticker',
-  'm.reaction',
-  'm.room.redaction',
-  'm.room.member',
-  'm.room.pinned_events',
-  'm.room.name',
-  'm.room.topic',
-  'm.room.avatar',
-  'm.room.tombstone',
-  'm.poll.start',
-  'm.poll.end',
-  'org.matrix.msc3381.poll.start',
-  'org.matrix.msc3381.poll.end',
-]
+const types = [...bridgedTypes]
 
 /** Any JSON, and things that are nearly right. */
 const value = fc.oneof(

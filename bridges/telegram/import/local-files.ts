@@ -2,8 +2,8 @@
 import { readFile, realpath, stat } from 'node:fs/promises'
 import { extname, join, resolve, sep } from 'node:path'
 import { Lru } from '../../../homeserver/platform/lru.ts'
-import type { FileShape, TelegramFile } from '../files.ts'
-import { errcodeOf, type Matrix } from '../matrix.ts'
+import { type FileShape, type TelegramFile, uploaded } from '../files.ts'
+import type { Matrix } from '../matrix.ts'
 import { TooLargeError } from '../telegram.ts'
 
 /** Stickers are said again and again. */
@@ -54,12 +54,7 @@ export class LocalFiles {
 
   /** Throws `TooLargeError` as well. */
   async put(bytes: Buffer, type: string, name: string): Promise<string> {
-    try {
-      return await this.#matrix.upload(bytes, type, name)
-    } catch (error) {
-      if (errcodeOf(error) !== 'M_TOO_LARGE') throw error
-      throw new TooLargeError('larger than the homeserver takes', { cause: error })
-    }
+    return await uploaded(this.#matrix, bytes, type, name)
   }
 
   async #locate(path: string): Promise<string | undefined> {

@@ -1,8 +1,7 @@
 /** The music bot beside the homeserver: its registration, its start, and what it is given of the settings. */
 import { join, resolve } from 'node:path'
+import { fileRegistration, newTokens, type Registration } from '../bridges/appservice/registration.ts'
 import type { MusicParts } from '../bridges/music/config.ts'
-import { fileRegistration, newTokens } from '../bridges/telegram/registration.ts'
-import type { WebhookRegistration } from '../bridges/webhooks/config.ts'
 import type { Config } from './config/schema.ts'
 import type { Clock } from './platform/clock.ts'
 import { keepStarting } from './platform/keep-starting.ts'
@@ -11,7 +10,7 @@ import type { Metrics } from './platform/metrics.ts'
 const registrationPath = ({ data_dir: dataDir }: Config): string => join(dataDir, 'appservices', 'music.yaml')
 const socketOf = ({ data_dir: dataDir }: Config): string => resolve(dataDir, 'music.sock')
 
-const freshRegistration = (config: Config): WebhookRegistration => ({
+const freshRegistration = (config: Config): Registration => ({
   id: 'music',
   url: `unix://${socketOf(config)}`,
   ...newTokens(),

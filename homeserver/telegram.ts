@@ -1,8 +1,9 @@
 /** The Telegram bridge beside the homeserver: its registration, its start, and what it is given of the settings. */
 import { join, resolve } from 'node:path'
-import type { BridgeConfig, ListenAddress } from '../bridges/telegram/config.ts'
-import { ensureRegistration } from '../bridges/telegram/registration.ts'
-import type { Database } from '../bridges/telegram/store/database.ts'
+import type { Database } from '../bridges/appservice/database.ts'
+import type { ListenAddress } from '../bridges/appservice/listener.ts'
+import { fileRegistration, newTokens, ownNamespace, type Registration } from '../bridges/appservice/registration.ts'
+import type { BridgeConfig } from '../bridges/telegram/config.ts'
 import type { Config } from './config/schema.ts'
 import type { UpdateDoor } from './core/telegram-updates.ts'
 import type { Clock } from './platform/clock.ts'
@@ -18,11 +19,26 @@ function addressOf({ data_dir: dataDir, telegram: { listen } }: Config): { liste
   return { listen: { path }, url: `unix://${path}` }
 }
 
+const freshRegistration = (config: Config): Registration => ({
+  id: 'telegram',
+  url: addressOf(config).url,
+  ...newTokens(),
+  sender_localpart: 'telegrambot',
+  rate_limited: false,
+  protocols: ['telegram'],
+  'org.domovoi.puppets': 'telegram',
+  namespaces: {
+    users: [ownNamespace('@telegram_', config.server_name)],
+    aliases: [ownNamespace('#telegram_', config.server_name)],
+    rooms: [],
+  },
+})
+
 /** With a bot, the bridge's registration is made where it is missing, and is one of those that are read. */
 export async function withTelegram(config: Config): Promise<Config> {
   if (!config.telegram.bot_token) return config
   const path = registrationPath(config)
-  await ensureRegistration(path, config.server_name, addressOf(config).url)
+  await fileRegistration(path, freshRegistration(config))
   return { ...config, appservices: [...config.appservices, path] }
 }
 
@@ -36,13 +52,13 @@ export async function bridgeConfigOf(config: Config, homeserverUrl: string): Pro
     group_rate: groupPerMinute,
   } = config.telegram
   if (!token) return undefined
-  const { listen, url } = addressOf(config)
+  const { listen } = addressOf(config)
   return {
     token: token.reveal(),
     apiRoot: apiRoot.replace(/\/+$/, ''),
     homeserverUrl,
     serverName: config.server_name,
-    registration: await ensureRegistration(registrationPath(config), config.server_name, url),
+    registration: await fileRegistration(registrationPath(config), freshRegistration(config)),
     listen,
     admins,
     groupPerMinute,

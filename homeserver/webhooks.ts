@@ -1,8 +1,8 @@
 /** Webhooks beside the homeserver: their registration, their start, and what they are given of the settings. */
 import { join, resolve } from 'node:path'
-import { fileRegistration, newTokens } from '../bridges/telegram/registration.ts'
-import type { WebhookParts, WebhookRegistration } from '../bridges/webhooks/config.ts'
-import type { Database } from '../bridges/telegram/store/database.ts'
+import type { Database } from '../bridges/appservice/database.ts'
+import { fileRegistration, newTokens, ownNamespace, type Registration } from '../bridges/appservice/registration.ts'
+import type { WebhookParts } from '../bridges/webhooks/config.ts'
 import type { Config } from './config/schema.ts'
 import type { WebhookDoor } from './core/webhooks.ts'
 import type { Clock } from './platform/clock.ts'
@@ -14,17 +14,14 @@ import type { Metrics } from './platform/metrics.ts'
 const registrationPath = ({ data_dir: dataDir }: Config): string => join(dataDir, 'appservices', 'webhooks.yaml')
 const socketOf = ({ data_dir: dataDir }: Config): string => resolve(dataDir, 'webhooks.sock')
 
-function freshRegistration(config: Config): WebhookRegistration {
-  const server = config.server_name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  return {
-    id: 'webhooks',
-    url: `unix://${socketOf(config)}`,
-    ...newTokens(),
-    sender_localpart: 'webhooks',
-    rate_limited: false,
-    namespaces: { users: [{ regex: `@webhook_.*:${server}`, exclusive: true }], aliases: [], rooms: [] },
-  }
-}
+const freshRegistration = (config: Config): Registration => ({
+  id: 'webhooks',
+  url: `unix://${socketOf(config)}`,
+  ...newTokens(),
+  sender_localpart: 'webhooks',
+  rate_limited: false,
+  namespaces: { users: [ownNamespace('@webhook_', config.server_name)], aliases: [], rooms: [] },
+})
 
 /** Their registration is made where it is missing, and is one of those that are read. */
 export async function withWebhooks(config: Config): Promise<Config> {

@@ -1,5 +1,5 @@
 /** Who tells the bot what to play: those who may join the call of the room themselves. */
-import { listOf, objectOf } from '../telegram/odd.ts'
+import { listOf, objectOf } from '../appservice/json.ts'
 import type { StateEvent } from '../webhooks/homeserver.ts'
 
 const numberOf = (value: unknown): number | undefined => (typeof value === 'number' ? value : undefined)

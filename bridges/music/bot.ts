@@ -1,8 +1,8 @@
 /** The music bot: an application service that plays sound files of a room in the room's call. */
 import { logger } from '../../homeserver/platform/log.ts'
-import { Listener } from '../telegram/listener.ts'
-import type { MatrixEvent } from '../telegram/matrix.ts'
-import { stringOf } from '../telegram/odd.ts'
+import { Listener } from '../appservice/listener.ts'
+import type { MatrixEvent } from '../appservice/event.ts'
+import { stringOf } from '../appservice/json.ts'
 import { Homeserver, RefusedError } from '../webhooks/homeserver.ts'
 import { isEncrypted, mayJoinCall } from './access.ts'
 import { Call, NoCallError } from './call.ts'
@@ -42,8 +42,8 @@ export class MusicBot {
     this.#listener = new Listener({
       hsToken: config.registration.hs_token,
       listen: { path: config.socket },
+      log,
       take: (events) => Promise.resolve(this.#take(events)),
-      isReady: () => true,
     })
   }
 

@@ -1,6 +1,6 @@
 /** The bot as a member of a room's call: what an app does to join it, and to leave. */
 import { type Content, type Homeserver, RefusedError } from '../webhooks/homeserver.ts'
-import { listOf, objectOf, stringOf } from '../telegram/odd.ts'
+import { listOf, objectOf, stringOf } from '../appservice/json.ts'
 import type { MusicConfig } from './config.ts'
 
 const DEVICE = 'MUSIC'

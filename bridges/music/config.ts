@@ -1,11 +1,11 @@
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Counter } from '../../homeserver/platform/metrics.ts'
-import type { WebhookRegistration } from '../webhooks/config.ts'
+import type { Registration } from '../appservice/registration.ts'
 
 export interface MusicConfig {
   readonly homeserverUrl: string
   readonly serverName: string
-  readonly registration: WebhookRegistration
+  readonly registration: Registration
   /** The socket by which the homeserver tells of events. */
   readonly socket: string
   /** Where files are while they play. Nothing else is in it. */

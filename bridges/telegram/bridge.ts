@@ -6,12 +6,13 @@ import type { BridgeParts } from './config.ts'
 import { CustomEmoji } from './custom-emoji.ts'
 import { Files } from './files.ts'
 import { Ghosts } from './ghosts.ts'
-import { Lanes } from './lanes.ts'
+import { Lanes } from '../appservice/lanes.ts'
 import { LinkCodes } from './link-codes.ts'
-import { Listener } from './listener.ts'
+import { Listener } from '../appservice/listener.ts'
 import { Login } from './login.ts'
 import { MatrixCommands } from './matrix-commands.ts'
-import { isRefusal, Matrix, type MatrixEvent, puppetKey } from './matrix.ts'
+import { isRefusal, Matrix, puppetKey } from './matrix.ts'
+import type { MatrixEvent } from '../appservice/event.ts'
 import { Metadata } from './metadata.ts'
 import { OddError } from './odd.ts'
 import { Pace, TooEarlyError } from './pace.ts'
@@ -37,7 +38,7 @@ import { ToMatrix } from './to-matrix.ts'
 import { ToTelegram } from './to-telegram.ts'
 import { Topics } from './topics.ts'
 import { updateOf } from './update.ts'
-import { Webhook } from './webhook.ts'
+import { postOf, Webhook } from './webhook.ts'
 
 const RETRY_MS = 1_000
 const LONGEST_WAIT_MS = 15 * 60_000
@@ -120,6 +121,7 @@ export class TelegramBridge implements AsyncDisposable {
     this.#updates = new Lanes<StoredUpdate>(
       {
         name: 'updates',
+        log,
         first: (lane) => firstUpdate(database, lane),
         work: (update) => this.#takeUpdate(update),
         failed: (update, error) => this.#updateFailed(update, error),
@@ -129,6 +131,7 @@ export class TelegramBridge implements AsyncDisposable {
     this.#events = new Lanes<StoredEvent>(
       {
         name: 'events',
+        log,
         first: (lane) => firstEvent(database, lane),
         work: (event) => this.#takeEvent(event),
         failed: (event, error) => this.#eventFailed(event, error),
@@ -142,14 +145,16 @@ export class TelegramBridge implements AsyncDisposable {
     const { webhook: url, registration } = config
     const webhook = url === undefined ? undefined : new Webhook({ ...intake, url, key: registration.hs_token })
     this.#intake = webhook ?? new Poller(intake)
-    this.#takePost = webhook && ((post) => webhook.take(post))
+    const takePost = webhook && ((post: UpdatePost) => webhook.take(post))
+    this.#takePost = takePost
     this.#lease = new Lease({ ...base, holder: parts.holder })
     this.#listener = new Listener({
       hsToken: config.registration.hs_token,
       listen: config.listen,
+      log,
       take: (events) => this.#keep(events),
       isReady: () => this.#intake.isHealthy,
-      ...(this.#takePost ? { takePost: this.#takePost } : {}),
+      ...(takePost ? { others: { 'POST /telegram/webhook': (request) => takePost(postOf(request)) } } : {}),
       ...(parts.metrics ? { metrics: parts.metrics } : {}),
     })
   }

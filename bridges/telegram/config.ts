@@ -1,24 +1,10 @@
 import type { UpdateDoor } from '../../homeserver/core/telegram-updates.ts'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Counter } from '../../homeserver/platform/metrics.ts'
+import type { Database } from '../appservice/database.ts'
+import type { ListenAddress } from '../appservice/listener.ts'
+import type { Registration } from '../appservice/registration.ts'
 import type { MetadataSync } from './metadata.ts'
-import type { Database } from './store/database.ts'
-
-/** Where the homeserver finds the bridge: a Unix socket, or a host with port. */
-export type ListenAddress = { readonly path: string } | { readonly host: string; readonly port: number }
-
-export interface Registration {
-  readonly id: string
-  readonly url: string
-  readonly as_token: string
-  readonly hs_token: string
-  readonly sender_localpart: string
-  readonly rate_limited: false
-  readonly protocols: readonly string[]
-  /** The login provider whose people the bridge speaks for here. Other homeservers do not know this. */
-  readonly 'org.domovoi.puppets': string
-  readonly namespaces: Readonly<Record<'users' | 'aliases' | 'rooms', readonly { regex: string; exclusive: boolean }[]>>
-}
 
 export interface BridgeConfig {
   readonly token: string

@@ -5,7 +5,7 @@ import { type Medium, mediumOf } from './content/medium.ts'
 import { linkTo, wordsOf } from './content/words.ts'
 import type { Files } from './files.ts'
 import { escape, type Html, type Names, toHtml } from './format/to-html.ts'
-import type { Content } from './matrix.ts'
+import type { Content } from '../appservice/event.ts'
 import type { Stickers } from './stickers.ts'
 import { TooLargeError, verdictOf } from './telegram.ts'
 

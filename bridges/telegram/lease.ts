@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import { logger } from '../../homeserver/platform/log.ts'
-import type { Database } from './store/database.ts'
+import type { Database } from '../appservice/database.ts'
 import { endLease, takeLease } from './store/leases.ts'
 
 const LEASE_MS = 15_000

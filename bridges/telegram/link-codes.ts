@@ -7,7 +7,7 @@ import type { LinkAnswer, TelegramPerson } from '../../homeserver/core/telegram-
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import { Lru } from '../../homeserver/platform/lru.ts'
 import type { Matrix } from './matrix.ts'
-import type { Database } from './store/database.ts'
+import type { Database } from '../appservice/database.ts'
 import { addLinkCode, findLinkCode, removeLinkCode } from './store/link-codes.ts'
 import { textsFor } from './texts.ts'
 

@@ -4,21 +4,8 @@
  */
 import type { Bridge } from 'matrix-appservice-bridge'
 import type { MediaLinkAnswer } from '../../homeserver/core/telegram-login.ts'
+import type { Content } from '../appservice/event.ts'
 import type { BridgeConfig } from './config.ts'
-
-export type Content = Record<string, unknown>
-
-export interface MatrixEvent {
-  readonly type: string
-  readonly event_id: string
-  readonly room_id: string
-  readonly sender: string
-  readonly origin_server_ts: number
-  readonly state_key?: string
-  readonly redacts?: string
-  readonly content: Content
-  readonly unsigned?: unknown
-}
 
 /** Errcode of a refusal, or undefined for what is not one. */
 export const errcodeOf = (error: unknown): string | undefined => (error as { errcode?: string } | undefined)?.errcode

@@ -2,7 +2,7 @@
 import type { Message } from 'node-telegram-bot-api'
 import { speakerOfUser } from './ghosts.ts'
 import type { Matrix } from './matrix.ts'
-import type { Database } from './store/database.ts'
+import type { Database } from '../appservice/database.ts'
 import { addPortal, countPortals, findPortal } from './store/portals.ts'
 
 /** Everybody may write to a bot: strangers make no more rooms than these. */

@@ -2,8 +2,8 @@
 import type { MessageEntity } from 'node-telegram-bot-api'
 import { type Links, type Text, tidy, toEntities } from './format/to-entities.ts'
 import { cleanName } from './ghosts.ts'
-import type { Content } from './matrix.ts'
-import { relationOf } from './odd.ts'
+import type { Content } from '../appservice/event.ts'
+import { relationOf } from '../appservice/event.ts'
 
 const MAX_NAME = 64
 

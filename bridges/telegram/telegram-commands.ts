@@ -9,7 +9,7 @@ import type { Matrix } from './matrix.ts'
 import type { PrivateChats } from './private-chats.ts'
 import { levelOf, setLevels } from './powers.ts'
 import { addAct } from './store/audit.ts'
-import type { Database } from './store/database.ts'
+import type { Database } from '../appservice/database.ts'
 import { countEvents } from './store/events.ts'
 import { findMessage, removeMessage } from './store/messages.ts'
 import {

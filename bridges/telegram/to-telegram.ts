@@ -1,7 +1,9 @@
 /** Events of Matrix → calls of the Bot API, by the one who may speak there: the bot. */
-import type { MatrixEvent } from './matrix.ts'
+import type { MatrixEvent } from '../appservice/event.ts'
 import type { Metadata } from './metadata.ts'
-import { eventIdOf, listOf, objectOf, OddError, relationOf } from './odd.ts'
+import { eventIdOf, relationOf } from '../appservice/event.ts'
+import { listOf, objectOf } from '../appservice/json.ts'
+import { OddError } from './odd.ts'
 import { finishEvent, type StoredEvent } from './store/events.ts'
 import { messagesOfEvent } from './store/messages.ts'
 import { type Portal, portalOfRoom } from './store/portals.ts'

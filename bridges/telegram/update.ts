@@ -1,8 +1,9 @@
 /** What of an update is relied on; members that Telegram adds go through. https://core.telegram.org/bots/api#update */
 import type { Update } from 'node-telegram-bot-api'
 import * as z from 'zod'
-import { type Content } from './matrix.ts'
-import { objectOf, OddError } from './odd.ts'
+import type { Content } from '../appservice/event.ts'
+import { objectOf } from '../appservice/json.ts'
+import { OddError } from './odd.ts'
 
 const text = z.string()
 const id = z.int()

@@ -3,9 +3,10 @@
  * taken: what is answered with 200 is on disk.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { Update } from 'node-telegram-bot-api'
 import * as z from 'zod'
-import { badJson, MatrixError } from '../../homeserver/core/errors.ts'
+import { badJson, MatrixError, tooLarge } from '../../homeserver/core/errors.ts'
 import type { UpdatePost } from '../../homeserver/core/telegram-updates.ts'
 import { logger } from '../../homeserver/platform/log.ts'
 import { keepUpdates, type PollerParts, updateKinds } from './poller.ts'
@@ -14,6 +15,8 @@ import { countUpdates } from './store/updates.ts'
 /** How often we look whether it is still set: somebody else with the token may have set another. */
 const LOOK_MS = 60_000
 const MAX_WAITING = 5_000
+/** Of an update, in bytes. */
+const MAX_UPDATE = 1024 * 1024
 const log = logger('telegram')
 
 const updateBody = z.looseObject({ update_id: z.int().nonnegative() })
@@ -98,4 +101,22 @@ function updateOf(body: Buffer): Update {
   } catch {
     throw badJson('This is no update')
   }
+}
+
+/** What comes to the bridge itself, where it has a process of its own. */
+export function postOf(request: IncomingMessage): UpdatePost {
+  const secret = request.headers['x-telegram-bot-api-secret-token']
+  return { secret: typeof secret === 'string' ? secret : undefined, read: () => limited(request) }
+}
+
+/** The body of a request that may come from anybody. */
+async function limited(request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > MAX_UPDATE) throw tooLarge('This is no update')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }

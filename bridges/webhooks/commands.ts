@@ -1,7 +1,7 @@
 /** What people ask of the bot in a room: messages that begin with `!webhook`. */
 import { logger } from '../../homeserver/platform/log.ts'
 import { cleanName } from '../telegram/ghosts.ts'
-import type { MatrixEvent } from '../telegram/matrix.ts'
+import type { MatrixEvent } from '../appservice/event.ts'
 import type { WebhookParts } from './config.ts'
 import type { Homeserver } from './homeserver.ts'
 import { mayRule } from './powers.ts'

@@ -1,8 +1,8 @@
 /** Tells addresses of what is said in their rooms: in order for each, until it is taken. */
 import { compileGlob } from '../../homeserver/core/glob.ts'
 import { logger } from '../../homeserver/platform/log.ts'
-import { Lanes } from '../telegram/lanes.ts'
-import type { MatrixEvent } from '../telegram/matrix.ts'
+import { Lanes } from '../appservice/lanes.ts'
+import type { MatrixEvent } from '../appservice/event.ts'
 import type { WebhookParts } from './config.ts'
 import type { Homeserver } from './homeserver.ts'
 import { signatureHeaders } from './secrets.ts'
@@ -43,6 +43,7 @@ export class Outgoing {
     this.#lanes = new Lanes<Delivery>(
       {
         name: 'webhooks',
+        log,
         first: (hookId) => firstDelivery(database, hookId),
         work: (delivery) => this.#tell(delivery),
         failed: (delivery, error) => this.#failed(delivery, error),

@@ -1,7 +1,7 @@
 /** Webhooks: an application service within the server that says what programs post, and tells addresses what is said. */
 import { logger } from '../../homeserver/platform/log.ts'
-import { Listener } from '../telegram/listener.ts'
-import type { MatrixEvent } from '../telegram/matrix.ts'
+import { Listener } from '../appservice/listener.ts'
+import type { MatrixEvent } from '../appservice/event.ts'
 import { Avatars } from './avatars.ts'
 import { Commands } from './commands.ts'
 import type { WebhookParts } from './config.ts'
@@ -32,8 +32,8 @@ export class Webhooks implements AsyncDisposable {
     this.#listener = new Listener({
       hsToken: config.registration.hs_token,
       listen: { path: config.socket },
+      log,
       take: (events) => this.#take(events),
-      isReady: () => true,
     })
   }
 

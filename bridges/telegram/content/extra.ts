@@ -1,6 +1,6 @@
 /** What Telegram says of a message besides its content. */
 import type { Message } from 'node-telegram-bot-api'
-import type { Content } from '../matrix.ts'
+import type { Content } from '../../appservice/event.ts'
 
 /** Under this name it stands in events, for apps and bridges that want to know. */
 export const EXTRA = 'org.domovoi.telegram'

@@ -2,7 +2,7 @@
 import type { Message, PhotoSize, Sticker } from 'node-telegram-bot-api'
 import { stillOf } from '../custom-emoji.ts'
 import type { TelegramFile } from '../files.ts'
-import type { Content } from '../matrix.ts'
+import type { Content } from '../../appservice/event.ts'
 import { EXTRA } from './extra.ts'
 
 export interface Medium {

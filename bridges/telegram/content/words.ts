@@ -1,6 +1,6 @@
 /** What of a message has no file, in words. Kinds that Matrix does not know are told by their name. */
 import type { Message, MessageEntity } from 'node-telegram-bot-api'
-import type { Content } from '../matrix.ts'
+import type { Content } from '../../appservice/event.ts'
 
 export interface Words {
   readonly text: string

@@ -1,5 +1,5 @@
 /** Who bridged what, and ended it. */
-import type { Conn, Tx } from './database.ts'
+import type { Conn, Tx } from '../../appservice/database.ts'
 
 /** More than these are not kept. */
 const MAX_ACTS = 10_000

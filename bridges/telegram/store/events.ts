@@ -1,5 +1,5 @@
 /** Events of Matrix, from when they are taken until they are in Telegram. */
-import type { Conn, Tx } from './database.ts'
+import type { Conn, Tx } from '../../appservice/database.ts'
 
 export interface StoredEvent {
   readonly event_id: string

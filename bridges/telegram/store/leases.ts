@@ -1,5 +1,5 @@
 /** Which process works for a bot, and until when. */
-import type { Tx } from './database.ts'
+import type { Tx } from '../../appservice/database.ts'
 
 /** False where somebody else has it. */
 export async function takeLease(

@@ -1,5 +1,5 @@
 /** Codes that somebody got in Telegram, to be said in Matrix: of each only its hash. */
-import type { Conn, Tx } from './database.ts'
+import type { Conn, Tx } from '../../appservice/database.ts'
 
 /** The latest code of somebody is the only one. */
 export async function addLinkCode(

@@ -1,5 +1,5 @@
 /** Which message is which event, and the same of reactions and polls. */
-import type { Conn, Tx } from './database.ts'
+import type { Conn, Tx } from '../../appservice/database.ts'
 
 export interface MessageRow {
   readonly chat_id: string

@@ -1,5 +1,5 @@
 /** Telegram's people as they were last seen, in which rooms their ghosts are, and files that are in both worlds. */
-import type { Conn, Tx } from './database.ts'
+import type { Conn, Tx } from '../../appservice/database.ts'
 
 export interface UserRow {
   readonly id: string

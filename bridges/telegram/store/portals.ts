@@ -1,5 +1,5 @@
 /** Which chat is which room. */
-import type { Conn, Tx } from './database.ts'
+import type { Conn, Tx } from '../../appservice/database.ts'
 
 export type PortalState = 'active' | 'paused' | 'kicked'
 

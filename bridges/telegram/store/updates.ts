@@ -1,5 +1,5 @@
 /** Updates of Telegram, from when they are taken until they are in Matrix. */
-import type { Conn, Tx } from './database.ts'
+import type { Conn, Tx } from '../../appservice/database.ts'
 
 export interface StoredUpdate {
   readonly bot_id: string

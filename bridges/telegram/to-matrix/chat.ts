@@ -5,7 +5,7 @@ import { type Ghosts, speakerOfUser } from '../ghosts.ts'
 import type { Matrix } from '../matrix.ts'
 import type { Metadata } from '../metadata.ts'
 import { levelOf, setLevels } from '../powers.ts'
-import type { Database } from '../store/database.ts'
+import type { Database } from '../../appservice/database.ts'
 import { type Portal, type PortalState, portalsOfChat, setPortalState, setPortalTitle } from '../store/portals.ts'
 import type { Topics } from '../topics.ts'
 

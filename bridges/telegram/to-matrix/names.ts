@@ -4,7 +4,7 @@ import type { CustomEmoji } from '../custom-emoji.ts'
 import type { Names } from '../format/to-html.ts'
 import type { Matrix } from '../matrix.ts'
 import type { Puppets } from '../puppets.ts'
-import type { Database } from '../store/database.ts'
+import type { Database } from '../../appservice/database.ts'
 import { findMessage } from '../store/messages.ts'
 import { idsOfUsernames } from '../store/people.ts'
 

@@ -1,7 +1,8 @@
 /** Messages that Telegram has, changed and deleted there. */
-import type { MatrixEvent } from '../matrix.ts'
+import type { MatrixEvent } from '../../appservice/event.ts'
 import { split } from '../format/split.ts'
-import { objectOf, OddError } from '../odd.ts'
+import { objectOf } from '../../appservice/json.ts'
+import { OddError } from '../odd.ts'
 import { relayed, textOfContent } from '../relay.ts'
 import type { StoredEvent } from '../store/events.ts'
 import { messagesOfEvent, removeMessage } from '../store/messages.ts'

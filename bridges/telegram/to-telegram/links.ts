@@ -1,9 +1,10 @@
 /** What a message of Matrix points to, looked up before its text is walked: people, other messages, and emoji. */
 import type { Links } from '../format/to-entities.ts'
-import type { Content, Matrix } from '../matrix.ts'
-import { stringOf } from '../odd.ts'
+import type { Content } from '../../appservice/event.ts'
+import type { Matrix } from '../matrix.ts'
+import { stringOf } from '../../appservice/json.ts'
 import type { Puppets } from '../puppets.ts'
-import type { Database } from '../store/database.ts'
+import type { Database } from '../../appservice/database.ts'
 import { messagesOfEvent } from '../store/messages.ts'
 import { fileOfMxc } from '../store/people.ts'
 

@@ -1,6 +1,7 @@
 /** What a poll of Matrix asks. https://github.com/matrix-org/matrix-spec-proposals/pull/3381 */
-import type { Content } from '../matrix.ts'
-import { listOf, objectOf, OddError, stringOf } from '../odd.ts'
+import type { Content } from '../../appservice/event.ts'
+import { listOf, objectOf, stringOf } from '../../appservice/json.ts'
+import { OddError } from '../odd.ts'
 
 /** What Telegram takes: answers, and characters. */
 const MAX_ANSWERS = 12

@@ -1,8 +1,10 @@
 /** Polls of Matrix, asked in Telegram too. https://github.com/matrix-org/matrix-spec-proposals/pull/3381 */
 import { TelegramApiError } from 'node-telegram-bot-api'
-import type { Matrix, MatrixEvent } from '../matrix.ts'
-import { OddError, relationOf } from '../odd.ts'
-import type { Database } from '../store/database.ts'
+import type { Matrix } from '../matrix.ts'
+import type { MatrixEvent } from '../../appservice/event.ts'
+import { OddError } from '../odd.ts'
+import { relationOf } from '../../appservice/event.ts'
+import type { Database } from '../../appservice/database.ts'
 import type { StoredEvent } from '../store/events.ts'
 import { addPoll, pollOfEvent } from '../store/messages.ts'
 import type { Portal } from '../store/portals.ts'

@@ -2,7 +2,7 @@
 import { InputFile, type Message } from 'node-telegram-bot-api'
 import { split } from '../format/split.ts'
 import type { Text } from '../format/to-entities.ts'
-import type { Content } from '../matrix.ts'
+import type { Content } from '../../appservice/event.ts'
 import type { Telegram } from '../telegram.ts'
 
 const MAX_PARTS = 8

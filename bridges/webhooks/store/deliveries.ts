@@ -1,5 +1,5 @@
 /** What webhooks are to be told, until they have taken it. */
-import type { Conn, Tx } from '../../telegram/store/database.ts'
+import type { Conn, Tx } from '../../appservice/database.ts'
 
 export interface Delivery {
   readonly hook_id: string

@@ -1,5 +1,5 @@
 /** Webhooks of rooms. Of a secret only its hash is kept. */
-import type { Conn, Tx } from '../../telegram/store/database.ts'
+import type { Conn, Tx } from '../../appservice/database.ts'
 
 export interface Hook {
   readonly hook_id: string

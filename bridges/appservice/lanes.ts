@@ -3,11 +3,12 @@
  * after a while and holds up its own lane only.
  */
 import type { Clock } from '../../homeserver/platform/clock.ts'
-import { logger } from '../../homeserver/platform/log.ts'
+import type { Logger } from '../../homeserver/platform/log.ts'
 import { Slots } from '../../homeserver/platform/slots.ts'
 
 export interface LaneWork<Item> {
   readonly name: string
+  readonly log: Logger
   /** The first that waits in a lane. */
   readonly first: (lane: string) => Promise<Item | undefined>
   /** Does it and takes it out of the table. */
@@ -21,7 +22,6 @@ const AT_ONCE = 16
 export class Lanes<Item> {
   readonly #work: LaneWork<Item>
   readonly #clock: Clock
-  readonly #log = logger('telegram')
   readonly #slots = new Slots({ perKey: AT_ONCE, maxWaiting: Infinity })
   readonly #stopping = new AbortController()
   /** Lanes at work; `true` when something came in the meantime. */
@@ -66,7 +66,7 @@ export class Lanes<Item> {
       if (item === undefined) return 'empty'
       return await this.#slots.run(this.#work.name, () => this.#attempt(item))
     } catch (error) {
-      this.#log.error({ lanes: this.#work.name, error }, 'lane stands still')
+      this.#work.log.error({ lanes: this.#work.name, error }, 'lane stands still')
       return 5_000
     }
   }

@@ -3,26 +3,30 @@ import { timingSafeEqual } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
-import { MatrixError, tooLarge } from '../../homeserver/core/errors.ts'
-import type { UpdatePost } from '../../homeserver/core/telegram-updates.ts'
-import { logger } from '../../homeserver/platform/log.ts'
-import type { ListenAddress } from './config.ts'
-import type { MatrixEvent } from './matrix.ts'
-import { eventOf, listOf, objectOf } from './odd.ts'
+import { MatrixError } from '../../homeserver/core/errors.ts'
+import type { Logger } from '../../homeserver/platform/log.ts'
+import { eventOf, type MatrixEvent } from './event.ts'
+import { listOf, objectOf } from './json.ts'
+
+/** Where the homeserver finds an application service: a Unix socket, or a host with port. */
+export type ListenAddress = { readonly path: string } | { readonly host: string; readonly port: number }
+
+/** Resolves when it is done, and is answered with `{}`. A `MatrixError` is answered as such. */
+type Handler = (request: IncomingMessage) => Promise<void>
 
 export interface ListenerParts {
   readonly hsToken: string
   readonly listen: ListenAddress
+  readonly log: Logger
   /** Resolves when the events are kept. */
   readonly take: (events: readonly MatrixEvent[]) => Promise<void>
-  readonly isReady: () => boolean
+  /** Always, where there is nothing else to wait for. */
+  readonly isReady?: () => boolean
   /** For Prometheus, where the bridge has a process of its own. */
   readonly metrics?: () => string
-  /** In webhook mode: keeps what Telegram posts. */
-  readonly takePost?: (post: UpdatePost) => Promise<void>
+  /** Requests of others than the homeserver, by method and path. Whoever makes them is for the handler to find out. */
+  readonly others?: Readonly<Record<string, Handler>>
 }
-
-const log = logger('telegram')
 
 /** Answers of the Application Service API. https://spec.matrix.org/v1.19/application-service-api/#homeserver---application-service-api */
 export class Listener {
@@ -52,16 +56,18 @@ export class Listener {
     const answer = (status: number, body: object): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     }
+    const { log, take, isReady = () => true, metrics, others = {} } = this.#parts
     const url = new URL(request.url ?? '/', 'http://bridge')
     const route = `${request.method} ${url.pathname.replace(/\/transactions\/.*/, '/transactions')}`
     try {
       if (route === 'GET /health' || route === 'GET /healthz') return answer(200, {})
-      if (route === 'GET /ready' || route === 'GET /readyz') return answer(this.#parts.isReady() ? 200 : 503, {})
-      if (route === 'GET /metrics' && this.#parts.metrics) {
+      if (route === 'GET /ready' || route === 'GET /readyz') return answer(isReady() ? 200 : 503, {})
+      if (route === 'GET /metrics' && metrics) {
         const type = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }
-        return void response.writeHead(200, type).end(this.#parts.metrics())
+        return void response.writeHead(200, type).end(metrics())
       }
-      if (route === 'POST /telegram/webhook') return answer(...(await this.#take(request)))
+      const other = others[route]
+      if (other) return answer(...(await answerOf(other(request))))
       if (!this.#isAllowed(request, url)) return answer(403, { errcode: 'M_FORBIDDEN', error: 'Wrong token' })
       if (route === 'POST /_matrix/app/v1/ping') return answer(200, {})
       if (!/^PUT (?:\/_matrix\/app\/v1)?\/transactions$/.test(route)) {
@@ -71,24 +77,11 @@ export class Listener {
       const events = given.map(eventOf).filter((event) => event !== undefined)
       if (events.length < given.length)
         log.debug({ count: given.length - events.length }, 'what is no event passed over')
-      await this.#parts.take(events)
+      await take(events)
       answer(200, {})
     } catch (error) {
       log.error({ error }, 'transaction not taken')
       answer(500, { errcode: 'M_UNKNOWN', error: 'Not taken' })
-    }
-  }
-
-  async #take(request: IncomingMessage): Promise<[number, object]> {
-    const { takePost } = this.#parts
-    if (!takePost) return [404, { errcode: 'M_NOT_FOUND', error: 'There is no such thing' }]
-    const secret = request.headers['x-telegram-bot-api-secret-token']
-    try {
-      await takePost({ secret: typeof secret === 'string' ? secret : undefined, read: () => limited(request) })
-      return [200, {}]
-    } catch (error) {
-      if (!(error instanceof MatrixError)) throw error
-      return [error.status, { errcode: error.errcode, error: error.message }]
     }
   }
 
@@ -99,16 +92,12 @@ export class Listener {
   }
 }
 
-const MAX_UPDATE = 1024 * 1024
-
-/** The body of a request that may come from anybody. */
-async function limited(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > MAX_UPDATE) throw tooLarge('This is no update')
-    chunks.push(chunk)
+async function answerOf(done: Promise<void>): Promise<[number, object]> {
+  try {
+    await done
+    return [200, {}]
+  } catch (error) {
+    if (!(error instanceof MatrixError)) throw error
+    return [error.status, { errcode: error.errcode, error: error.message }]
   }
-  return Buffer.concat(chunks)
 }

@@ -1,6 +1,6 @@
-/** Passkeys in a real browser with a virtual authenticator: made, used at once and as second factor, removed. */
+/** Passkeys in a real browser with a virtual authenticator: made, chosen among the names, used at once and as second factor, removed. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { BrowserContext, Page } from 'playwright-core'
+import type { BrowserContext, Page, Route } from 'playwright-core'
 import { codeOfApp } from '../support/authenticator.ts'
 import { BrowsedServer, chromiumMissing, expectWhole } from '../support/chromium.ts'
 import { callbackOf, OAuthApp, webApp } from '../support/oauth-app.ts'
@@ -61,7 +61,7 @@ group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', ()
     const page = await context.newPage()
     const complaints: string[] = []
     page.on('console', (message) => complaints.push(message.text()))
-    await addAuthenticator(context, page)
+    const device = await addAuthenticator(context, page)
     const press = (text: string) => page.getByRole('button', { name: text, exact: true }).click()
     const look = async (title: string): Promise<void> => {
       await expectWhole(page, `passkeys-${title}`, `${name}-${colorScheme}-${language}`)
@@ -81,16 +81,31 @@ group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', ()
     await page.getByText(say.added).waitFor()
     await look('added')
 
+    // offered among the names, and chosen
+    await context.clearCookies()
+    await page.goto('/account?action=passkeys')
+    await page.getByText('My telephone').waitFor()
+
     // by itself, for an app
     await context.clearCookies()
     const app = await OAuthApp.start(browsed.server, webApp)
+    await device.unlocksAtOnce(false)
+    const offered = page.waitForResponse('/login/passkey')
     await page.goto(app.authorizationUrl())
-    await page.getByRole('button', { name: say.use }).waitFor()
+    await offered
     await look('login')
-    await page.route('/login/passkey', (route) => route.abort(), { times: 1 })
+    const refused = Promise.withResolvers<void>()
+    let asked = 0
+    const refuse = async (route: Route): Promise<void> => {
+      await route.abort()
+      if (++asked === 2) refused.resolve() // the button has asked, and then the page, for its next offer
+    }
+    await page.route('/login/passkey', refuse, { times: 2 })
     await press(say.use)
     await page.getByText(say.failed).waitFor()
+    await refused.promise
     await look('login-failed')
+    await device.unlocksAtOnce(true)
     await press(say.use)
     await press(say.allow)
     await page.waitForURL(/^https:\/\/app\.example\/callback/)
@@ -102,9 +117,11 @@ group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', ()
     const { secret } = await authenticatorApp.begin(userId)
     await authenticatorApp.confirm(userId, codeOfApp(secret, Date.now()), '127.0.0.1')
     await context.clearCookies()
+    await device.unlocksAtOnce(false)
     await page.goto('/account?action=passkeys')
     await withPassword()
     await page.getByRole('heading', { name: say.step }).waitFor()
+    await device.unlocksAtOnce(true)
     await page.getByRole('button', { name: say.use }).waitFor()
     await look('second')
     await press(say.use)
@@ -128,11 +145,16 @@ group(chromiumMissing ? `in a browser (${chromiumMissing})` : 'in a browser', ()
   })
 })
 
-/** One within the device, which its owner unlocks at once. https://chromedevtools.github.io/devtools-protocol/tot/WebAuthn/ */
-async function addAuthenticator(context: BrowserContext, page: Page): Promise<void> {
+interface Device {
+  /** Whether its owner unlocks it whenever it is asked. */
+  unlocksAtOnce(does: boolean): Promise<void>
+}
+
+/** An authenticator within the device. https://chromedevtools.github.io/devtools-protocol/tot/WebAuthn/ */
+async function addAuthenticator(context: BrowserContext, page: Page): Promise<Device> {
   const devtools = await context.newCDPSession(page)
   await devtools.send('WebAuthn.enable')
-  await devtools.send('WebAuthn.addVirtualAuthenticator', {
+  const { authenticatorId } = await devtools.send('WebAuthn.addVirtualAuthenticator', {
     options: {
       protocol: 'ctap2',
       transport: 'internal',
@@ -142,4 +164,9 @@ async function addAuthenticator(context: BrowserContext, page: Page): Promise<vo
       automaticPresenceSimulation: true,
     },
   })
+  return {
+    unlocksAtOnce: async (enabled) => {
+      await devtools.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId, enabled })
+    },
+  }
 }

@@ -49,7 +49,8 @@ interface Halfway {
 export class PasswordMethod implements LoginMethod {
   readonly id = 'password'
   readonly fields = [
-    { name: 'username', type: 'text', autocomplete: 'username' },
+    // Browsers offer passkeys among the names.
+    { name: 'username', type: 'text', autocomplete: 'username webauthn' },
     { name: 'password', type: 'password', autocomplete: 'current-password' },
   ] as const
   readonly #login: Login

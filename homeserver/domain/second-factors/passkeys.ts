@@ -23,7 +23,7 @@ export type { Passkey } from '../../storage/passkeys.ts'
 const log = logger('passkeys')
 
 /** How long somebody may take to unlock the device. */
-const CHALLENGE_MS = 5 * 60_000
+export const CHALLENGE_MS = 5 * 60_000
 
 /** A browser, by its cookie: only from there the answer to its challenge is taken. */
 interface Asked {

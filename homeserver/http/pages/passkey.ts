@@ -5,6 +5,7 @@ import { page } from './page.ts'
 
 export const passkeyPages = page({
   path: '/login/passkey',
+  limit: 'oauth', // each log-in begins with a challenge or two; trying passkeys is limited where they are shown
   submit: async ({ cookie, form, visitor, halfway, messages }, { passkeys }) => {
     if (form.get('act') !== 'create') {
       return asJson(await passkeys.optionsForLogin({ cookie, userId: halfway?.userId }))

@@ -81,6 +81,15 @@ const address = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
 })
 export const addresses = (value: string[], description: string) => list(address, value, description)
 
+/** Taken up on SIGHUP. */
+export const reloads = { reloads: true }
+
+export const section = <const Shape extends z.core.$ZodLooseShape>(description: string, shape: Shape) =>
+  z
+    .strictObject(shape, { error: 'a section of settings' })
+    .prefault({} as never)
+    .meta({ description })
+
 function measured(parse: (text: string) => number | undefined, error: string) {
   // For editors: that it is a number with a unit; `parse` knows the units.
   const written = z.string({ error }).meta({ pattern: '^\\d+(\\.\\d+)? ?[A-Za-z]+$' })

@@ -1,10 +1,10 @@
 /** What people ask of the bridge in Matrix: messages that begin with `!tg`. */
 import { randomInt } from 'node:crypto'
 import type { Clock } from '../../homeserver/platform/clock.ts'
+import { Rights } from './commands/rights.ts'
 import type { LinkCodes } from './link-codes.ts'
 import type { Matrix } from './matrix.ts'
 import type { MatrixEvent } from '../appservice/event.ts'
-import { listOf } from '../appservice/json.ts'
 import { addAct, latestActs } from './store/audit.ts'
 import type { Database } from '../appservice/database.ts'
 import { countEvents, reviveEvents } from './store/events.ts'
@@ -44,10 +44,12 @@ type Command = (event: MatrixEvent, portal: Portal | undefined) => Promise<strin
 
 export class MatrixCommands {
   readonly #parts: MatrixCommandsParts
+  readonly #rights: Rights
   readonly #commands: Readonly<Record<string, Command>>
 
   constructor(parts: MatrixCommandsParts) {
     this.#parts = parts
+    this.#rights = new Rights(parts)
     this.#commands = {
       help: () => Promise.resolve(HELP),
       bridge: (event, portal) => this.#bridge(event, portal),
@@ -81,37 +83,17 @@ export class MatrixCommands {
   async invited({ state_key: userId = '', sender, room_id: roomId }: MatrixEvent): Promise<boolean> {
     const { matrix } = this.#parts
     const [server, own] = [sender, matrix.botUserId].map((id) => id.slice(id.indexOf(':') + 1))
-    const isWelcome = userId === matrix.botUserId && (server === own || this.#isAdmin(sender))
+    const isWelcome = userId === matrix.botUserId && (server === own || this.#rights.isAdmin(sender))
     const isPortal = (await portalOfRoom(this.#parts.database, roomId)) !== undefined
     await matrix.setMembership(userId, roomId, isWelcome || isPortal ? 'join' : 'leave')
     return isWelcome
   }
 
-  #isAdmin(userId: string): boolean {
-    return this.#parts.admins.includes(userId)
-  }
-
-  /** Who may change what others may do there. */
-  async #mayBridge({ sender, room_id: roomId }: MatrixEvent): Promise<boolean> {
-    if (this.#isAdmin(sender)) return true
-    const { matrix } = this.#parts
-    const levels = ((await matrix.state(roomId, 'm.room.power_levels')) ?? {}) as PowerLevels
-    const create = (await matrix.request(
-      matrix.botUserId,
-      'GET',
-      `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/state`,
-    )) as unknown as MatrixEvent[]
-    const creation = create.find(({ type }) => type === 'm.room.create')
-    const creators = [creation?.sender, ...listOf(creation?.content['additional_creators'])]
-    const isAboveAll = Number(creation?.content['room_version'] ?? 1) >= 12 && creators.includes(sender)
-    const needed = levels.events?.['m.room.power_levels'] ?? levels.state_default ?? 50
-    return isAboveAll || (levels.users?.[sender] ?? levels.users_default ?? 0) >= needed
-  }
-
   async #bridge(event: MatrixEvent, portal: Portal | undefined): Promise<string> {
     const { matrix, database, clock, bot } = this.#parts
     if (portal) return `This room is bridged with ${portal.title} already.`
-    if (!(await this.#mayBridge(event))) return 'You may not do that here: it needs the power to change power levels.'
+    if (!(await this.#rights.mayBridge(event)))
+      return 'You may not do that here: it needs the power to change power levels.'
     if (await matrix.state(event.room_id, 'm.room.encryption')) {
       return 'This room is encrypted, and Telegram is not: bridging it would give away what is said here. Make a room without encryption.'
     }
@@ -123,7 +105,7 @@ export class MatrixCommands {
 
   async #unbridge(event: MatrixEvent, portal: Portal | undefined): Promise<string> {
     if (!portal) return 'This room is not bridged.'
-    if (!(await this.#mayBridge(event))) return 'You may not do that here.'
+    if (!(await this.#rights.mayBridge(event))) return 'You may not do that here.'
     await this.endPortal(portal, event.sender)
     return `This room is not bridged with ${portal.title} any more.`
   }
@@ -144,7 +126,7 @@ export class MatrixCommands {
 
   async #setState(event: MatrixEvent, portal: Portal | undefined, state: 'active' | 'paused'): Promise<string> {
     if (!portal) return 'This room is not bridged.'
-    if (!(await this.#mayBridge(event))) return 'You may not do that here.'
+    if (!(await this.#rights.mayBridge(event))) return 'You may not do that here.'
     const act = state === 'active' ? 'resume' : 'pause'
     await this.#parts.database.transaction('telegram state', async (tx) => {
       await setPortalState(tx, portal.chat_id, state)
@@ -197,7 +179,7 @@ export class MatrixCommands {
   }
 
   async #audit({ sender }: MatrixEvent): Promise<string> {
-    if (!this.#isAdmin(sender)) return 'That is for admins of the bridge.'
+    if (!this.#rights.isAdmin(sender)) return 'That is for admins of the bridge.'
     const acts = await latestActs(this.#parts.database, 50)
     const lines = acts.map(
       ({ at, actor, act, chat_id: chat, room_id: room }) =>
@@ -207,7 +189,7 @@ export class MatrixCommands {
   }
 
   async #list({ sender }: MatrixEvent): Promise<string> {
-    if (!this.#isAdmin(sender)) return 'That is for admins of the bridge.'
+    if (!this.#rights.isAdmin(sender)) return 'That is for admins of the bridge.'
     const portals = await allPortals(this.#parts.database)
     return (
       portals
@@ -215,11 +197,4 @@ export class MatrixCommands {
         .join('\n') || 'Nothing is bridged.'
     )
   }
-}
-
-interface PowerLevels {
-  readonly events?: Readonly<Record<string, number>>
-  readonly state_default?: number
-  readonly users?: Readonly<Record<string, number>>
-  readonly users_default?: number
 }

@@ -39,7 +39,7 @@ function split(id: string, sigil: string): { localpart: string; server: ServerNa
 }
 
 /** No NUL and no half surrogate pair. */
-function isText(id: string): boolean {
+export function isText(id: string): boolean {
   return !id.includes('\0') && id.isWellFormed()
 }
 

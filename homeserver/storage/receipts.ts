@@ -11,7 +11,7 @@ export interface ReceiptRow {
   /** The root of a thread, `main`, or empty for an unthreaded receipt. */
   readonly thread_id: string
   readonly event_id: EventId
-  /** The place of the event in the events stream. */
+  /** The place of the event in the events stream; of one that is not here, that of the receipt before it. */
   readonly event_stream: number
   readonly ts: number
   readonly stream_id: number

@@ -43,6 +43,7 @@ export function syncing(heart: Heart, bus: Bus = heart.bus): Syncing {
     typing: { typersSince: () => undefined },
     presence: {
       beginSync: () => () => undefined,
+      shown: () => Promise.resolve(),
       listSince: () => Promise.resolve([]),
       listPresent: () => Promise.resolve([]),
       contentOf: () => ({}),

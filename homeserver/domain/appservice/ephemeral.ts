@@ -5,7 +5,7 @@ import type { Database } from '../../storage/database.ts'
 import { type Appservice, mayActAs } from '../accounts/appservices.ts'
 import type { Presence } from '../ephemeral/presence.ts'
 import type { Typing } from '../ephemeral/typing.ts'
-import { receiptContent } from '../sync/sections/ephemeral.ts'
+import { isWellNamed, receiptContent } from '../sync/sections/ephemeral.ts'
 import type { Interest } from './interest.ts'
 
 export interface EphemeralParts {
@@ -32,7 +32,9 @@ export async function takeReceipts(
   const texts: string[] = []
   for (const [roomId, ofRoom] of Map.groupBy(rows, ({ room_id }) => room_id)) {
     // Private receipts are their user's own.
-    const shown = ofRoom.filter((row) => row.receipt_type === 'm.read' || mayActAs(appservice, row.user_id))
+    const shown = ofRoom.filter(
+      (row) => isWellNamed(row) && (row.receipt_type === 'm.read' || mayActAs(appservice, row.user_id)),
+    )
     if (shown.length === 0 || !(await interest.inRoom(appservice, roomId, at))) continue
     texts.push(`{"content":${receiptContent(shown)},"room_id":${JSON.stringify(roomId)},"type":"m.receipt"}`)
   }

@@ -121,6 +121,11 @@ export class Presence implements Service {
     }
   }
 
+  /** Resolves when what the user shows is on disk and told. */
+  async shown(userId: UserId): Promise<void> {
+    if (this.#users.get(userId)?.hasNews(this.#parts.clock.now()) === true) await this.#commit(userId)
+  }
+
   /** The user did something, such as sending a message. */
   active(userId: UserId, deviceId = ''): void {
     const user = this.#users.get(userId)

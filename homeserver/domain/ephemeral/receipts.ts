@@ -1,6 +1,6 @@
 /** How far users have read. https://spec.matrix.org/v1.19/client-server-api/#receipts */
 import { forbidden, invalidParam } from '../../core/errors.ts'
-import type { EventId, RoomId, UserId } from '../../core/ids.ts'
+import { type EventId, isEventId, type RoomId, type UserId } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Database, Tx } from '../../storage/database.ts'
 import { eventStatus, type StoredEvent } from '../../storage/events.ts'
@@ -35,7 +35,8 @@ export interface ReceiptNews {
   readonly rows: readonly ReceiptRow[]
 }
 
-type NewRow = Omit<ReceiptRow, 'stream_id'>
+/** Without a place for an event that has none here. */
+type NewRow = Omit<ReceiptRow, 'stream_id' | 'event_stream'> & { readonly event_stream: number | undefined }
 
 export interface ReceiptParts {
   readonly database: Database
@@ -45,6 +46,10 @@ export interface ReceiptParts {
   readonly members: Members
 }
 
+type Ahead = Pick<ReceiptRow, 'event_id' | 'event_stream'>
+
+/** The place of an event that is not here, where no receipt was before: every other one is ahead of it. */
+const beforeAll = Number.MIN_SAFE_INTEGER
 /** How far relations are followed to the root of a thread. https://spec.matrix.org/v1.19/client-server-api/#threaded-read-receipts */
 const MAX_HOPS = 3
 
@@ -74,15 +79,21 @@ export class Receipts {
     if (threadId !== undefined && !(await this.#isInThread(event, threadId))) {
       throw invalidParam('This event is not in the thread')
     }
-    await this.#set(receipt, event)
+    // An outlier has no place among the others.
+    if (event.row.stream_id !== null) await this.#set(receipt, event.row.stream_id)
   }
 
-  /** From another server, which may speak of this user in this room: what does not fit is passed over (T30). */
+  /**
+   * From another server, which may speak of this user in this room: what does not fit is passed over (T30). The event may
+   * be on its way here, or older than what is here: then the user's server is taken at its word.
+   */
   async receive(receipt: Receipt): Promise<void> {
     if (receipt.type !== 'm.read') return
-    const event = await this.#find(receipt)
-    if (!event || (receipt.threadId !== undefined && !(await this.#isInThread(event, receipt.threadId)))) return
-    await this.#set(receipt, event)
+    const { roomId, eventId, threadId } = receipt
+    const event = await this.#parts.events.find(eventId)
+    if (event && !isShown(event, roomId)) return
+    const fits = event ? (id: string) => this.#isInThread(event, id) : (id: string) => this.#isThread(roomId, id)
+    if (threadId === undefined || (await fits(threadId))) await this.#set(receipt, event?.row.stream_id ?? undefined)
   }
 
   /** All of a user in a room, private and threaded ones too. */
@@ -92,20 +103,28 @@ export class Receipts {
 
   async #find({ roomId, eventId }: Receipt): Promise<StoredEvent | undefined> {
     const event = await this.#parts.events.find(eventId)
-    return event?.roomId === roomId && event.row.status === eventStatus.accepted ? event : undefined
+    return event && isShown(event, roomId) ? event : undefined
   }
 
-  async #set({ roomId, userId, type, eventId, threadId = '', ts }: Receipt, { row }: StoredEvent): Promise<void> {
-    if (row.stream_id === null) return // an outlier has no place among the others
+  async #set(
+    { roomId, userId, type, eventId, threadId = '', ts }: Receipt,
+    eventStream: number | undefined,
+  ): Promise<void> {
     await this.#commits.add({
       room_id: roomId,
       user_id: userId,
       receipt_type: type,
       thread_id: threadId,
       event_id: eventId,
-      event_stream: row.stream_id,
+      event_stream: eventStream,
       ts: ts ?? this.#parts.clock.now(),
     })
+  }
+
+  async #isThread(roomId: RoomId, threadId: string): Promise<boolean> {
+    if (threadId === 'main') return true
+    const root = isEventId(threadId) ? await this.#parts.events.find(threadId) : undefined
+    return root?.roomId === roomId && (await hasThread(this.#parts.database, root.eventId))
   }
 
   /** What relates to a root otherwise than by a thread is in the main timeline, and may stand for the thread as well. */
@@ -124,14 +143,17 @@ export class Receipts {
 
   async #write(tx: Tx, receipts: readonly NewRow[]): Promise<undefined[]> {
     const nothing = receipts.map(() => undefined)
-    const ahead = new Map<string, { event_stream: number }>()
+    const ahead = new Map<string, Ahead>()
     const keyOf = (key: ReceiptKey): string => `${key.room_id} ${key.user_id} ${key.receipt_type} ${key.thread_id}` // none of them but the last has a space
     for (const row of await listReceipts(tx, receipts)) ahead.set(keyOf(row), row)
-    const moved = new Map<string, NewRow>()
+    const moved = new Map<string, NewRow & Ahead>()
     for (const receipt of receipts) {
       const key = keyOf(receipt)
-      if (receipt.event_stream <= ((moved.get(key) ?? ahead.get(key))?.event_stream ?? -Infinity)) continue
-      moved.set(key, receipt)
+      const before = moved.get(key) ?? ahead.get(key)
+      const at = before?.event_stream ?? beforeAll
+      const isAhead =
+        receipt.event_stream === undefined ? receipt.event_id !== before?.event_id : receipt.event_stream > at
+      if (isAhead) moved.set(key, { ...receipt, event_stream: receipt.event_stream ?? at })
     }
     if (moved.size === 0) return nothing
     const rows: ReceiptRow[] = []
@@ -142,6 +164,11 @@ export class Receipts {
     await setReceipts(tx, rows)
     return nothing
   }
+}
+
+/** What the room shows. */
+function isShown({ roomId, row }: StoredEvent, ofRoom: RoomId): boolean {
+  return roomId === ofRoom && row.status === eventStatus.accepted
 }
 
 /** A private receipt concerns its own user alone. */

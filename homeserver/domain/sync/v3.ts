@@ -56,7 +56,7 @@ export interface SyncParts extends DevicesParts {
   readonly ignored: IgnoredUsers
   readonly clientEvents: ClientEvents
   readonly typing: Pick<Typing, 'typersSince'>
-  readonly presence: Pick<Presence, 'beginSync' | 'listSince' | 'listPresent' | 'contentOf'>
+  readonly presence: Pick<Presence, 'beginSync' | 'shown' | 'listSince' | 'listPresent' | 'contentOf'>
   readonly unreadCounts: UnreadCounts
   readonly pushRules: PushRuleReader
   readonly threadSubscriptions: Pick<ThreadSubscriptions, 'list'>
@@ -124,6 +124,8 @@ export class Sync {
     const { who, setPresence } = request
     const endPresence = this.#parts.presence.beginSync(who.userId, who.deviceId, setPresence)
     try {
+      // Else the next sync, which would wait, were answered at once with no more than that the user is online.
+      if (!request.since) await this.#parts.presence.shown(who.userId)
       return await this.#answer(request)
     } finally {
       endPresence()

@@ -122,6 +122,17 @@ forEachDatabase(({ dialect }) => {
     expect(here.heard()).toEqual([])
   })
 
+  test('the first sync tells that the user is online, so that the next has nothing of that to tell', async () => {
+    await using here = await world()
+    const first = await here.alice.sync()
+    const content = { presence: 'online', last_active_ago: 0, currently_active: true }
+    expect(first['presence'].events).toEqual([{ type: 'm.presence', sender: here.alice.userId, content }])
+    expect(here.heard()).toEqual([`${here.alice.userId} online active`])
+    await here.advance(1_000)
+    expect(here.heard()).toEqual([])
+    expect((await here.alice.sync({ since: first['next_batch'] }))['presence']).toBeUndefined()
+  })
+
   test('the device that is most present counts', async () => {
     await using here = await world()
     const { presence } = here.server.server.services

@@ -102,6 +102,34 @@ forEachDatabase(({ dialect, freshUrl }) => {
     expect(JSON.stringify(seen)).not.toContain('private":{"@bob')
   })
 
+  test('a receipt may be for an event that is not here, whatever it is called, and strict clients miss no other for it', async () => {
+    await using server = await start()
+    const { alice, roomId } = await inhabit(server)
+    const [first, second] = [await alice.send(roomId, 'one'), await alice.send(roomId, 'two')]
+    const elsewhere = await alice.send(await alice.createRoom(), 'three')
+    await alice.post(`/rooms/${roomId}/receipt/m.read/${second}`)
+    const read = async (eventId: string, threadId?: string): Promise<void> => {
+      const data = { ts: 1, ...(threadId === undefined ? {} : { thread_id: threadId }) }
+      await hear(server, 'm.receipt', { [roomId]: { 'm.read': { [bob]: { event_ids: [eventId], data } } } })
+    }
+    const receiptsOf = async (): Promise<string[][]> => {
+      const events = (await alice.sync()).rooms?.join?.[roomId]?.ephemeral?.events as JsonObject[]
+      return events.filter(({ type }) => type === 'm.receipt').map(({ content }) => Object.keys(content as object))
+    }
+    await read('$on its way')
+    expect(await receiptsOf()).toEqual([[second, '$on its way']])
+    await read('opaque')
+    expect(await receiptsOf()).toEqual([[second], ['opaque']])
+    await read(first)
+    expect(await receiptsOf()).toEqual([[second, first]])
+    await read('$older')
+    for (const refused of ['', 'x'.repeat(256), 'a\0b', elsewhere]) await read(refused)
+    for (const thread of ['$nothing', first, 'x']) await read('$newer', thread)
+    expect(await receiptsOf()).toEqual([[second, '$older']])
+    await read(second)
+    expect(await receiptsOf()).toEqual([[second]])
+  })
+
   test('presence goes to the servers that share a room with the user, and comes in from them', async () => {
     await using server = await start()
     const { alice, told } = await inhabit(server)

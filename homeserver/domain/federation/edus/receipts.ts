@@ -1,7 +1,7 @@
 /** How far users have read, told to and by other servers. https://spec.matrix.org/v1.19/server-server-api/#receipts */
 import { isJsonObject } from '../../../core/canonical-json.ts'
 import type { Json, JsonObject } from '../../../core/event.ts'
-import { isEventId, isRoomId, type RoomId, type ServerName, type UserId } from '../../../core/ids.ts'
+import { type EventId, fitsId, isRoomId, isText, type RoomId, type ServerName, type UserId } from '../../../core/ids.ts'
 import type { Bus } from '../../../platform/bus.ts'
 import type { Background, Service } from '../../../platform/lifecycle.ts'
 import type { ReceiptRow } from '../../../storage/receipts.ts'
@@ -63,7 +63,7 @@ export class ReceiptEdus implements EduReceiver, Service {
     const { ts, thread_id: threadId } = data
     if (threadId !== undefined && (typeof threadId !== 'string' || threadId.length > MAX_THREAD_ID)) return
     for (const eventId of eventIds.slice(-MAX_EVENTS)) {
-      if (!isEventId(eventId)) continue
+      if (!isName(eventId)) continue
       await this.#parts.receipts.receive({ roomId, userId, type: 'm.read', eventId, threadId, ts: timeIn(ts) })
     }
   }
@@ -86,6 +86,11 @@ function receiptsIn(content: JsonObject): { roomId: RoomId; userId: string; said
     if (!isRoomId(roomId) || !isJsonObject(byUser)) return []
     return Object.entries(byUser).flatMap(([userId, said]) => (isJsonObject(said) ? [{ roomId, userId, said }] : []))
   })
+}
+
+/** What another server calls an event: it need not be here, so nothing but the size of its id can be looked at. */
+function isName(id: unknown): id is EventId {
+  return typeof id === 'string' && id !== '' && fitsId(id) && isText(id)
 }
 
 function timeIn(ts: Json | undefined): number | undefined {

@@ -1,5 +1,5 @@
 /** Who types and who has read up to where. https://spec.matrix.org/v1.19/client-server-api/#typing-notifications */
-import type { RoomId } from '../../../core/ids.ts'
+import { isEventId, type RoomId } from '../../../core/ids.ts'
 import type { Database } from '../../../storage/database.ts'
 import { listRoomReceipts, type ReceiptRow } from '../../../storage/receipts.ts'
 import type { Typing } from '../../ephemeral/typing.ts'
@@ -27,7 +27,7 @@ export class EphemeralSection {
         ])
       : []
     const texts = new Map<RoomId, string[]>(
-      receipts.flatMap((byRoom) => [...byRoom].map(([roomId, rows]) => [roomId, [receiptText(rows)]] as const)),
+      receipts.flatMap((byRoom) => [...byRoom].map(([roomId, rows]) => [roomId, receiptTexts(rows)] as const)),
     )
     if (!filter.ephemeral.passes({ type: 'm.typing' })) return texts
     const add = (roomId: RoomId, since: number): void => {
@@ -52,6 +52,19 @@ export class EphemeralSection {
     const rows = await listRoomReceipts(this.#database, wanted, since, upto.receipts, who.userId)
     return Map.groupBy(rows, ({ room_id }) => room_id)
   }
+}
+
+/** What other servers call an event may not look like one: in an event of its own that keeps no receipt from strict clients. */
+function receiptTexts(rows: readonly ReceiptRow[]): string[] {
+  if (rows.every(isWellNamed)) return [receiptText(rows)]
+  const plain = rows.filter(isWellNamed)
+  const odd = rows.filter((row) => !isWellNamed(row))
+  return [...(plain.length > 0 ? [receiptText(plain)] : []), receiptText(odd)]
+}
+
+/** Whether the id of its event looks like one. */
+export function isWellNamed({ event_id: eventId }: ReceiptRow): boolean {
+  return isEventId(eventId)
 }
 
 /** The receipts of one room as an event. https://spec.matrix.org/v1.19/client-server-api/#mreceipt */

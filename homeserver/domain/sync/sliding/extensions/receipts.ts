@@ -2,7 +2,7 @@
 import type { RoomId } from '../../../../core/ids.ts'
 import type { Database } from '../../../../storage/database.ts'
 import { listRoomReceipts, type ReceiptRow } from '../../../../storage/receipts.ts'
-import { receiptText } from '../../sections/ephemeral.ts'
+import { isWellNamed, receiptText } from '../../sections/ephemeral.ts'
 import { live, type Telling } from '../told.ts'
 import { byRoom, type Extension, type ExtensionAnswer, nothingToSay, roomsOf, type Scene } from './extension.ts'
 
@@ -67,7 +67,8 @@ export class ReceiptsExtension implements Extension {
   }
 
   async #list({ who, upto }: Scene['span'], roomIds: readonly RoomId[], after: number): Promise<ReceiptRow[]> {
-    return await listRoomReceipts(this.#database, roomIds, after, upto.receipts, who.userId)
+    const rows = await listRoomReceipts(this.#database, roomIds, after, upto.receipts, who.userId)
+    return rows.filter(isWellNamed) // there is one event for all of a room, which strict clients take wholly or not
   }
 }
 

@@ -72,6 +72,16 @@ test('imports go one way through the layers', () => {
   expect(pairs.filter(({ file, imported }) => !mayImport(file, imported))).toEqual([])
 })
 
+test('bridges share nothing with each other but what every application service needs', () => {
+  const roomOf = (file: string): string => file.split('/')[1] ?? ''
+  const across = files
+    .filter((file) => file.startsWith('bridges/'))
+    .flatMap((file) => importsOf(file).map((imported) => ({ file, imported })))
+    .filter(({ imported }) => imported.startsWith('bridges/'))
+    .filter(({ file, imported }) => ![roomOf(file), 'appservice'].includes(roomOf(imported)))
+  expect(across).toEqual([])
+})
+
 test('core needs nothing from outside but hashes, signatures and schemas', () => {
   const packages = files
     .filter((file) => file.startsWith('homeserver/core/') && !file.endsWith('.test.ts'))

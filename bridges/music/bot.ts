@@ -1,9 +1,9 @@
 /** The music bot: an application service that plays sound files of a room in the room's call. */
 import { logger } from '../../homeserver/platform/log.ts'
-import { Listener } from '../appservice/listener.ts'
 import type { MatrixEvent } from '../appservice/event.ts'
+import { Homeserver, RefusedError } from '../appservice/homeserver.ts'
 import { stringOf } from '../appservice/json.ts'
-import { Homeserver, RefusedError } from '../webhooks/homeserver.ts'
+import { Listener } from '../appservice/listener.ts'
 import { isEncrypted, mayJoinCall } from './access.ts'
 import { Call, NoCallError } from './call.ts'
 import { MAX_ROOMS, type MusicParts } from './config.ts'
@@ -51,9 +51,7 @@ export class MusicBot {
   static async start(parts: MusicParts): Promise<MusicBot> {
     const bot = new MusicBot(parts)
     const { bot: userId } = bot.#homeserver
-    await bot.#homeserver.request('PUT', `/_matrix/client/v3/profile/${encodeURIComponent(userId)}/displayname`, {
-      displayname: 'Music',
-    })
+    await bot.#homeserver.setName('Music')
     await bot.#files.open()
     await bot.#listener.start()
     log.info({ bot: userId, ffmpeg: parts.config.ffmpeg !== undefined }, 'music bot at work')

@@ -1,10 +1,11 @@
 /** The bot as a member of a room's call: what an app does to join it, and to leave. */
-import { type Content, type Homeserver, RefusedError } from '../webhooks/homeserver.ts'
+import type { Content } from '../appservice/event.ts'
+import { type Homeserver, RefusedError } from '../appservice/homeserver.ts'
 import { listOf, objectOf, stringOf } from '../appservice/json.ts'
 import type { MusicConfig } from './config.ts'
 
 const DEVICE = 'MUSIC'
-const memberType = 'org.matrix.msc3401.call.member'
+export const memberType = 'org.matrix.msc3401.call.member'
 /** The server keeps this leave back for as long as the SFU sees the bot. */
 const LEAVE_DELAY_MS = 30_000
 const EXPIRES_MS = 24 * 3_600_000

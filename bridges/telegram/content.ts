@@ -1,11 +1,11 @@
 /** A Telegram message → what its event in Matrix holds. Whatever comes, something is shown: nothing is dropped or empty. */
 import { type Message, type MessageEntity, type MessageOrigin, TelegramApiError } from 'node-telegram-bot-api'
+import type { Content } from '../appservice/event.ts'
 import { EXTRA, extraOf } from './content/extra.ts'
 import { type Medium, mediumOf } from './content/medium.ts'
 import { linkTo, wordsOf } from './content/words.ts'
 import type { Files } from './files.ts'
 import { escape, type Html, type Names, toHtml } from './format/to-html.ts'
-import type { Content } from '../appservice/event.ts'
 import type { Stickers } from './stickers.ts'
 import { TooLargeError, verdictOf } from './telegram.ts'
 

@@ -1,7 +1,7 @@
 /** Emoji that Telegram's people have made, as pictures here. What moves is shown by its still picture. */
 import { type Sticker, TelegramApiError } from 'node-telegram-bot-api'
-import type { Files } from './files.ts'
 import type { Database } from '../appservice/database.ts'
+import type { Files } from './files.ts'
 import { addFile, findFile } from './store/people.ts'
 import { type Telegram, TooLargeError } from './telegram.ts'
 

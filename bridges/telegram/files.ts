@@ -1,6 +1,6 @@
 /** Files that go from one world to the other. One that is in both is not sent twice. */
-import { errcodeOf, type Matrix } from './matrix.ts'
 import type { Database } from '../appservice/database.ts'
+import { errcodeOf, type Matrix } from './matrix.ts'
 import { addFile, findFile } from './store/people.ts'
 import { type Telegram, TooLargeError } from './telegram.ts'
 

@@ -3,15 +3,15 @@ import type { Chat, Message, User } from 'node-telegram-bot-api'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import { logger } from '../../homeserver/platform/log.ts'
 import { Lru } from '../../homeserver/platform/lru.ts'
-import type { Files } from './files.ts'
+import type { Database } from '../appservice/database.ts'
 import type { Content } from '../appservice/event.ts'
+import { cleanName } from '../appservice/names.ts'
+import type { Files } from './files.ts'
 import { errcodeOf, type Matrix } from './matrix.ts'
 import type { Puppets } from './puppets.ts'
-import type { Database } from '../appservice/database.ts'
 import { addMember, findUser, isMember, removeMember, setUser } from './store/people.ts'
 import type { Telegram } from './telegram.ts'
 
-const MAX_NAME = 100
 const PICTURE_MS = 24 * 3600_000
 const MAX_LOOKED = 10_000
 const log = logger('telegram')
@@ -25,10 +25,6 @@ export interface Speaker {
   /** Undefined for a chat, which has no profile photos. */
   readonly user: User | undefined
 }
-
-/** Control characters and those that turn the direction of writing must not be in a name. */
-export const cleanName = (name: string, limit = MAX_NAME): string =>
-  name.replace(/[\p{Cc}\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu, '').slice(0, limit)
 
 export function speakerOfUser(user: User): Speaker {
   const name = cleanName([user.first_name, user.last_name].filter(Boolean).join(' ')) || `Telegram user ${user.id}`

@@ -1,8 +1,8 @@
 /** Private chats with the bot, where they are rooms: of the admins of the bridge, who answer as the bot. */
 import type { Message } from 'node-telegram-bot-api'
+import type { Database } from '../appservice/database.ts'
 import { speakerOfUser } from './ghosts.ts'
 import type { Matrix } from './matrix.ts'
-import type { Database } from '../appservice/database.ts'
 import { addPortal, countPortals, findPortal } from './store/portals.ts'
 
 /** Everybody may write to a bot: strangers make no more rooms than these. */

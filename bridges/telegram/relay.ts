@@ -1,9 +1,9 @@
 /** A Matrix message as the bot says it for somebody: `Name: text`, the name bold. */
 import type { MessageEntity } from 'node-telegram-bot-api'
-import { type Links, type Text, tidy, toEntities } from './format/to-entities.ts'
-import { cleanName } from './ghosts.ts'
 import type { Content } from '../appservice/event.ts'
 import { relationOf } from '../appservice/event.ts'
+import { cleanName } from '../appservice/names.ts'
+import { type Links, type Text, tidy, toEntities } from './format/to-entities.ts'
 
 const MAX_NAME = 64
 

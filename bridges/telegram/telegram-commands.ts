@@ -1,6 +1,7 @@
 /** What people ask of the bot in Telegram: commands, and buttons below its messages. */
 import type { CallbackQuery, Message } from 'node-telegram-bot-api'
 import type { Clock } from '../../homeserver/platform/clock.ts'
+import type { Database } from '../appservice/database.ts'
 import type { Ghosts } from './ghosts.ts'
 import { speakerOfUser } from './ghosts.ts'
 import type { Login } from './login.ts'
@@ -9,7 +10,6 @@ import type { Matrix } from './matrix.ts'
 import type { PrivateChats } from './private-chats.ts'
 import { levelOf, setLevels } from './powers.ts'
 import { addAct } from './store/audit.ts'
-import type { Database } from '../appservice/database.ts'
 import { countEvents } from './store/events.ts'
 import { findMessage, removeMessage } from './store/messages.ts'
 import {

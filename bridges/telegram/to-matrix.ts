@@ -1,12 +1,12 @@
 /** Updates of Telegram → events of Matrix. Each may come again after a crash, and then makes nothing twice. */
 import { createHash } from 'node:crypto'
 import type { Message, PollAnswer, Update } from 'node-telegram-bot-api'
+import type { Database } from '../appservice/database.ts'
 import { convert, type Converted } from './content.ts'
 import type { Files } from './files.ts'
 import { type Ghosts, speakerOf, speakerOfChat, speakerOfUser } from './ghosts.ts'
 import type { Matrix } from './matrix.ts'
 import type { Stickers } from './stickers.ts'
-import type { Database } from '../appservice/database.ts'
 import { addMessage, findMessage, findPoll, type MessageRow, setHash } from './store/messages.ts'
 import { migratePortals, noteLastMessage } from './store/portals.ts'
 import { moveLane } from './store/updates.ts'

@@ -1,8 +1,8 @@
 /** Events of Matrix → calls of the Bot API, by the one who may speak there: the bot. */
 import type { MatrixEvent } from '../appservice/event.ts'
-import type { Metadata } from './metadata.ts'
 import { eventIdOf, relationOf } from '../appservice/event.ts'
 import { listOf, objectOf } from '../appservice/json.ts'
+import type { Metadata } from './metadata.ts'
 import { OddError } from './odd.ts'
 import { finishEvent, type StoredEvent } from './store/events.ts'
 import { messagesOfEvent } from './store/messages.ts'

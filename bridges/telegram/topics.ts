@@ -1,7 +1,7 @@
 /** Topics of a forum, where they are rooms: made when somebody first writes there, in a space for the group. */
 import type { Message } from 'node-telegram-bot-api'
-import type { Matrix } from './matrix.ts'
 import type { Database } from '../appservice/database.ts'
+import type { Matrix } from './matrix.ts'
 import { addPortal, findPortal, type Portal, setPortalTitle } from './store/portals.ts'
 
 /** The row of the space, beside those of its rooms; 0 is the topic General. */

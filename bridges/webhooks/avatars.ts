@@ -3,7 +3,7 @@ import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Fetcher } from '../../homeserver/platform/fetch.ts'
 import { logger } from '../../homeserver/platform/log.ts'
 import { Lru } from '../../homeserver/platform/lru.ts'
-import type { Homeserver } from './homeserver.ts'
+import type { Homeserver } from '../appservice/homeserver.ts'
 
 const MAX_BYTES = 512 * 1024
 const TIMEOUT_MS = 5_000

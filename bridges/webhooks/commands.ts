@@ -1,10 +1,10 @@
 /** What people ask of the bot in a room: messages that begin with `!webhook`. */
 import { logger } from '../../homeserver/platform/log.ts'
-import { cleanName } from '../telegram/ghosts.ts'
 import type { MatrixEvent } from '../appservice/event.ts'
-import type { WebhookParts } from './config.ts'
-import type { Homeserver } from './homeserver.ts'
-import { mayRule } from './powers.ts'
+import type { Homeserver } from '../appservice/homeserver.ts'
+import { cleanName } from '../appservice/names.ts'
+import { findState, maySetState } from '../appservice/powers.ts'
+import { localpartOf, type WebhookParts } from './config.ts'
 import type { PrivateChats } from './private-chats.ts'
 import { hashOf, hookIdOf, newSecret, signingSecret } from './secrets.ts'
 import {
@@ -80,20 +80,20 @@ export class Commands {
     if (!command) return name === 'help' ? HELP : `There is no command ${name.slice(0, MAX_NAME)}.\n\n${HELP}`
     const { sender, room_id: roomId } = asked.event
     if (!this.#homeserver.isLocal(sender)) return 'That is for people of this server.'
-    if (!mayRule(sender, await this.#homeserver.state(roomId))) {
+    if (!maySetState(await this.#homeserver.state(roomId), sender, 'm.room.power_levels')) {
       return 'You may not do that here: it needs the power to change power levels.'
     }
     return await command(asked)
   }
 
   async #new({ event, words }: Asked): Promise<string> {
-    const name = cleanName(words.join(' ')).slice(0, MAX_NAME)
+    const name = cleanName(words.join(' '), MAX_NAME)
     if (name === '') return 'How shall it be called? !webhook new NAME'
     const secret = newSecret()
     const hook = await this.#add(event, { name, secret_hash: hashOf(secret), url: null, types: null, pattern: null })
     if (typeof hook === 'string') return hook
-    await this.#homeserver.makeUser(hook.hook_id, name)
-    await this.#homeserver.join(this.#homeserver.userOf(hook.hook_id), event.room_id)
+    await this.#homeserver.makeUser(localpartOf(hook.hook_id), name)
+    await this.#homeserver.join(this.#userOf(hook), event.room_id)
     await this.#tellAddress(hook, secret, event.sender)
     return `The webhook ${name} (${hook.hook_id}) is here. Its address is in your private chat with me: who has it can post here.`
   }
@@ -156,7 +156,7 @@ export class Commands {
     if (given !== 'on' && given !== 'off') return '!webhook mention ID on, or off'
     const { database } = this.#parts
     await database.transaction('webhook mention', (tx) => setMayMention(tx, hook.hook_id, given === 'on'))
-    const note = `For @room its user ${this.#homeserver.userOf(hook.hook_id)} needs the power to notify everybody.`
+    const note = `For @room its user ${this.#userOf(hook)} needs the power to notify everybody.`
     return given === 'on' ? `${hook.name} may notify people. ${note}` : `What ${hook.name} says notifies nobody.`
   }
 
@@ -169,13 +169,17 @@ export class Commands {
   async #remove(hook: Hook): Promise<string> {
     await this.#parts.database.transaction('webhook removed', (tx) => removeHook(tx, hook.hook_id))
     if (hook.secret_hash !== null) {
-      await this.#homeserver.member(this.#homeserver.userOf(hook.hook_id), hook.room_id, 'leave').catch(() => undefined) // it may be gone
+      await this.#homeserver.member(this.#userOf(hook), hook.room_id, 'leave').catch(() => undefined) // it may be gone
     }
     return `${hook.name} is over.`
   }
 
   async #isEncrypted(roomId: string): Promise<boolean> {
-    return (await this.#homeserver.state(roomId)).some(({ type }) => type === 'm.room.encryption')
+    return findState(await this.#homeserver.state(roomId), 'm.room.encryption') !== undefined
+  }
+
+  #userOf({ hook_id: hookId }: Hook): string {
+    return this.#homeserver.userOf(localpartOf(hookId))
   }
 }
 

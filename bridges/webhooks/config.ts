@@ -5,6 +5,9 @@ import type { Counter } from '../../homeserver/platform/metrics.ts'
 import type { Database } from '../appservice/database.ts'
 import type { Registration } from '../appservice/registration.ts'
 
+/** Of the user that speaks for a webhook. */
+export const localpartOf = (hookId: string): string => `webhook_${hookId}`
+
 export interface WebhookConfig {
   readonly homeserverUrl: string
   readonly serverName: string

@@ -2,12 +2,13 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { LimitExceeded, MatrixError, notFound } from '../../homeserver/core/errors.ts'
 import type { WebhookPost } from '../../homeserver/core/webhooks.ts'
-import { cleanName } from '../telegram/ghosts.ts'
+import type { Content } from '../appservice/event.ts'
+import { type Homeserver, RefusedError } from '../appservice/homeserver.ts'
+import { cleanName } from '../appservice/names.ts'
 import type { Avatars } from './avatars.ts'
-import type { WebhookParts } from './config.ts'
+import { localpartOf, type WebhookParts } from './config.ts'
 import { type Post, readPost } from './format/body.ts'
 import { escapeHtml, markdownToHtml } from './format/markdown.ts'
-import { type Content, type Homeserver, RefusedError } from './homeserver.ts'
 import type { Rate } from './rate.ts'
 import { isSecret } from './secrets.ts'
 import { findHook, type Hook, noteUse } from './store/hooks.ts'
@@ -56,7 +57,7 @@ export class Incoming {
   }
 
   async #say({ hook_id: hookId, room_id: roomId }: Hook, content: Content, txnId: string): Promise<string> {
-    const userId = this.#homeserver.userOf(hookId)
+    const userId = this.#homeserver.userOf(localpartOf(hookId))
     try {
       return await this.#homeserver.send(userId, roomId, content, txnId)
     } catch (error) {
@@ -66,7 +67,7 @@ export class Incoming {
   }
 
   async #contentOf(hook: Hook, post: Post): Promise<Content> {
-    const name = cleanName((post.name ?? '').replace(/\s+/g, ' ').trim()).slice(0, MAX_NAME)
+    const name = cleanName((post.name ?? '').replace(/\s+/g, ' ').trim(), MAX_NAME)
     const avatar = post.avatar ? await this.#avatars.of(post.avatar) : undefined
     const isNamed = name !== '' && name !== hook.name
     const text = post.markdown

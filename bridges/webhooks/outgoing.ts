@@ -1,10 +1,10 @@
 /** Tells addresses of what is said in their rooms: in order for each, until it is taken. */
 import { compileGlob } from '../../homeserver/core/glob.ts'
 import { logger } from '../../homeserver/platform/log.ts'
-import { Lanes } from '../appservice/lanes.ts'
 import type { MatrixEvent } from '../appservice/event.ts'
+import type { Homeserver } from '../appservice/homeserver.ts'
+import { Lanes } from '../appservice/lanes.ts'
 import type { WebhookParts } from './config.ts'
-import type { Homeserver } from './homeserver.ts'
 import { signatureHeaders } from './secrets.ts'
 import {
   addDelivery,

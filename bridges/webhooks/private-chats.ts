@@ -1,6 +1,6 @@
 /** Secrets are told where nobody else reads: in a chat of the bot with one person. */
-import type { Homeserver } from './homeserver.ts'
 import type { Database } from '../appservice/database.ts'
+import type { Homeserver } from '../appservice/homeserver.ts'
 import { chatOf, setChat } from './store/hooks.ts'
 
 export class PrivateChats {

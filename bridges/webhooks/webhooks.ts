@@ -1,11 +1,11 @@
 /** Webhooks: an application service within the server that says what programs post, and tells addresses what is said. */
 import { logger } from '../../homeserver/platform/log.ts'
-import { Listener } from '../appservice/listener.ts'
 import type { MatrixEvent } from '../appservice/event.ts'
+import { Homeserver, RefusedError } from '../appservice/homeserver.ts'
+import { Listener } from '../appservice/listener.ts'
 import { Avatars } from './avatars.ts'
 import { Commands } from './commands.ts'
-import type { WebhookParts } from './config.ts'
-import { Homeserver, RefusedError } from './homeserver.ts'
+import { localpartOf, type WebhookParts } from './config.ts'
 import { Incoming } from './incoming.ts'
 import { Outgoing } from './outgoing.ts'
 import { PrivateChats } from './private-chats.ts'
@@ -48,9 +48,7 @@ export class Webhooks implements AsyncDisposable {
   async #start(): Promise<void> {
     const { door, clock } = this.#parts
     const homeserver = this.#homeserver
-    await homeserver.request('PUT', `/_matrix/client/v3/profile/${encodeURIComponent(homeserver.bot)}/displayname`, {
-      displayname: 'Webhooks',
-    })
+    await homeserver.setName('Webhooks')
     await this.#listener.start()
     await this.#outgoing.start()
     const avatars = new Avatars({ ...this.#parts, homeserver })
@@ -72,10 +70,15 @@ export class Webhooks implements AsyncDisposable {
   async #take(events: readonly MatrixEvent[]): Promise<void> {
     for (const event of events) {
       if (event.type === 'm.room.member' && event.state_key === this.#homeserver.bot) await this.#membership(event)
-      if (this.#homeserver.isOurs(event.sender)) continue // else two webhooks could talk for ever
+      if (this.#isOurs(event.sender)) continue // else two webhooks could talk for ever
       await this.#outgoing.take(event)
       await this.#commands.take(event)
     }
+  }
+
+  #isOurs(userId: string): boolean {
+    const { bot } = this.#homeserver
+    return userId === bot || (userId.startsWith(`@${localpartOf('')}`) && this.#homeserver.isLocal(userId))
   }
 
   /** The bot comes where people of this server call it; where it is thrown out its webhooks are over. */

@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
+import { Homeserver } from '../../bridges/appservice/homeserver.ts'
 import type { WebhookConfig } from '../../bridges/webhooks/config.ts'
-import { Homeserver } from '../../bridges/webhooks/homeserver.ts'
 import { Outgoing } from '../../bridges/webhooks/outgoing.ts'
 import { addHook, findHook, setDisabled } from '../../bridges/webhooks/store/hooks.ts'
 import { Door } from '../../homeserver/core/door.ts'

@@ -1,14 +1,7 @@
 /** Who may change what is bridged with a room. */
 import type { MatrixEvent } from '../../appservice/event.ts'
-import { listOf } from '../../appservice/json.ts'
+import { maySetState, type StateEvent } from '../../appservice/powers.ts'
 import type { Matrix } from '../matrix.ts'
-
-interface PowerLevels {
-  readonly events?: Readonly<Record<string, number>>
-  readonly state_default?: number
-  readonly users?: Readonly<Record<string, number>>
-  readonly users_default?: number
-}
 
 export class Rights {
   readonly #matrix: Matrix
@@ -26,16 +19,8 @@ export class Rights {
   /** Who may change what others may do there. */
   async mayBridge({ sender, room_id: roomId }: MatrixEvent): Promise<boolean> {
     if (this.isAdmin(sender)) return true
-    const levels = ((await this.#matrix.state(roomId, 'm.room.power_levels')) ?? {}) as PowerLevels
-    const create = (await this.#matrix.request(
-      this.#matrix.botUserId,
-      'GET',
-      `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/state`,
-    )) as unknown as MatrixEvent[]
-    const creation = create.find(({ type }) => type === 'm.room.create')
-    const creators = [creation?.sender, ...listOf(creation?.content['additional_creators'])]
-    const isAboveAll = Number(creation?.content['room_version'] ?? 1) >= 12 && creators.includes(sender)
-    const needed = levels.events?.['m.room.power_levels'] ?? levels.state_default ?? 50
-    return isAboveAll || (levels.users?.[sender] ?? levels.users_default ?? 0) >= needed
+    const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/state`
+    const state: unknown = await this.#matrix.request(this.#matrix.botUserId, 'GET', path)
+    return maySetState(state as StateEvent[], sender, 'm.room.power_levels') // an array, by the specification
   }
 }

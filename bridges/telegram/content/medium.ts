@@ -1,8 +1,8 @@
 /** The file that a message of Telegram holds, and how Matrix shows it. */
 import type { Message, PhotoSize, Sticker } from 'node-telegram-bot-api'
+import type { Content } from '../../appservice/event.ts'
 import { stillOf } from '../custom-emoji.ts'
 import type { TelegramFile } from '../files.ts'
-import type { Content } from '../../appservice/event.ts'
 import { EXTRA } from './extra.ts'
 
 export interface Medium {

@@ -1,11 +1,11 @@
 /** What happens to a chat itself: who comes and goes, its name, picture and pins, and the bot's own place in it. */
 import type { ChatMember, ChatMemberUpdated, Message } from 'node-telegram-bot-api'
+import type { Database } from '../../appservice/database.ts'
 import type { Files } from '../files.ts'
 import { type Ghosts, speakerOfUser } from '../ghosts.ts'
 import type { Matrix } from '../matrix.ts'
 import type { Metadata } from '../metadata.ts'
 import { levelOf, setLevels } from '../powers.ts'
-import type { Database } from '../../appservice/database.ts'
 import { type Portal, type PortalState, portalsOfChat, setPortalState, setPortalTitle } from '../store/portals.ts'
 import type { Topics } from '../topics.ts'
 

@@ -1,10 +1,10 @@
 /** What a message of Telegram points to, looked up before its text is walked: people, emoji, other messages. */
 import type { Message, MessageEntity } from 'node-telegram-bot-api'
+import type { Database } from '../../appservice/database.ts'
 import type { CustomEmoji } from '../custom-emoji.ts'
 import type { Names } from '../format/to-html.ts'
 import type { Matrix } from '../matrix.ts'
 import type { Puppets } from '../puppets.ts'
-import type { Database } from '../../appservice/database.ts'
 import { findMessage } from '../store/messages.ts'
 import { idsOfUsernames } from '../store/people.ts'
 

@@ -1,9 +1,9 @@
 /** Where a message belongs: the room of its chat or topic, and the thread in it. */
 import type { Message } from 'node-telegram-bot-api'
-import type { BridgeConfig } from '../config.ts'
-import type { Content } from '../../appservice/event.ts'
-import type { Matrix } from '../matrix.ts'
 import type { Database } from '../../appservice/database.ts'
+import type { Content } from '../../appservice/event.ts'
+import type { BridgeConfig } from '../config.ts'
+import type { Matrix } from '../matrix.ts'
 import { addMessage, findMessage, type MessageRow } from '../store/messages.ts'
 import { findPortal, type Portal, portalOfRoom } from '../store/portals.ts'
 import { topicName, type Topics } from '../topics.ts'

@@ -1,9 +1,9 @@
 /** Reactions of Telegram: each person's where Telegram names them, else those of all, by the bot. */
 import type { MessageReactionCountUpdated, MessageReactionUpdated, ReactionType } from 'node-telegram-bot-api'
-import { type Ghosts, type Speaker, speakerOfChat, speakerOfUser } from '../ghosts.ts'
-import type { Content } from '../../appservice/event.ts'
-import { errcodeOf, type Matrix } from '../matrix.ts'
 import type { Database } from '../../appservice/database.ts'
+import type { Content } from '../../appservice/event.ts'
+import { type Ghosts, type Speaker, speakerOfChat, speakerOfUser } from '../ghosts.ts'
+import { errcodeOf, type Matrix } from '../matrix.ts'
 import { addReaction, findMessage, type MessageRow, reactionsOf, removeReaction } from '../store/messages.ts'
 
 export interface ReactionsParts {

@@ -1,10 +1,10 @@
 /** Sends the messages of an event, each once: also after a crash, and where Telegram's answer was lost. */
 import type { Clock } from '../../../homeserver/platform/clock.ts'
-import type { Matrix } from '../matrix.ts'
+import type { Database } from '../../appservice/database.ts'
 import type { MatrixEvent } from '../../appservice/event.ts'
 import { relationOf } from '../../appservice/event.ts'
+import type { Matrix } from '../matrix.ts'
 import type { Pace } from '../pace.ts'
-import type { Database } from '../../appservice/database.ts'
 import { beginPart, endPart, type StoredEvent } from '../store/events.ts'
 import { addMessage, findMessage, messagesOfEvent } from '../store/messages.ts'
 import { noteLastMessage, type Portal } from '../store/portals.ts'

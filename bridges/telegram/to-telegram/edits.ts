@@ -1,7 +1,7 @@
 /** Messages that Telegram has, changed and deleted there. */
 import type { MatrixEvent } from '../../appservice/event.ts'
-import { split } from '../format/split.ts'
 import { objectOf } from '../../appservice/json.ts'
+import { split } from '../format/split.ts'
 import { OddError } from '../odd.ts'
 import { relayed, textOfContent } from '../relay.ts'
 import type { StoredEvent } from '../store/events.ts'

@@ -1,10 +1,10 @@
 /** What a message of Matrix points to, looked up before its text is walked: people, other messages, and emoji. */
-import type { Links } from '../format/to-entities.ts'
-import type { Content } from '../../appservice/event.ts'
-import type { Matrix } from '../matrix.ts'
-import { stringOf } from '../../appservice/json.ts'
-import type { Puppets } from '../puppets.ts'
 import type { Database } from '../../appservice/database.ts'
+import type { Content } from '../../appservice/event.ts'
+import { stringOf } from '../../appservice/json.ts'
+import type { Links } from '../format/to-entities.ts'
+import type { Matrix } from '../matrix.ts'
+import type { Puppets } from '../puppets.ts'
 import { messagesOfEvent } from '../store/messages.ts'
 import { fileOfMxc } from '../store/people.ts'
 

@@ -1,10 +1,10 @@
 /** The people of a room: what they are called, and what becomes of ghosts that are invited or thrown out. */
 import { Lru } from '../../../homeserver/platform/lru.ts'
+import type { Database } from '../../appservice/database.ts'
+import type { MatrixEvent } from '../../appservice/event.ts'
 import type { Ghosts } from '../ghosts.ts'
 import type { MatrixCommands } from '../matrix-commands.ts'
 import type { Matrix } from '../matrix.ts'
-import type { MatrixEvent } from '../../appservice/event.ts'
-import type { Database } from '../../appservice/database.ts'
 import { portalOfRoom } from '../store/portals.ts'
 import type { Telegram } from '../telegram.ts'
 import type { Upgrades } from './upgrades.ts'

@@ -1,10 +1,10 @@
 /** What somebody said in Matrix → the messages that say it in Telegram: a place, a file, or text. */
 import { InputFile } from 'node-telegram-bot-api'
-import { CAPTION_LIMIT } from '../format/split.ts'
 import type { Content } from '../../appservice/event.ts'
-import { MediaGoneError } from '../matrix.ts'
 import { mediaTypeOf, mxcOf } from '../../appservice/event.ts'
 import { objectOf, stringOf } from '../../appservice/json.ts'
+import { CAPTION_LIMIT } from '../format/split.ts'
+import { MediaGoneError } from '../matrix.ts'
 import { OddError } from '../odd.ts'
 import { relayed, textOfContent } from '../relay.ts'
 import { fileOfMxc } from '../store/people.ts'

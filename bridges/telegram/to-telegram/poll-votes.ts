@@ -1,8 +1,8 @@
 /** How the people of Matrix have voted. Telegram's votes are their ghosts', and are counted there. */
-import { type Matrix, puppetKey } from '../matrix.ts'
 import type { MatrixEvent } from '../../appservice/event.ts'
 import { eventOf } from '../../appservice/event.ts'
 import { listOf, objectOf, stringOf } from '../../appservice/json.ts'
+import { type Matrix, puppetKey } from '../matrix.ts'
 import { pollOf } from './poll-content.ts'
 
 /** Of more responses the oldest do not count. */

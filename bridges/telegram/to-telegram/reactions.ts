@@ -1,9 +1,9 @@
 /** Reactions of Matrix, which the bot shows in Telegram as far as it can. */
-import type { Matrix } from '../matrix.ts'
-import type { MatrixEvent } from '../../appservice/event.ts'
-import { OddError } from '../odd.ts'
-import { relationOf } from '../../appservice/event.ts'
 import type { Database } from '../../appservice/database.ts'
+import type { MatrixEvent } from '../../appservice/event.ts'
+import { relationOf } from '../../appservice/event.ts'
+import type { Matrix } from '../matrix.ts'
+import { OddError } from '../odd.ts'
 import {
   addReaction,
   findMessage,

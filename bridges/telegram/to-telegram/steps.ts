@@ -1,8 +1,8 @@
 /** Calls of the Bot API that make a message each. */
 import { InputFile, type Message } from 'node-telegram-bot-api'
+import type { Content } from '../../appservice/event.ts'
 import { split } from '../format/split.ts'
 import type { Text } from '../format/to-entities.ts'
-import type { Content } from '../../appservice/event.ts'
 import type { Telegram } from '../telegram.ts'
 
 const MAX_PARTS = 8

@@ -1,10 +1,10 @@
 /** Rooms that are upgraded take their groups along. https://spec.matrix.org/v1.19/client-server-api/#room-upgrades */
-import { errcodeOf, type Matrix } from '../matrix.ts'
-import type { MatrixEvent } from '../../appservice/event.ts'
-import { objectOf } from '../../appservice/json.ts'
-import { OddError } from '../odd.ts'
-import { roomIdOf } from '../../appservice/event.ts'
 import type { Database } from '../../appservice/database.ts'
+import type { MatrixEvent } from '../../appservice/event.ts'
+import { roomIdOf } from '../../appservice/event.ts'
+import { objectOf } from '../../appservice/json.ts'
+import { errcodeOf, type Matrix } from '../matrix.ts'
+import { OddError } from '../odd.ts'
 import { moveRoom, portalOfRoom } from '../store/portals.ts'
 
 export interface UpgradesParts {

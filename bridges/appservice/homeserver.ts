@@ -1,7 +1,7 @@
-/** The homeserver, asked as the bot or as one of the users that speak for webhooks. */
-import type { WebhookConfig } from './config.ts'
-
-export type Content = Record<string, unknown>
+/** The homeserver, asked as the bot of an application service or as another of its users. */
+import type { Content } from './event.ts'
+import type { StateEvent } from './powers.ts'
+import type { Registration } from './registration.ts'
 
 export class RefusedError extends Error {
   override name = 'RefusedError'
@@ -15,7 +15,11 @@ export class RefusedError extends Error {
   }
 }
 
-type HomeserverConfig = Pick<WebhookConfig, 'homeserverUrl' | 'serverName' | 'registration'>
+export interface HomeserverConfig {
+  readonly homeserverUrl: string
+  readonly serverName: string
+  readonly registration: Registration
+}
 
 const TIMEOUT_MS = 30_000
 const encoded = encodeURIComponent
@@ -26,36 +30,31 @@ export class Homeserver {
 
   constructor(config: HomeserverConfig) {
     this.#config = config
-    this.bot = `@${config.registration.sender_localpart}:${config.serverName}`
+    this.bot = this.userOf(config.registration.sender_localpart)
   }
 
-  userOf(hookId: string): string {
-    return `@webhook_${hookId}:${this.#config.serverName}`
-  }
-
-  isOurs(userId: string): boolean {
-    return userId === this.bot || (userId.startsWith('@webhook_') && this.isLocal(userId))
+  userOf(localpart: string): string {
+    return `@${localpart}:${this.#config.serverName}`
   }
 
   isLocal(userId: string): boolean {
     return userId.slice(userId.indexOf(':') + 1) === this.#config.serverName
   }
 
-  /** Makes the user of a webhook, with this name. It may be there already. */
-  async makeUser(hookId: string, name: string): Promise<void> {
-    const body = { type: 'm.login.application_service', username: `webhook_${hookId}`, inhibit_login: true }
+  /** Makes a user in the application service's own namespace. It may be there already. */
+  async makeUser(localpart: string, name: string): Promise<void> {
+    const body = { type: 'm.login.application_service', username: localpart, inhibit_login: true }
     try {
       await this.request('POST', '/_matrix/client/v3/register', body)
     } catch (error) {
       if (!(error instanceof RefusedError && error.errcode === 'M_USER_IN_USE')) throw error
     }
-    const userId = this.userOf(hookId)
-    await this.request(
-      'PUT',
-      `/_matrix/client/v3/profile/${encoded(userId)}/displayname`,
-      { displayname: name },
-      userId,
-    )
+    await this.setName(name, this.userOf(localpart))
+  }
+
+  async setName(name: string, as: string = this.bot): Promise<void> {
+    const path = `/_matrix/client/v3/profile/${encoded(as)}/displayname`
+    await this.request('PUT', path, { displayname: name }, as)
   }
 
   /** Into a room in which the bot is; where that needs an invitation, the bot gives it. */
@@ -124,11 +123,4 @@ export class Homeserver {
     if (response.ok) return answer
     throw new RefusedError(response.status, String(answer['errcode']), String(answer['error']))
   }
-}
-
-export interface StateEvent {
-  readonly type: string
-  readonly state_key: string
-  readonly sender: string
-  readonly content: Content
 }

@@ -2,7 +2,6 @@
 import type { Config } from '../config/schema.ts'
 import type { AccountDataServices } from '../domain/account-data/open-account-data.ts'
 import type { AccountServices } from '../domain/accounts/open-accounts.ts'
-import type { OpenIdTokens } from '../domain/accounts/openid-tokens.ts'
 import type { AppserviceServices } from '../domain/appservice/open-appservice.ts'
 import type { HistoryAdminServices } from '../domain/admin/history/open-history-admin.ts'
 import type { AdminServices } from '../domain/admin/open-admin.ts'
@@ -23,13 +22,9 @@ import type { MediaReader } from '../domain/media/reader.ts'
 import type { Thumbnails } from '../domain/media/thumbnails.ts'
 import type { OAuthServices } from '../domain/oauth/open-oauth.ts'
 import type { PushServices } from '../domain/push/open-push.ts'
-import type { EventCache } from '../domain/rooms/event-cache.ts'
-import type { Members } from '../domain/rooms/members.ts'
 import type { HistoryServices } from '../domain/rooms/open-history.ts'
+import type { ReadingServices } from '../domain/rooms/open-reading.ts'
 import type { RoomServices } from '../domain/rooms/open-rooms.ts'
-import type { ThreadSubscriptions } from '../domain/rooms/thread-subscriptions.ts'
-import type { Transactions } from '../domain/rooms/transactions.ts'
-import type { Visibility } from '../domain/rooms/visibility.ts'
 import type { RoomWriter } from '../domain/rooms/writer.ts'
 import type { DelayedEventServices } from '../domain/rtc/open-delayed-events.ts'
 import type { CallServices } from '../domain/rtc/open-calls.ts'
@@ -54,6 +49,7 @@ export interface Services
     DeviceServices,
     OAuthServices,
     PushServices,
+    Pick<ReadingServices, 'events' | 'members' | 'visibility'>,
     RoomServices,
     HistoryServices,
     DirectoryServices,
@@ -73,13 +69,7 @@ export interface Services
   readonly config: Config
   readonly clock: Clock
   readonly metrics: Metrics
-  readonly openIdTokens: OpenIdTokens
   readonly serverFilter: ReloadableServerFilter
-  readonly events: EventCache
-  readonly members: Members
-  readonly threadSubscriptions: ThreadSubscriptions
-  readonly transactions: Transactions
-  readonly visibility: Visibility
   readonly writer: RoomWriter
   readonly media: Media
   readonly mediaAdmin: MediaAdmin

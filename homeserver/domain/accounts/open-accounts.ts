@@ -17,6 +17,7 @@ import { Lockout } from './lockout.ts'
 import { Login } from './login.ts'
 import { PasswordCheck } from './password-check.ts'
 import { Moderation } from './moderation.ts'
+import { OpenIdTokens } from './openid-tokens.ts'
 import { Passwords } from './passwords.ts'
 import { Profiles } from './profiles.ts'
 import { Registration } from './registration.ts'
@@ -40,6 +41,7 @@ export interface AccountServices {
   readonly login: Login
   readonly mailer: Mailer
   readonly moderation: Moderation
+  readonly openIdTokens: OpenIdTokens
   readonly profiles: Profiles
   readonly registration: Registration
   readonly registrationTokens: RegistrationTokens
@@ -90,7 +92,8 @@ export async function openAccounts({ config, clock, background, database, bus, s
   const publicUrl = config.public_url
   const validations = new Validations({ database, clock, background, serverName, publicUrl, mailer, sms })
   const threePids = new ThreePids({ database, clock, background, serverName, mailer, validations })
-  hooks.departures.push(threePids)
+  const openIdTokens = new OpenIdTokens({ database, clock })
+  hooks.departures.push(threePids, openIdTokens)
   const { terms } = config.registration
   const uia = new Uia({ database, clock, login, registrationTokens, terms, validations, hooks })
   const lastSeen = new LastSeen({ database, clock })
@@ -109,6 +112,7 @@ export async function openAccounts({ config, clock, background, database, bus, s
     firstAdmin,
     login,
     moderation: new Moderation({ serverName, accounts, deactivation }),
+    openIdTokens,
     profiles,
     registration,
     registrationTokens,

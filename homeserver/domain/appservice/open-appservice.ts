@@ -45,7 +45,7 @@ export interface AppserviceParts {
   readonly presence: Presence
   /** Filled here. */
   readonly aliasMakers: AliasMaker[]
-  readonly deviceHooks: Pick<DeviceHooks, 'keyKeepers'>
+  readonly hooks: Pick<DeviceHooks, 'keyKeepers'>
 }
 
 export function openAppservice(parts: AppserviceParts): AppserviceServices & { readonly runnable: readonly Service[] } {
@@ -53,7 +53,7 @@ export function openAppservice(parts: AppserviceParts): AppserviceServices & { r
   const interest = new Interest({ ...parts, aliases: parts.directory })
   const userQueries = new UserQueries({ ...parts, client })
   const metrics = appserviceMetrics(parts.metrics)
-  parts.deviceHooks.keyKeepers.push(new AppserviceKeys({ ...parts, client }))
+  parts.hooks.keyKeepers.push(new AppserviceKeys({ ...parts, client }))
   parts.aliasMakers.push(new AliasQueries({ ...parts, client }))
   return {
     appservicePing: new AppservicePing({ ...parts, client }),

@@ -14,6 +14,7 @@ import type { Members } from './members.ts'
 import { RelationSummaries } from './relation-summaries.ts'
 import { Relations } from './relations.ts'
 import { Reports } from './reports.ts'
+import { ThreadSubscriptions } from './thread-subscriptions.ts'
 import type { IgnoredUsers, Visibility } from './visibility.ts'
 
 export interface HistoryServices {
@@ -21,6 +22,7 @@ export interface HistoryServices {
   readonly history: History
   readonly relations: Relations
   readonly reports: Reports
+  readonly threadSubscriptions: ThreadSubscriptions
 }
 
 export interface HistoryServicesParts {
@@ -44,5 +46,6 @@ export function openHistory({ config, ...parts }: HistoryServicesParts): History
     history: new History({ ...parts, clientEvents, groups: new StateGroups() }),
     relations: new Relations({ ...parts, clientEvents }),
     reports: new Reports({ ...parts, serverName: config.server_name }),
+    threadSubscriptions: new ThreadSubscriptions(parts),
   }
 }

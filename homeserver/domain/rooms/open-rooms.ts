@@ -18,7 +18,7 @@ import { followReplacements } from './replaced-rooms.ts'
 import { RoomBlocks } from './room-blocks.ts'
 import { RoomsOfUser } from './rooms-of-user.ts'
 import { RoomState } from './state.ts'
-import type { Transactions } from './transactions.ts'
+import { Transactions } from './transactions.ts'
 import { RoomUpgrade } from './upgrade.ts'
 import type { Visibility } from './visibility.ts'
 import type { RoomWriter } from './writer.ts'
@@ -43,7 +43,6 @@ export interface RoomParts {
   readonly events: EventCache
   readonly members: Members
   readonly partialRooms: PartialRooms
-  readonly transactions: Transactions
   readonly visibility: Visibility
   readonly writer: RoomWriter
   readonly directory: RoomDirectory
@@ -61,7 +60,7 @@ export function openRooms({ config, hooks, ...parts }: RoomParts): RoomServices 
   hooks.profiles.push(roomsOfUser)
   followReplacements(parts)
   return {
-    eventSender: new EventSender(parts),
+    eventSender: new EventSender({ ...parts, transactions: new Transactions(parts) }),
     forgetting: new Forgetting(parts),
     memberList: new MemberList(parts),
     memberships,

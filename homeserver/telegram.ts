@@ -47,7 +47,10 @@ export async function bridgeConfigOf(config: Config, homeserverUrl: string): Pro
   const {
     bot_token: token,
     api_root: apiRoot,
-    admins,
+    permissions,
+    max_portals: maxPortals,
+    max_members: maxMembers,
+    federated_rooms: federatedRooms,
     max_file: maxUpload,
     group_rate: groupPerMinute,
   } = config.telegram
@@ -60,7 +63,10 @@ export async function bridgeConfigOf(config: Config, homeserverUrl: string): Pro
     serverName: config.server_name,
     registration: await fileRegistration(registrationPath(config), freshRegistration(config)),
     listen,
-    admins,
+    permissions,
+    maxPortals,
+    maxMembers,
+    federatedRooms,
     groupPerMinute,
     metadataSync: config.telegram.sync_metadata,
     webhook: config.telegram.webhook && `${config.telegram.webhook.replace(/\/+$/, '')}/telegram/webhook`,

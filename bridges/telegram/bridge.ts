@@ -17,9 +17,12 @@ import { Metadata } from './metadata.ts'
 import { OddError } from './odd.ts'
 import { Pace, TooEarlyError } from './pace.ts'
 import { Lease } from './lease.ts'
+import { Permissions } from './permissions.ts'
 import { Poller } from './poller.ts'
+import { Portals } from './portals.ts'
 import { PrivateChats } from './private-chats.ts'
 import { Puppets } from './puppets.ts'
+import { Rules } from './rules.ts'
 import { Stickers } from './stickers.ts'
 import { addEvents, eventLanes, firstEvent, noteEventFailure, pruneEvents, type StoredEvent } from './store/events.ts'
 import { findPortal } from './store/portals.ts'
@@ -84,16 +87,26 @@ export class TelegramBridge implements AsyncDisposable {
     this.#login = new Login({ ...base, files, puppets, linkCodes })
     this.#metadata = new Metadata({ ...base, sync: config.metadataSync })
     const metadata = this.#metadata
+    const permissions = new Permissions(config.serverName, config.permissions)
+    const rules = new Rules({ ...base, puppets, permissions, limits: config })
+    const portals = new Portals({
+      ...base,
+      files,
+      ghosts,
+      metadata,
+      federatedRooms: config.federatedRooms,
+      wake: (room) => this.#events.wake(room),
+    })
     const matrixCommands = new MatrixCommands({
       ...base,
       metadata,
-      ghosts,
       linkCodes,
-      admins: config.admins,
-      wake: (room) => this.#events.wake(room),
+      rules,
+      portals,
+      permissions,
     })
-    const privateChats = new PrivateChats({ ...base, ...config })
-    const commands = new TelegramCommands({ ...base, ghosts, login: this.#login, matrixCommands, privateChats })
+    const privateChats = new PrivateChats({ ...base, permissions, privateChats: config.privateChats })
+    const commands = new TelegramCommands({ ...base, login: this.#login, rules, portals, privateChats })
     this.#toMatrix = new ToMatrix({
       ...base,
       ghosts,

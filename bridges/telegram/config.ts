@@ -5,6 +5,7 @@ import type { Database } from '../appservice/database.ts'
 import type { ListenAddress } from '../appservice/listener.ts'
 import type { Registration } from '../appservice/registration.ts'
 import type { MetadataSync } from './metadata.ts'
+import type { Role } from './permissions.ts'
 
 export interface BridgeConfig {
   readonly token: string
@@ -14,8 +15,13 @@ export interface BridgeConfig {
   readonly serverName: string
   readonly registration: Registration
   readonly listen: ListenAddress
-  /** Matrix users who may bridge every room in which the bot is. */
-  readonly admins: readonly string[]
+  readonly permissions: Readonly<Record<string, Role>>
+  /** Chats that one user may bridge. */
+  readonly maxPortals: number
+  /** Of a chat that is bridged. */
+  readonly maxMembers: number
+  /** Whether rooms may be bridged that people of other servers can enter. */
+  readonly federatedRooms: boolean
   /** Messages to a group. */
   readonly groupPerMinute: number
   readonly metadataSync: MetadataSync

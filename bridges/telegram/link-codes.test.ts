@@ -4,7 +4,7 @@ import { Bridged } from '../../test/support/telegram.ts'
 
 forEachDatabase(({ dialect }) => {
   test('case 40: a code from Telegram links who says it in Matrix, once they know whom it lets in', async () => {
-    await using bridged = await Bridged.start(dialect, `telegram: { admins: ['@alice:hs.test'] }`)
+    await using bridged = await Bridged.start(dialect, `telegram: { permissions: { '@alice:hs.test': admin } }`)
     const { alice, tom } = bridged
     const group = bridged.group()
     const roomId = await bridged.bridge(group)

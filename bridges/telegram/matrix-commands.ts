@@ -3,16 +3,17 @@ import { randomInt } from 'node:crypto'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Database } from '../appservice/database.ts'
 import type { MatrixEvent } from '../appservice/event.ts'
-import { Rights } from './commands/rights.ts'
 import type { LinkCodes } from './link-codes.ts'
 import type { Matrix } from './matrix.ts'
-import { addAct, latestActs } from './store/audit.ts'
-import { countEvents, reviveEvents } from './store/events.ts'
-import { membersOf } from './store/people.ts'
-import { addHandshake, allPortals, type Portal, portalOfRoom, removePortal, setPortalState } from './store/portals.ts'
-import { countUpdates } from './store/updates.ts'
-import type { Ghosts } from './ghosts.ts'
 import type { Metadata } from './metadata.ts'
+import type { Permissions } from './permissions.ts'
+import type { Portals } from './portals.ts'
+import { RuleError, type Rules } from './rules.ts'
+import { latestActs } from './store/audit.ts'
+import { countEvents } from './store/events.ts'
+import { addHandshake, allPortals, type Portal, portalOfRoom } from './store/portals.ts'
+import { countUpdates } from './store/updates.ts'
+import { textsFor } from './texts.ts'
 
 const CODE_MS = 10 * 60_000
 /** Without letters and digits that look alike. */
@@ -31,34 +32,32 @@ const HELP = `!tg bridge – join this room with a Telegram group: gives a code 
 export interface MatrixCommandsParts {
   readonly matrix: Matrix
   readonly database: Database
-  readonly ghosts: Ghosts
+  readonly rules: Rules
+  readonly portals: Portals
+  readonly permissions: Permissions
   readonly linkCodes: LinkCodes
   readonly metadata: Metadata
   readonly clock: Clock
   readonly bot: { readonly id: string; readonly username: string }
-  readonly admins: readonly string[]
-  readonly wake: (roomId: string) => void
 }
 
 type Command = (event: MatrixEvent, portal: Portal | undefined) => Promise<string>
 
 export class MatrixCommands {
   readonly #parts: MatrixCommandsParts
-  readonly #rights: Rights
   readonly #commands: Readonly<Record<string, Command>>
 
   constructor(parts: MatrixCommandsParts) {
     this.#parts = parts
-    this.#rights = new Rights(parts)
     this.#commands = {
       help: () => Promise.resolve(HELP),
-      bridge: (event, portal) => this.#bridge(event, portal),
-      unbridge: (event, portal) => this.#unbridge(event, portal),
-      pause: (event, portal) => this.#setState(event, portal, 'paused'),
-      resume: (event, portal) => this.#setState(event, portal, 'active'),
+      bridge: (event) => this.#bridge(event),
+      unbridge: bridged((event, portal) => this.#unbridge(event, portal)),
+      pause: bridged((event, portal) => this.#setState(event, portal, 'paused')),
+      resume: bridged((event, portal) => this.#setState(event, portal, 'active')),
       status: (_, portal) => this.#status(portal),
-      sync: (_, portal) => this.#sync(portal),
-      retry: (event, portal) => this.#retry(event, portal),
+      sync: bridged((_, portal) => this.#sync(portal)),
+      retry: bridged((event) => this.#retry(event)),
       link: (event) => this.#link(event),
       whoami: (event) => this.#whoami(event),
       list: (event) => this.#list(event),
@@ -74,69 +73,49 @@ export class MatrixCommands {
     if (word !== '!tg') return false
     const key = name.toLowerCase()
     const command = Object.hasOwn(this.#commands, key) ? this.#commands[key] : undefined
-    const answer = command ? await command(event, portal) : `There is no command ${name}.\n\n${HELP}`
+    const answer = command ? await command(event, portal).catch(refusalOf) : `There is no command ${name}.\n\n${HELP}`
     await this.#parts.matrix.notice(event.room_id, answer, `tg.answer.${event.event_id.slice(1)}`, event.event_id)
     return true
   }
 
-  /** The bot comes where people of this server, or admins, call it, and gives whether it did. Ghosts cannot begin chats. */
+  /** The bot comes where those call it who may bridge, and gives whether it did. Ghosts cannot begin chats. */
   async invited({ state_key: userId = '', sender, room_id: roomId }: MatrixEvent): Promise<boolean> {
-    const { matrix } = this.#parts
-    const [server, own] = [sender, matrix.botUserId].map((id) => id.slice(id.indexOf(':') + 1))
-    const isWelcome = userId === matrix.botUserId && (server === own || this.#rights.isAdmin(sender))
+    const { matrix, permissions } = this.#parts
+    const isWelcome = userId === matrix.botUserId && permissions.roleOf(sender) !== 'relay'
     const isPortal = (await portalOfRoom(this.#parts.database, roomId)) !== undefined
     await matrix.setMembership(userId, roomId, isWelcome || isPortal ? 'join' : 'leave')
     return isWelcome
   }
 
-  async #bridge(event: MatrixEvent, portal: Portal | undefined): Promise<string> {
-    const { matrix, database, clock, bot } = this.#parts
-    if (portal) return `This room is bridged with ${portal.title} already.`
-    if (!(await this.#rights.mayBridge(event)))
-      return 'You may not do that here: it needs the power to change power levels.'
-    if (await matrix.state(event.room_id, 'm.room.encryption')) {
-      return 'This room is encrypted, and Telegram is not: bridging it would give away what is said here. Make a room without encryption.'
-    }
+  #isAdmin(userId: string): boolean {
+    return this.#parts.permissions.isAdmin(userId)
+  }
+
+  async #bridge(event: MatrixEvent): Promise<string> {
+    const { database, clock, bot, rules } = this.#parts
+    const { room_id: roomId, sender } = event
+    await rules.checkRoom(sender, roomId, { isForced: argumentsOf(event).includes('--force') })
     const code = Array.from({ length: 8 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
-    const handshake = { room_id: event.room_id, user_id: event.sender, expires_at: clock.now() + CODE_MS }
+    const handshake = { room_id: roomId, user_id: sender, expires_at: clock.now() + CODE_MS }
     await database.transaction('telegram handshake', (tx) => addHandshake(tx, code, handshake))
     return `Add @${bot.username} to the Telegram group as an administrator, and let one of its administrators send there, within 10 minutes:\n\n/bridge@${bot.username} ${code}`
   }
 
-  async #unbridge(event: MatrixEvent, portal: Portal | undefined): Promise<string> {
-    if (!portal) return 'This room is not bridged.'
-    if (!(await this.#rights.mayBridge(event))) return 'You may not do that here.'
-    await this.endPortal(portal, event.sender)
+  async #unbridge({ sender }: MatrixEvent, portal: Portal): Promise<string> {
+    const { rules, portals } = this.#parts
+    await rules.checkMayEnd(sender, portal)
+    await portals.end(portal, sender)
     return `This room is not bridged with ${portal.title} any more.`
   }
 
-  /** The ghosts go; people, and what was said, stay. */
-  async endPortal(portal: Portal, actor: string): Promise<void> {
-    const { room_id: roomId } = portal
-    const { database, ghosts, matrix } = this.#parts
-    await database.transaction('telegram unbridge', async (tx) => {
-      await removePortal(tx, roomId)
-      await addAct(tx, { ...portal, at: this.#parts.clock.now(), actor, act: 'unbridge' })
-    })
-    for (const userId of await membersOf(database, roomId)) {
-      if (matrix.isOurs(userId)) await ghosts.leave(userId, roomId)
-      else await ghosts.forget(userId, roomId)
-    }
-  }
-
-  async #setState(event: MatrixEvent, portal: Portal | undefined, state: 'active' | 'paused'): Promise<string> {
-    if (!portal) return 'This room is not bridged.'
-    if (!(await this.#rights.mayBridge(event))) return 'You may not do that here.'
-    const act = state === 'active' ? 'resume' : 'pause'
-    await this.#parts.database.transaction('telegram state', async (tx) => {
-      await setPortalState(tx, portal.chat_id, state)
-      await addAct(tx, { ...portal, at: this.#parts.clock.now(), actor: event.sender, act })
-    })
+  async #setState({ sender }: MatrixEvent, portal: Portal, state: 'active' | 'paused'): Promise<string> {
+    const { rules, portals } = this.#parts
+    await rules.checkMayEnd(sender, portal)
+    await portals.setState([portal], state, sender)
     return state === 'active' ? 'Bridged again.' : 'Nothing is bridged until !tg resume.'
   }
 
-  async #sync(portal: Portal | undefined): Promise<string> {
-    if (!portal) return 'This room is not bridged.'
+  async #sync(portal: Portal): Promise<string> {
     await this.#parts.metadata.refresh(portal)
     return `This room is as ${portal.title} is.`
   }
@@ -150,16 +129,15 @@ export class MatrixCommands {
     return `${here}\nThe bot is @${bot.username}. Waiting: ${updates.waiting} from Telegram, ${events.waiting - 1} to it. Given up: ${updates.dead} and ${events.dead}.`
   }
 
-  async #retry(event: MatrixEvent, portal: Portal | undefined): Promise<string> {
-    if (!portal) return 'This room is not bridged.'
-    const count = await this.#parts.database.transaction('telegram retry', (tx) => reviveEvents(tx, event.room_id))
-    this.#parts.wake(event.room_id)
+  async #retry({ room_id: roomId }: MatrixEvent): Promise<string> {
+    const count = await this.#parts.portals.retry(roomId)
     return count === 0 ? 'Nothing was given up.' : `${count} will be sent again.`
   }
 
-  async #link({ sender, content }: MatrixEvent): Promise<string> {
+  async #link(event: MatrixEvent): Promise<string> {
     const { matrix, bot, linkCodes } = this.#parts
-    const [, , code, yes] = String(content['body']).trim().split(/\s+/)
+    const { sender } = event
+    const [code, yes] = argumentsOf(event)
     try {
       if (code !== undefined) return await linkCodes.say(sender, code, yes === 'yes')
       const { nonce } = await matrix.internal('link/start', { user_id: sender })
@@ -179,7 +157,7 @@ export class MatrixCommands {
   }
 
   async #audit({ sender }: MatrixEvent): Promise<string> {
-    if (!this.#rights.isAdmin(sender)) return 'That is for admins of the bridge.'
+    if (!this.#isAdmin(sender)) return 'That is for admins of the bridge.'
     const acts = await latestActs(this.#parts.database, 50)
     const lines = acts.map(
       ({ at, actor, act, chat_id: chat, room_id: room }) =>
@@ -189,7 +167,7 @@ export class MatrixCommands {
   }
 
   async #list({ sender }: MatrixEvent): Promise<string> {
-    if (!this.#rights.isAdmin(sender)) return 'That is for admins of the bridge.'
+    if (!this.#isAdmin(sender)) return 'That is for admins of the bridge.'
     const portals = await allPortals(this.#parts.database)
     return (
       portals
@@ -197,4 +175,21 @@ export class MatrixCommands {
         .join('\n') || 'Nothing is bridged.'
     )
   }
+}
+
+/** What stands behind the name of a command. */
+const argumentsOf = ({ content }: MatrixEvent): string[] => String(content['body']).trim().split(/\s+/).slice(2)
+
+/** A command for a room that is bridged. */
+const bridged =
+  (command: (event: MatrixEvent, portal: Portal) => Promise<string>): Command =>
+  async (event, portal) => {
+    if (!portal) throw new RuleError('not_bridged')
+    return await command(event, portal)
+  }
+
+/** What was refused is said. */
+function refusalOf(error: unknown): string {
+  if (!(error instanceof RuleError)) throw error
+  return textsFor('en').bridgeRefusals[error.reason]
 }

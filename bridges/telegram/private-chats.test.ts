@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { forEachDatabase } from '../../test/support/databases.ts'
 import { Bridged } from '../../test/support/telegram.ts'
 
-const settings = "telegram: { private_chats: true, admins: ['@alice:hs.test'] }"
+const settings = "telegram: { private_chats: true, permissions: { '@alice:hs.test': admin } }"
 
 forEachDatabase(({ dialect }) => {
   test('who writes to the bot alone has a room with its admins, where that is wished; commands stay commands', async () => {
@@ -21,7 +21,7 @@ forEachDatabase(({ dialect }) => {
   })
 
   test('else the bot hears commands only', async () => {
-    await using bridged = await Bridged.start(dialect, "telegram: { admins: ['@alice:hs.test'] }")
+    await using bridged = await Bridged.start(dialect, "telegram: { permissions: { '@alice:hs.test': admin } }")
     const { tom } = bridged
     tom.say(tom.bot, 'Is anybody there?')
     await bridged.said(tom.bot, ({ text }) => text?.startsWith('I do not know that') === true)

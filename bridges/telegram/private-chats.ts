@@ -3,6 +3,7 @@ import type { Message } from 'node-telegram-bot-api'
 import type { Database } from '../appservice/database.ts'
 import { speakerOfUser } from './ghosts.ts'
 import type { Matrix } from './matrix.ts'
+import type { Permissions } from './permissions.ts'
 import { addPortal, countPortals, findPortal } from './store/portals.ts'
 
 /** Everybody may write to a bot: strangers make no more rooms than these. */
@@ -11,7 +12,7 @@ const MAX_ROOMS = 1_000
 export interface PrivateChatsParts {
   readonly matrix: Matrix
   readonly database: Database
-  readonly admins: readonly string[]
+  readonly permissions: Permissions
   readonly privateChats: boolean
 }
 
@@ -24,9 +25,10 @@ export class PrivateChats {
 
   /** Whether the chat of this message has a room; it is made if it shall have one. */
   async hasRoom({ chat, from }: Message): Promise<boolean> {
-    const { database, matrix, admins, privateChats } = this.#parts
+    const { database, matrix, permissions, privateChats } = this.#parts
     const chatId = String(chat.id)
     if (await findPortal(database, chatId)) return true
+    const { admins } = permissions
     const [admin] = admins
     if (!privateChats || admin === undefined || !from || from.is_bot) return false
     if ((await countPortals(database, 'private')) >= MAX_ROOMS) return false

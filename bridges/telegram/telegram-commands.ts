@@ -2,25 +2,14 @@
 import type { CallbackQuery, Message } from 'node-telegram-bot-api'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Database } from '../appservice/database.ts'
-import type { Ghosts } from './ghosts.ts'
-import { speakerOfUser } from './ghosts.ts'
 import type { Login } from './login.ts'
-import type { MatrixCommands } from './matrix-commands.ts'
 import type { Matrix } from './matrix.ts'
 import type { PrivateChats } from './private-chats.ts'
-import { levelOf, setLevels } from './powers.ts'
-import { addAct } from './store/audit.ts'
+import type { Portals } from './portals.ts'
+import { RuleError, type Rules } from './rules.ts'
 import { countEvents } from './store/events.ts'
 import { findMessage, removeMessage } from './store/messages.ts'
-import {
-  addPortal,
-  findPortal,
-  noteLastMessage,
-  portalOfRoom,
-  portalsOfChat,
-  setPortalState,
-  takeHandshake,
-} from './store/portals.ts'
+import { findPortal, noteLastMessage, portalsOfChat, takeHandshake } from './store/portals.ts'
 import { countUpdates } from './store/updates.ts'
 import { type Telegram, verdictOf } from './telegram.ts'
 import { textsFor } from './texts.ts'
@@ -29,9 +18,9 @@ export interface TelegramCommandsParts {
   readonly matrix: Matrix
   readonly telegram: Telegram
   readonly database: Database
-  readonly ghosts: Ghosts
   readonly login: Login
-  readonly matrixCommands: MatrixCommands
+  readonly rules: Rules
+  readonly portals: Portals
   readonly privateChats: PrivateChats
   readonly clock: Clock
   readonly bot: { readonly id: string; readonly username: string }
@@ -117,53 +106,37 @@ export class TelegramCommands {
   }
 
   async #bridge(message: Message, code: string): Promise<string> {
-    const { database, clock, matrix, telegram, ghosts } = this.#parts
+    const { database, clock, rules, portals } = this.#parts
     const texts = textsFor(message.from?.language_code)
     const chatId = String(message.chat.id)
     if (!(await this.#isAdmin(message))) return texts.onlyAdmins
     if (code === '') return texts.howToBridge
-    if (await findPortal(database, chatId)) return texts.alreadyBridged
     const found = await database.transaction('telegram handshake', (tx) =>
       takeHandshake(tx, code.toUpperCase(), clock.now()),
     )
     if (!found) return texts.badCode
-    if (await portalOfRoom(database, found.room_id)) return texts.alreadyBridged
-    const title = message.chat.title ?? 'Telegram'
-    const portal = { chat_id: chatId, thread_id: 0, room_id: found.room_id, type: message.chat.type, title }
-    await database.transaction('telegram portal', async (tx) => {
-      await addPortal(tx, { ...portal, bridged_by: found.user_id })
-      await addAct(tx, { ...portal, at: clock.now(), actor: `${found.user_id} ${actorOf(message)}`, act: 'bridge' })
-    })
-    const bridge = {
-      bridgebot: matrix.botUserId,
-      creator: found.user_id,
-      protocol: { id: 'telegram', displayname: 'Telegram' },
-      channel: { id: chatId, displayname: title },
+    const { room_id: roomId, user_id: userId } = found
+    try {
+      await rules.checkRoom(userId, roomId, { isForced: true }) // whether another bridge minds was asked there
+      await rules.checkChat(userId, chatId)
+      await portals.join({ chat: message.chat, roomId, userId, actor: `${userId} ${actorOf(message)}` })
+    } catch (error) {
+      if (!(error instanceof RuleError)) throw error
+      return texts.bridgeRefusals[error.reason]
     }
-    await matrix.trySetState(found.room_id, 'm.bridge', bridge, `org.domovoi.telegram://${chatId}`)
-    await matrix.notice(found.room_id, `This room is bridged with the Telegram group ${title}.`, `tg.bridged.${code}`)
-    const everybody = await telegram.reader.getChatAdministrators({ chat_id: message.chat.id })
-    const admins = everybody.filter(({ user }) => !user.is_bot)
-    for (const { user } of admins) await ghosts.arrive(speakerOfUser(user), found.room_id)
-    const levels = new Map(admins.map((admin) => [matrix.ghostOf(admin.user.id), levelOf(admin)]))
-    await setLevels(matrix, found.room_id, levels)
-    return texts.bridged
+    return (await portals.isDeaf(message.chat)) ? `${texts.bridged}\n\n${texts.deaf}` : texts.bridged
   }
 
   async #change(message: Message, what: 'unbridge' | 'pause' | 'resume'): Promise<string> {
-    const { database, matrixCommands, clock } = this.#parts
+    const { database, portals } = this.#parts
     const texts = textsFor(message.from?.language_code)
-    const portals = await portalsOfChat(database, String(message.chat.id))
-    if (portals.length === 0) return texts.notBridged
+    const all = await portalsOfChat(database, String(message.chat.id))
+    if (all.length === 0) return texts.notBridged
     if (what === 'unbridge') {
-      for (const portal of portals) await matrixCommands.endPortal(portal, actorOf(message))
+      for (const portal of all) await portals.end(portal, actorOf(message))
       return texts.unbridged
     }
-    const state = what === 'pause' ? 'paused' : 'active'
-    await database.transaction('telegram state', async (tx) => {
-      await setPortalState(tx, String(message.chat.id), state)
-      for (const portal of portals) await addAct(tx, { ...portal, at: clock.now(), actor: actorOf(message), act: what })
-    })
+    await portals.setState(all, what === 'pause' ? 'paused' : 'active', actorOf(message))
     return what === 'pause' ? texts.paused : texts.resumed
   }
 
@@ -201,11 +174,7 @@ export class TelegramCommands {
   async #isAdmin({ chat, from, sender_chat: sender }: Message): Promise<boolean> {
     if (sender) return sender.id === chat.id
     if (!from) return false
-    const member = await this.#parts.telegram.reader.getChatMember({ chat_id: chat.id, user_id: from.id })
-    return (
-      member.status === 'creator' ||
-      (member.status === 'administrator' && 'can_change_info' in member && member.can_change_info === true)
-    )
+    return await this.#parts.rules.isChatAdmin(chat.id, from.id)
   }
 
   async #answer({ chat, message_thread_id: thread, is_topic_message: isTopic }: Message, text: string): Promise<void> {

@@ -1,4 +1,5 @@
 /** What the bot says in Telegram, in English and Russian. */
+import type { Refusal } from './rules.ts'
 import type { BrowserLabel, LinkRefusal, LoginRefusal } from '../../homeserver/core/telegram-login.ts'
 
 const english = {
@@ -19,7 +20,6 @@ In a group: add me as an administrator, then /bridge.`,
   privateOnly: (bot: string) => `Write to me alone for that: https://t.me/${bot}`,
   onlyAdmins: 'That is for administrators of this group who may change its info.',
   howToBridge: 'In the Matrix room send !tg bridge. It gives you a code; send it here: /bridge CODE',
-  alreadyBridged: 'This is bridged already. /unbridge first.',
   badCode: 'This code is wrong or too old. Send !tg bridge in the Matrix room for a new one.',
   bridged: 'This group is bridged with a Matrix room. What is said here is read there, and the other way round.',
   notBridged: 'This group is not bridged.',
@@ -28,6 +28,7 @@ In a group: add me as an administrator, then /bridge.`,
   resumed: 'Bridged again.',
   isBridged: (state: string) => `This group is bridged: ${state}.`,
   waiting: (updates: number, events: number) => `Waiting: ${updates} to Matrix, ${events} to Telegram.`,
+  deaf: 'But I hear only commands here. Make me an administrator; or let my owner send /setprivacy to @BotFather, and then remove and add me.',
   notAdminHint: 'Make me an administrator: else I see no reactions and not who comes and goes.',
   replyToRedact: 'Answer the message that is to go with /redact.',
   notThere: 'That message is not in Matrix.',
@@ -66,6 +67,22 @@ In a group: add me as an administrator, then /bridge.`,
     not_linked: 'There is no link.',
     only_way: 'Set a password in Matrix first: this is the only way to log in to your account.',
   } satisfies Record<LoginRefusal | LinkRefusal, string>,
+  bridgeRefusals: {
+    relay_only: 'You may not bridge anything here.',
+    no_power: 'You may not do that here: it needs the power to change power levels.',
+    no_chat_admin: 'That is for administrators of the Telegram group who may change its info.',
+    encrypted:
+      'This room is encrypted, and Telegram is not: bridging it would give away what is said here. Make a room without encryption.',
+    other_bridge: 'This room is bridged by somebody else already. If that is over: !tg bridge --force',
+    federated: 'People of other servers can enter this room, and such rooms are not bridged here.',
+    room_bridged: 'This room is bridged already.',
+    chat_bridged: 'This is bridged already. /unbridge first.',
+    too_many: 'You have bridged as many chats as one may here.',
+    too_large: 'This group has more people than may be bridged here.',
+    no_chat: 'The bot is not in that group.',
+    no_room: 'The bot does not get into that room.',
+    not_bridged: 'This room is not bridged.',
+  } satisfies Record<Refusal, string>,
 }
 
 export type Texts = typeof english
@@ -88,7 +105,6 @@ const russian: Texts = {
   privateOnly: (bot) => `Напишите мне лично: https://t.me/${bot}`,
   onlyAdmins: 'Это могут администраторы группы, которым разрешено менять её данные.',
   howToBridge: 'Отправьте в комнате Matrix !tg bridge. Полученный код отправьте сюда: /bridge КОД',
-  alreadyBridged: 'Уже соединено. Сначала /unbridge.',
   badCode: 'Код неверен или устарел. Отправьте !tg bridge в комнате Matrix ещё раз.',
   bridged: 'Группа соединена с комнатой Matrix. Сказанное здесь читают там, и наоборот.',
   notBridged: 'Группа не соединена.',
@@ -97,6 +113,7 @@ const russian: Texts = {
   resumed: 'Снова соединено.',
   isBridged: (state) => `Группа соединена: ${state}.`,
   waiting: (updates, events) => `Ждут: ${updates} в Matrix, ${events} в Telegram.`,
+  deaf: 'Но здесь я слышу только команды. Сделайте меня администратором или попросите моего владельца отправить /setprivacy в @BotFather, затем удалите и снова добавьте меня.',
   notAdminHint: 'Сделайте меня администратором: иначе я не вижу реакций и кто приходит и уходит.',
   replyToRedact: 'Ответьте /redact на сообщение, которое надо удалить.',
   notThere: 'Этого сообщения нет в Matrix.',
@@ -134,6 +151,22 @@ const russian: Texts = {
     taken: 'Одна из сторон уже связана с другой.',
     not_linked: 'Связи нет.',
     only_way: 'Сначала задайте пароль в Matrix: другого способа войти в вашу запись нет.',
+  },
+  bridgeRefusals: {
+    relay_only: 'Вам здесь нельзя ничего соединять.',
+    no_power: 'Вам здесь нельзя: нужно право менять уровни прав в комнате.',
+    no_chat_admin: 'Это могут администраторы группы Telegram, которым разрешено менять её данные.',
+    encrypted:
+      'Комната зашифрована, а Telegram – нет: сказанное в ней стало бы открытым. Создайте комнату без шифрования.',
+    other_bridge: 'Комнату уже соединяет кто-то другой. Если это в прошлом: !tg bridge --force',
+    federated: 'В комнату могут войти люди с других серверов, такие здесь не соединяют.',
+    room_bridged: 'Комната уже соединена.',
+    chat_bridged: 'Уже соединено. Сначала /unbridge.',
+    too_many: 'Вы соединили столько чатов, сколько здесь можно.',
+    too_large: 'В группе больше людей, чем здесь можно соединять.',
+    no_chat: 'Бота нет в этой группе.',
+    no_room: 'Бот не может войти в эту комнату.',
+    not_bridged: 'Комната не соединена.',
   },
 }
 

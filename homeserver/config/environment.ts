@@ -39,7 +39,7 @@ function read(setting: Setting, text: string): unknown {
   }
   try {
     const value: unknown = parse(text)
-    return typeof value === 'object' && !Array.isArray(value) ? text : value
+    return setting.accepts(value) || typeof value !== 'object' || Array.isArray(value) ? value : text
   } catch {
     return text // the schema will say what is wrong with it
   }

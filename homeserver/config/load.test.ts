@@ -115,6 +115,7 @@ describe('the environment', () => {
       DOMOVOI_REGISTRATION__I_ACCEPT_ABUSE_RISK: 'true',
       DOMOVOI_ROOMS__DEFAULT_VERSION: '11',
       DOMOVOI_APPSERVICES: '[a.yaml]',
+      DOMOVOI_TELEGRAM__PERMISSIONS: "{ '*': user, '@kim:a.example': admin }",
       DOMOVOI_PRESENCE: '',
     }
     expect(load('listen: { port: 1, host: "::" }\npresence: off', { env })).toMatchObject({
@@ -122,6 +123,7 @@ describe('the environment', () => {
       registration: { i_accept_abuse_risk: true },
       rooms: { default_version: '11' },
       appservices: ['a.yaml'],
+      telegram: { permissions: { '*': 'user', '@kim:a.example': 'admin' } },
       presence: 'off',
     })
   })
@@ -137,6 +139,10 @@ describe('the environment', () => {
   test('a wrong value is told with the name of the variable', () => {
     expect(problems('', { env: { DOMOVOI_LISTEN__PORT: 'http' } })).toEqual([
       'DOMOVOI_LISTEN__PORT  listen.port: a whole number from 0 to 65535 expected, not "http"',
+    ])
+    expect(problems('', { env: { DOMOVOI_TELEGRAM__PERMISSIONS: '{ a.example: king }' } })).toEqual([
+      'DOMOVOI_TELEGRAM__PERMISSIONS  telegram.permissions: user ids, servers or "*", and what they may expected, not ' +
+        '"{ a.example: king }"',
     ])
     const env = {
       DOMOVOI_REGISTRATION__TERMS: '[{ id: privacy, version: "1", en: { name: Privacy, url: privacy.html } }]',

@@ -49,7 +49,10 @@ export function readConfig({ files, env, readFile }: ConfigSources): LoadedConfi
 
   const environment = fromEnvironment(env)
   problems.push(...environment.problems)
-  merge(values, environment.values, (path) => origins.set(path.join('.'), findSetting(path)?.env ?? ''))
+  merge(values, environment.values, (path) => {
+    const setting = findSetting(path) ?? findSetting(path.slice(0, -1)) // or a member of one
+    origins.set(path.join('.'), setting?.env ?? '')
+  })
   readSecrets(values, readFile, (key, problem) => problems.push(`${origins.get(key)}  ${key}: ${problem}`))
 
   const result = schema.safeParse(withProfile(values))

@@ -141,7 +141,7 @@ export const schema = z.strictObject({
   appservices: list(
     z.string(),
     [],
-    'Registration files (YAML) of bridges and bots, or directories of them, in this order. Read again on SIGHUP.',
+    'Registration files (YAML) of bridges and bots, or directories of them. Read again on SIGHUP.',
   ).meta(reloads),
 })
 

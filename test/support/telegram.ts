@@ -67,12 +67,22 @@ export class Bridged implements AsyncDisposable {
     )
   }
 
+  /** What `!tg bridge` gives in this room. */
+  async code(roomId: string): Promise<string> {
+    await this.alice.send(roomId, '!tg bridge')
+    const { content } = await this.answer(roomId, /\/bridge@\w+ [A-Z2-9]{8}$/)
+    return (content.body as string).slice(-8)
+  }
+
+  /** What the bot says in a room. */
+  async answer(roomId: string, text: RegExp): Promise<Json> {
+    return await this.event(roomId, ({ sender, content }) => sender === this.botId && text.test(content?.body ?? ''))
+  }
+
   /** Joins a group with a room, as people do. */
   async bridge(group: FakeChat): Promise<string> {
     const roomId = await this.room()
-    await this.alice.send(roomId, '!tg bridge')
-    const answer = await this.event(roomId, ({ content }) => /\/bridge@\w+ [A-Z2-9]{8}/.test(content?.body ?? ''))
-    const [, code] = /\/bridge@\w+ ([A-Z2-9]{8})/.exec(answer['content'].body as string) ?? []
+    const code = await this.code(roomId)
     this.tom.say(group, `/bridge ${code}`)
     await this.said(group, ({ text }) => text?.startsWith('This group is bridged') === true)
     return roomId

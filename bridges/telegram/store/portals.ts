@@ -46,6 +46,12 @@ export async function countPortals(conn: Conn, type: string): Promise<number> {
   return Number(row?.n ?? 0)
 }
 
+/** How many chats somebody has bridged. */
+export async function countPortalsOf(conn: Conn, userId: string): Promise<number> {
+  const sql = 'select count(*) as n from telegram_portals where bridged_by = ? and thread_id = 0'
+  return Number((await conn.row<{ n: number }>(sql, [userId]))?.n ?? 0)
+}
+
 export async function addPortal(tx: Tx, portal: Omit<Portal, 'state' | 'photo' | 'last_message'>): Promise<void> {
   await tx.run(
     `insert into telegram_portals (chat_id, thread_id, room_id, type, title, state, bridged_by) values (?, ?, ?, ?, ?, 'active', ?)`,

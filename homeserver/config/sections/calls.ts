@@ -16,9 +16,9 @@ export const calls = section('Voice and video.', {
   udp_port: whole(1, 65_535, 7882, 'auto: UDP port for sound and pictures. Open it to the internet.'),
   tcp_port: whole(1, 65_535, 7881, 'auto: TCP port for people whose network lets no UDP through. Open it too.'),
   address: z.union([z.ipv4(), z.ipv6()], { error: 'an IP address' }).optional().meta({
-    description: 'auto: IP address at which people reach these ports.',
+    description: 'auto: IP address of these ports.',
     example: '203.0.113.7',
-    otherwise: 'asked of a STUN server; profile local: its own',
+    otherwise: 'asked of a STUN server, or the local one',
   }),
   livekit_url: z
     .url({ protocol: /^wss?$/, error: 'an address that starts with wss:// or ws://' })
@@ -35,11 +35,11 @@ export const calls = section('Voice and video.', {
   remote_publish: choice(
     ['auto', 'always', 'never'],
     'auto',
-    'Whether people of other servers may send through this SFU. auto: only older apps, which must.',
+    'Whether people of other servers may send through it. auto: only older apps, which must.',
   ),
   max_delay: duration(
     '24h',
-    'How long before its time an app may leave an event here. Calls need it: who vanishes leaves by such an event.',
+    'How long ahead an app may leave an event here. Calls need it: who vanishes leaves by one.',
   ),
   music: choice(['off', 'on'], 'off', 'on: a bot plays sound files of rooms in their calls. docs/music.md'),
   history: lifetime('90d', 'How long it is kept who was in which call. Who is erased is gone from it at once.'),

@@ -10,7 +10,7 @@ export const federation = section('Talking to other servers.', {
   key_servers: list(
     serverName,
     [],
-    'Servers to ask for the signing keys of others that do not answer themselves. Profile community: matrix.org.',
+    'Servers to ask for signing keys of others that do not answer. Profile community: matrix.org.',
   ),
   device_names: flag(false, 'Tell other servers how people call their devices, such as "Phone of Kim".'),
 })

@@ -14,7 +14,7 @@ export const rooms = section('Rooms made on this server.', {
   auto_join: list(
     roomAlias,
     [],
-    'Rooms that new users come into, by aliases such as "#welcome:example.org". Ours are made if they are missing.',
+    'Rooms that new users come into, such as "#welcome:example.org". Ours are made if missing.',
   ),
   voice: list(roomAlias, [], 'Voice rooms that new users come into, made if they are missing. docs/calls.md'),
   space: roomAlias.optional().meta({

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { choice, flag, list, secret, secretFile, section, size, textOr, whole } from '../fields.ts'
-import { address, httpUrl, issuer, listenAddress, userId } from '../names.ts'
+import { choice, flag, secret, secretFile, section, size, textOr, whole } from '../fields.ts'
+import { address, httpUrl, issuer, listenAddress } from '../names.ts'
 
 export const telegram = section(
   'Telegram groups as rooms, and logging in by Telegram. docs/telegram.md shows how to set it up.',
@@ -12,7 +12,22 @@ export const telegram = section(
       'embedded',
       'embedded: the bridge runs within the server. separate: by `npm run bridge:telegram`.',
     ),
-    admins: list(userId, [], 'Matrix users who may bridge any room.'),
+    permissions: z
+      .record(
+        z.string().regex(/^(?:\*|(?:@[^:\s]+:)?[\w.:[\]-]+)$/, {
+          error: 'user ids such as "@alice:example.org", servers such as example.org, or "*"',
+        }),
+        z.enum(['relay', 'user', 'admin'], { error: 'relay, user or admin' }),
+        { error: 'user ids, servers or "*", and what they may' },
+      )
+      .default({})
+      .meta({
+        description:
+          "Who may bridge, such as { '@kim:example.org': admin }. If empty: people of this server. docs/telegram.md",
+      }),
+    max_portals: whole(1, 100_000, 100, 'So many chats one user may bridge. Admins may more.'),
+    max_members: whole(1, 1_000_000, 20_000, 'Chats with more people than these are not bridged.'),
+    federated_rooms: flag(true, 'Whether rooms may be bridged that people of other servers can enter.'),
     max_file: size('50MiB', 'Largest file that goes to Telegram, which takes no more than 50MiB from bots.'),
     sync_metadata: choice(
       ['from_telegram', 'both', 'none'],
@@ -29,7 +44,7 @@ export const telegram = section(
       'room',
       'Comments on posts of a channel: in the room of its group, or threads below the posts.',
     ),
-    private_chats: flag(false, 'Private chats with the bot are rooms, one each, for those who are in admins.'),
+    private_chats: flag(false, 'Private chats with the bot are rooms, one each, for the admins.'),
     ffmpeg: textOr('ffmpeg', 'The program that makes pictures of stickers that are films, if it is there.'),
     group_rate: whole(1, 100_000, 20, 'Messages to a group in a minute: Telegram refuses what comes faster.'),
     api_root: address

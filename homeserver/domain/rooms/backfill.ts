@@ -7,8 +7,8 @@ import { eventStatus, insertEvents, insertRelations, redactEvent, StoredEvent } 
 import { insertStateGroups, type StateGroups } from '../../storage/state-groups.ts'
 import { type BuiltEvent, redactionOf } from './build.ts'
 import { buildArrival } from './build-arrival.ts'
-import { relationRow, storedEvent, writeArrivals } from './commit.ts'
 import type { EventCache } from './event-cache.ts'
+import { relationRow, storedEvent } from './event-rows.ts'
 import type { RoomHead } from './head.ts'
 import { judge } from './judge.ts'
 import { authIds } from './known-events.ts'
@@ -18,6 +18,7 @@ import { levelKeys, mayRedact, redactedBefore, redactedIdOf } from './remote-red
 import type { StateForks } from './state-forks.ts'
 import type { StateReader } from './state-reader.ts'
 import { toldState } from './told-state.ts'
+import { writeArrivals } from './write-arrivals.ts'
 
 export interface BackfillingParts {
   readonly database: Database

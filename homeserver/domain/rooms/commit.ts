@@ -2,23 +2,11 @@
  * Group commit: while one transaction commits, what arrives from all rooms waits and goes into the next. Each
  * transaction has few statements, whatever the number of its events.
  */
-import { isJsonObject, topLevelSpan } from '../../core/canonical-json.ts'
 import { stateKeyOf } from '../../core/event.ts'
 import type { RoomId } from '../../core/ids.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Conn, Database, Tx } from '../../storage/database.ts'
-import {
-  addEarlyRedactions,
-  eventStatus,
-  type EventRow,
-  insertEvents,
-  insertRelations,
-  placeEvents,
-  redactEvent,
-  type RelationRow,
-  StoredEvent,
-} from '../../storage/events.ts'
-import { addGaps, closeGaps } from '../../storage/gaps.ts'
+import { eventStatus, insertEvents, insertRelations, redactEvent, type StoredEvent } from '../../storage/events.ts'
 import { findMembershipBy, type MembershipRow, setMemberships } from '../../storage/memberships.ts'
 import { addPartialEvents, beginPartialRoom } from '../../storage/partial-rooms.ts'
 import {
@@ -31,13 +19,13 @@ import {
 } from '../../storage/rooms.ts'
 import { insertStateGroups, type StateGroup } from '../../storage/state-groups.ts'
 import type { Streams } from '../../storage/streams.ts'
-import { setStrippedState } from '../../storage/stripped-states.ts'
 import { membershipAfter, membershipRow, stateChangeOf } from './arrival.ts'
 import type { BuiltEvent } from './build.ts'
 import type { EventCache } from './event-cache.ts'
+import { relationRow, storedEvent } from './event-rows.ts'
 import type { EventNews } from './news.ts'
 import type { PartialEntry } from './remote-event.ts'
-import { relationOf } from './relation.ts'
+import { writeArrivals } from './write-arrivals.ts'
 
 /** Events of one request: they are committed together or not at all. */
 export interface Unit {
@@ -257,41 +245,6 @@ async function writePartial(tx: Tx, { roomId, events, partial }: Unit, now: numb
   await addPartialEvents(tx, events)
 }
 
-/** What only events of other servers bring with them. */
-export async function writeArrivals(
-  tx: Tx,
-  built: readonly BuiltEvent[],
-  stored: readonly StoredEvent[],
-): Promise<void> {
-  const arrived = built.flatMap((event) => (event.arrival ? [{ ...event, arrival: event.arrival }] : []))
-  await placeEvents(
-    tx,
-    stored.filter((_, index) => built[index]?.arrival?.isStored === true).map(({ row }) => row),
-  )
-  await addGaps(
-    tx,
-    arrived.flatMap(({ roomId, eventId, arrival }) =>
-      arrival.missingParents.map((missingId) => ({ roomId, missingId, childId: eventId })),
-    ),
-  )
-  for (const [roomId, events] of Map.groupBy(arrived, (event) => event.roomId)) {
-    await closeGaps(
-      tx,
-      roomId,
-      events.map(({ eventId }) => eventId),
-    )
-  }
-  await addEarlyRedactions(
-    tx,
-    arrived.flatMap(({ eventId, arrival: { redactsLater } }) =>
-      redactsLater ? [{ targetId: redactsLater, redactionId: eventId }] : [],
-    ),
-  )
-  for (const { nid, arrival } of arrived) {
-    if (arrival.strippedState) await setStrippedState(tx, nid, arrival.strippedState)
-  }
-}
-
 function changesOf(event: BuiltEvent, streamId: number): StateChange[] {
   const { arrival, pdu, roomId, nid, replacesNid } = event
   if (arrival) return arrival.changes.map((change) => stateChangeOf(change, event, streamId))
@@ -315,48 +268,3 @@ function usersOf({ arrival, pdu }: BuiltEvent): string[] {
 }
 
 const memberPrefix = stateKeyOf('m.room.member', '')
-
-/** An event as it is stored. */
-export function storedEvent(event: BuiltEvent, streamId: number | null, push: string | null): StoredEvent {
-  const { nid, eventId, roomId, pdu, json, stateGroup, replacesNid, threadRoot, draft, arrival } = event
-  const content = topLevelSpan(json, 'content') ?? { start: 0, end: 0 }
-  const row: EventRow = {
-    nid,
-    event_id: eventId,
-    room_id: roomId,
-    stream_id: streamId,
-    depth: pdu.depth,
-    type: pdu.type,
-    state_key: pdu.state_key ?? null,
-    sender: pdu.sender,
-    origin_server_ts: pdu.origin_server_ts,
-    state_group: stateGroup ?? null,
-    replaces_nid: replacesNid ?? null,
-    status: arrival?.status ?? eventStatus.accepted,
-    redacted_by: arrival?.redactedBy ?? null,
-    thread_root: threadRoot ?? null,
-    push,
-    txn_device: draft.transaction?.device ?? null,
-    txn_id: draft.transaction?.id ?? null,
-    json,
-    content_at: content.start,
-    content_length: content.end - content.start,
-  }
-  return new StoredEvent(row, pdu)
-}
-
-/** What is kept of its relation to another event. */
-export function relationRow({ row, pdu }: StoredEvent): RelationRow | undefined {
-  const relation = isJsonObject(pdu.content) ? relationOf(pdu.content) : undefined
-  if (!relation || row.stream_id === null) return undefined
-  return {
-    event_nid: row.nid,
-    room_id: row.room_id,
-    target_id: relation.targetId,
-    rel_type: relation.relType,
-    type: row.type,
-    sender: row.sender,
-    aggregation_key: relation.key ?? null,
-    stream_id: row.stream_id,
-  }
-}

@@ -1,5 +1,5 @@
 /** Takes events of other servers into their rooms: the remote half of the room writer. */
-import { authStateOf, deny, type Verdict } from '../../core/auth/verdict.ts'
+import { deny, type Verdict } from '../../core/auth/verdict.ts'
 import { MatrixError } from '../../core/errors.ts'
 import { referenceIds } from '../../core/event.ts'
 import type { EventId, RoomId, UserId } from '../../core/ids.ts'
@@ -11,14 +11,14 @@ import type { StateGroups } from '../../storage/state-groups.ts'
 import type { Streams } from '../../storage/streams.ts'
 import { Backfilling } from './backfill.ts'
 import { buildArrival } from './build-arrival.ts'
-import { type BuiltEvent, redactionOf } from './build.ts'
+import type { BuiltEvent } from './build.ts'
 import type { Committer } from './commit.ts'
 import type { EventCache } from './event-cache.ts'
 import type { RoomHead } from './head.ts'
 import { completeRoom } from './completion.ts'
 import { checkSoftly, type HeadMove, moveHead, statsAfterChanges } from './head-move.ts'
 import type { Heads } from './heads.ts'
-import { judge, type Judgement, withAssumed } from './judge.ts'
+import { judge, type Judgement } from './judge.ts'
 import type { PartialRooms } from './partial-rooms.ts'
 import { authIds, type KnownEvent } from './known-events.ts'
 import { storeOutliers } from './outliers.ts'
@@ -33,7 +33,7 @@ import type {
   RoomEntry,
   ToldState,
 } from './remote-event.ts'
-import { mayRedact, redactedBefore, redactedIdOf } from './remote-redactions.ts'
+import { redactedBefore, redactionBy } from './remote-redactions.ts'
 import { StateResolver } from './resolve-state.ts'
 import { type EntryParts, outOfBand, planEntry } from './room-entry.ts'
 import { StateForks } from './state-forks.ts'
@@ -189,7 +189,9 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
       const move = softly.allowed
         ? await moveHead({ reader: this.#reader, forks: this.#forks }, head, event, judged)
         : { extremities: seen, stateGroup: head.stateGroup, changes: [] }
-      const redaction = softly.allowed ? await this.#redactionBy(head, event, judged) : undefined
+      const redaction = softly.allowed
+        ? await redactionBy({ ...this.#parts, reader: this.#reader }, head, event, judged)
+        : undefined
       await this.#reader.list(undefined, [relationOf(event.pdu.content)?.targetId ?? []].flat()) // so that it is in memory
       if (this.#parts.heads.peek(roomId) !== head || head.extremities !== seen) continue
       const status = !judged.verdict.allowed ? 'rejected' : softly.allowed ? 'accepted' : 'soft-failed'
@@ -247,25 +249,6 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
       head.uncommitted.delete(built.eventId)
       return stored
     })
-  }
-
-  /** What becomes of the event that this one redacts. */
-  async #redactionBy(
-    head: RoomHead,
-    event: RemoteEvent,
-    { before, assumed }: Judgement,
-  ): Promise<{ readonly now?: BuiltEvent['redaction']; readonly later?: EventId } | undefined> {
-    const targetId = redactedIdOf(event.pdu, head.version)
-    if (targetId === undefined) return undefined
-    let target = (await this.#reader.list(head, [targetId])).get(targetId)
-    if (!target) return { later: targetId }
-    if (!target.stored) {
-      await this.#parts.committer.settled(head.roomId)
-      target = (await this.#reader.list(head, [targetId])).get(targetId)
-    }
-    if (!target?.stored || !mayRedact(event, target, authStateOf(withAssumed(before, assumed)), head.version))
-      return undefined
-    return { now: redactionOf(target.stored, event.eventId, head.version) }
   }
 
   async #adopt(entry: RoomEntry): Promise<Turn<SentEvent>> {

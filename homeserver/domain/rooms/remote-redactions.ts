@@ -10,6 +10,10 @@ import { type EventId, isEventId, serverNameOf } from '../../core/ids.ts'
 import { redact } from '../../core/redact.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
 import { eventStatus, listEarlyRedactions } from '../../storage/events.ts'
+import { type BuiltEvent, redactionOf } from './build.ts'
+import type { Committer } from './commit.ts'
+import type { RoomHead } from './head.ts'
+import { type Judgement, withAssumed } from './judge.ts'
 import type { RemoteEvent } from './remote-event.ts'
 import type { StateReader } from './state-reader.ts'
 
@@ -50,6 +54,26 @@ export async function redactedBefore(
     return { event: { ...event, pdu, json: encodeCanonical(pdu, version) }, redactedBy: redaction.eventId }
   }
   return { event, redactedBy: undefined }
+}
+
+/** What becomes of the event that this one redacts: `now`, or `later` where it has not come yet. */
+export async function redactionBy(
+  { reader, committer }: { readonly reader: StateReader; readonly committer: Committer },
+  head: RoomHead,
+  event: RemoteEvent,
+  { before, assumed }: Judgement,
+): Promise<{ readonly now?: BuiltEvent['redaction']; readonly later?: EventId } | undefined> {
+  const targetId = redactedIdOf(event.pdu, head.version)
+  if (targetId === undefined) return undefined
+  let target = (await reader.list(head, [targetId])).get(targetId)
+  if (!target) return { later: targetId }
+  if (!target.stored) {
+    await committer.settled(head.roomId)
+    target = (await reader.list(head, [targetId])).get(targetId)
+  }
+  if (!target?.stored || !mayRedact(event, target, authStateOf(withAssumed(before, assumed)), head.version))
+    return undefined
+  return { now: redactionOf(target.stored, event.eventId, head.version) }
 }
 
 /** The keys of the state that tell the power of a sender. */

@@ -25,7 +25,7 @@ export interface StartReport {
   readonly ms: number
 }
 
-export interface Line {
+interface Line {
   readonly name: string
   readonly on: boolean
   readonly text: string
@@ -34,7 +34,7 @@ export interface Line {
 }
 
 /** Everything on a first start; on later ones what is on. */
-export function describeStart(report: StartReport): Line[] {
+function describeStart(report: StartReport): Line[] {
   const { config, wroteConfig } = report
   const first = wroteConfig !== undefined || report.wroteKey
   const lines: Line[] = [
@@ -63,7 +63,7 @@ export function describeStart(report: StartReport): Line[] {
   return first ? lines : lines.filter((line) => line.on)
 }
 
-export function nextSteps(report: StartReport): string[] {
+function nextSteps(report: StartReport): string[] {
   const { config } = report
   return [
     ...setupSteps(report),

@@ -2,7 +2,7 @@
 import { MAX_FILE, MAX_QUEUE } from './config.ts'
 
 export type Language = 'en' | 'ru'
-export type CommandName = 'play' | 'queue' | 'skip' | 'pause' | 'resume' | 'stop' | 'volume' | 'help'
+type CommandName = 'play' | 'queue' | 'skip' | 'pause' | 'resume' | 'stop' | 'volume' | 'help'
 
 const words: Readonly<Record<string, readonly [CommandName, Language]>> = {
   play: ['play', 'en'],

@@ -19,7 +19,7 @@ import {
 } from './store/hooks.ts'
 
 /** In one room. */
-export const MAX_HOOKS = 20
+const MAX_HOOKS = 20
 const MAX_NAME = 80
 const MAX_PATTERN = 200
 const log = logger('webhooks')

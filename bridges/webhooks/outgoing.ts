@@ -20,9 +20,9 @@ import { findHook, type Hook, hooksOfRoom, noteFailing, noteUse, setDisabled } f
 const RETRY_MS = 1_000
 const LONGEST_WAIT_MS = 3600_000
 /** After so long without taking anything an address is told no more. */
-export const GIVE_UP_MS = 3 * 24 * 3600_000
+const GIVE_UP_MS = 3 * 24 * 3600_000
 /** That wait for one address; of more the oldest are dropped. */
-export const MAX_WAITING = 1_000
+const MAX_WAITING = 1_000
 const TIMEOUT_MS = 10_000
 const log = logger('webhooks')
 
@@ -128,7 +128,7 @@ export class Outgoing {
 const problemOf = (error: unknown): string =>
   error instanceof Error ? error.message.replace(/https?:\/\/\S+/g, '…') : 'it is not reached'
 
-export function fits(hook: Hook, event: MatrixEvent): boolean {
+function fits(hook: Hook, event: MatrixEvent): boolean {
   if (hook.url === null || hook.disabled_at !== null) return false
   const types = (hook.types ?? 'm.room.message').split(',')
   if (!types.some((type) => compileGlob(type, { question: false })(event.type))) return false

@@ -16,7 +16,7 @@ const LAST = 0x8000_0000
 const cost = { N: 2 ** 16, r: 8, p: 1, maxmem: 128 * 1024 * 1024 }
 
 /** Said where the passphrase does not fit, or somebody has changed the file: the two cannot be told apart. */
-export class SealError extends Error {
+class SealError extends Error {
   override name = 'SealError'
 }
 

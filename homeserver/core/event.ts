@@ -54,11 +54,11 @@ export function stateKeyOf(type: string, stateKey: string): StateKey {
 export const maxEventBytes = 65_536
 /** The greatest depth; later events of a room that got there stay there. */
 export const maxDepth = Number.MAX_SAFE_INTEGER
-export const maxPrevEvents = 20
-export const maxAuthEvents = 10
+const maxPrevEvents = 20
+const maxAuthEvents = 10
 
 /** The id in an entry of `prev_events` or `auth_events`, in either form. */
-export function referencedId(reference: EventReference): EventId {
+function referencedId(reference: EventReference): EventId {
   return typeof reference === 'string' ? reference : reference[0]
 }
 

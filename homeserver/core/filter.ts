@@ -77,7 +77,7 @@ function parse<T>(schema: z.ZodType<T>, json: unknown): T {
 }
 
 /** What a filter looks at in an event of any kind; account data and ephemeral events have no sender. */
-export interface Filterable {
+interface Filterable {
   readonly type: string
   readonly sender?: string
   readonly content?: Json

@@ -14,7 +14,7 @@ export type DeviceId = string
 export type ServerName = string
 
 /** The greatest length of an identifier, of an event type and of a state key, in bytes of UTF-8. */
-export const maxIdBytes = 255
+const maxIdBytes = 255
 
 /** Whether a text has at most 255 bytes of UTF-8. */
 export function fitsId(text: string): boolean {

@@ -50,7 +50,7 @@ export interface RedactionRules {
 }
 
 /** A key kept whole, or a key whose object keeps only some keys of its own. */
-export type ContentKey = string | { readonly key: string; readonly only: readonly string[] }
+type ContentKey = string | { readonly key: string; readonly only: readonly string[] }
 
 const redactionV1: RedactionRules = {
   topLevel: [

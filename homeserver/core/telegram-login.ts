@@ -10,7 +10,7 @@ const codeId = z.string().min(1).max(100)
 const nonce = z.string().regex(/^[\w-]{43}$/, 'must be the part after the letter of the start parameter')
 
 /** Who writes to the bot, as Telegram says. */
-export const telegramPerson = z.looseObject({
+const telegramPerson = z.looseObject({
   id: telegramUser,
   first_name: z.string().max(256),
   last_name: z.string().max(256).nullish(),

@@ -1,6 +1,6 @@
 /** What was looked at, and how it is. */
 
-export type Level = 'good' | 'warn' | 'fail'
+type Level = 'good' | 'warn' | 'fail'
 
 export interface Finding {
   readonly area: string

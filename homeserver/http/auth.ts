@@ -33,7 +33,7 @@ export interface ServerAuthenticator {
   ): Promise<{ readonly origin: ServerName; readonly content: JsonBody | undefined }>
 }
 
-export interface AuthenticateOptions {
+interface AuthenticateOptions {
   readonly asUser?: string
   readonly asDevice?: string
   readonly timestamp?: number

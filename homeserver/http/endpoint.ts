@@ -27,7 +27,7 @@ interface Principals {
 }
 
 /** `/rooms/:roomId/typing/:userId` gives `{ roomId: string, userId: string }`. */
-export type Params<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
+type Params<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
   ? { readonly [key in Name]: string } & Params<`/${Rest}`>
   : Path extends `${string}:${infer Name}`
     ? { readonly [key in Name]: string }

@@ -3,7 +3,7 @@ import { limitExceeded } from '../core/errors.ts'
 import type { Clock } from '../platform/clock.ts'
 import { Lru } from '../platform/lru.ts'
 
-export interface Limit {
+interface Limit {
   /** Calls a second that can be kept up. */
   readonly perSecond: number
   readonly burst: number
@@ -11,7 +11,7 @@ export interface Limit {
 
 /** `none` is for calls that cost next to nothing or that must never fail, such as to-device messages. */
 export type LimitName = (typeof limitNames)[number]
-export const limitNames = [
+const limitNames = [
   'none',
   'read',
   'write',

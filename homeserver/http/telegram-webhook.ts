@@ -5,7 +5,7 @@ import { type Answer, type Endpoint, endpoint } from './endpoint.ts'
 /** Updates are far smaller. */
 const MAX_BODY = 1024 * 1024
 
-export const telegramWebhook = endpoint({
+const telegramWebhook = endpoint({
   method: 'POST',
   path: '/telegram/webhook',
   auth: 'none',

@@ -2,7 +2,7 @@
 import { type Clock, systemClock } from './clock.ts'
 import type { Counter } from './metrics.ts'
 
-export class LockTimeoutError extends Error {
+class LockTimeoutError extends Error {
   override name = 'LockTimeoutError'
 }
 

@@ -8,7 +8,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { type Fields, humanLine, jsonLine } from './log-format.ts'
 import type { LogFiles } from './log-files.ts'
 
-export type Level = 'debug' | 'info' | 'warn' | 'error'
+type Level = 'debug' | 'info' | 'warn' | 'error'
 
 /** A logger is one function a level. `error` means somebody should look. */
 export interface Logger {

@@ -2,7 +2,7 @@
 import type { EventId, RoomId, UserId } from '../core/ids.ts'
 import type { Conn, Tx } from './database.ts'
 
-export type DelayedOutcome = 'sent' | 'cancelled' | 'failed'
+type DelayedOutcome = 'sent' | 'cancelled' | 'failed'
 
 export interface DelayedEventRow {
   readonly delay_id: string

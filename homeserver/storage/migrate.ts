@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import type { Conn, Database, Dialect, Tx } from './database.ts'
 
 /** What a file in migrations/ exports. `up` gives its statements in order; both dialects run them in the same test. */
-export interface Migration {
+interface Migration {
   readonly up: (dialect: Dialect) => readonly string[]
 }
 

@@ -2,7 +2,7 @@
 import type { ServerName } from '../core/ids.ts'
 import { type Conn, insertMany, type Tx } from './database.ts'
 
-export const outboxKind = { event: 0, edu: 1 } as const
+const outboxKind = { event: 0, edu: 1 } as const
 
 interface Addressed {
   readonly destination: ServerName

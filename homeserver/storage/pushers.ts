@@ -29,7 +29,7 @@ export interface PusherSettings extends PusherKey {
 }
 
 /** What the app has to say until then. */
-export interface AwaitedAck {
+interface AwaitedAck {
   readonly hash: string
   readonly expiresTs: number
 }

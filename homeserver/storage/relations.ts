@@ -203,25 +203,3 @@ export async function listThreads(
 
 const participated = `and (e.sender = ? or exists (select 1 from relations p
   where p.target_id = r.target_id and p.rel_type = 'm.thread' and coalesce(p.room_id, '') = r.room_id and p.sender = ?))`
-
-/** Whether something in the room relates to this event, which may be unknown here. */
-export async function isRelated(conn: Conn, roomId: RoomId, targetId: EventId): Promise<boolean> {
-  const row = await conn.row(`select 1 from relations r where r.target_id = ? and ${ofRoom} limit 1`, [
-    targetId,
-    roomId,
-  ])
-  return row !== undefined
-}
-
-/** Whether the user has annotated an event with this key by an event of this type. */
-export async function hasAnnotation(
-  conn: Conn,
-  { targetId, type, sender, key }: { targetId: EventId; type: string; sender: UserId; key: string },
-): Promise<boolean> {
-  const row = await conn.row(
-    `select 1 from relations where target_id = ? and rel_type = 'm.annotation' and type = ? and sender = ?
-        and aggregation_key = ? limit 1`,
-    [targetId, type, sender, key],
-  )
-  return row !== undefined
-}

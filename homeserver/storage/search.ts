@@ -133,7 +133,7 @@ export interface DocumentPage {
 }
 
 /** So many documents are counted or ranked, the latest: a word that everybody uses must not cost without bound. */
-export const maxRanked = 10_000
+const maxRanked = 10_000
 
 /** The next documents, the best or the latest first. */
 export async function findDocuments(

@@ -21,7 +21,7 @@ const planned: readonly (readonly [pattern: RegExp, issue: string])[] = [
   [/./, 'issue 4, part 1'],
 ]
 
-export function specOperations(): Operation[] {
+function specOperations(): Operation[] {
   const lines = readFileSync(new URL('./endpoints.tsv', import.meta.url), 'utf8')
     .trimEnd()
     .split('\n')

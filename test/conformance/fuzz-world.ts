@@ -16,7 +16,7 @@ const onePixel = Buffer.from(
 export const users = ['alice', 'bob', 'mallory'] as const
 export type User = (typeof users)[number]
 
-export const passwordOf = (user: User): string => `password of ${user}`
+const passwordOf = (user: User): string => `password of ${user}`
 
 export class FuzzWorld {
   readonly server: TestServer

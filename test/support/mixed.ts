@@ -21,7 +21,7 @@ const PORT = 8448
 /** Programs that are not here; without them tests beside Synapse are skipped. */
 export const missingPrograms = [...(hasOpenssl ? [] : ['openssl']), ...(synapsePython === undefined ? ['Synapse'] : [])]
 /** One of ours, which may be ended and started again with what it had. */
-export class OurServer implements Home {
+class OurServer implements Home {
   readonly name: string
   readonly gate: Gate
   readonly #databaseUrl: string

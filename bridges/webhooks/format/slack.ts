@@ -86,7 +86,7 @@ function ofAttachment(given: z.output<typeof attachment>): string {
 }
 
 /** Slack's own marks as Markdown's. */
-export function mrkdwn(given: string): string {
+function mrkdwn(given: string): string {
   return given
     .replace(/<!(here|channel|everyone)(?:\|[^>\n]{0,200})?>/g, '@$1')
     .replace(/<[@#!][^>|\n]{1,200}\|([^>\n]{1,200})>/g, '$1')

@@ -28,7 +28,6 @@ export const levelDefaults = {
   users_default: 0,
 } as const
 export type LevelName = keyof typeof levelDefaults
-const defaultNotificationLevel = 50
 const creatorLevel = 100
 
 export function powerLevelsOf(state: AuthState, version: RoomVersion): PowerLevels {
@@ -54,11 +53,6 @@ export function userLevel(levels: PowerLevels, userId: string): Level {
 /** The *required power level* of an event type. */
 export function requiredLevel(levels: PowerLevels, type: string, kind: 'state' | 'message'): Level {
   return entryLevel(levels, 'events', type) ?? namedLevel(levels, kind === 'state' ? 'state_default' : 'events_default')
-}
-
-/** The level needed to notify, such as `room` for mentions of the whole room. */
-export function notificationLevel(levels: PowerLevels, key: string): Level {
-  return entryLevel(levels, 'notifications', key) ?? defaultNotificationLevel
 }
 
 /** The one who made the room; `create` is its create event. */
@@ -89,7 +83,7 @@ export function parseLevel(value: Json | undefined, version: RoomVersion): Level
   return undefined
 }
 
-function entryLevel(levels: PowerLevels, map: 'events' | 'notifications' | 'users', key: string): Level | undefined {
+function entryLevel(levels: PowerLevels, map: 'events' | 'users', key: string): Level | undefined {
   const entries = levels.content?.[map]
   return isJsonObject(entries) && Object.hasOwn(entries, key) ? parseLevel(entries[key], levels.version) : undefined
 }

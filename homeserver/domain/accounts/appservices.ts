@@ -36,7 +36,7 @@ const registration = z.object({
   'org.domovoi.puppets': z.string().nullish(),
 })
 
-export interface Namespace {
+interface Namespace {
   /** Whether an id is in it. */
   readonly matches: (id: string) => boolean
   readonly exclusive: boolean

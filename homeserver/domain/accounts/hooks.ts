@@ -37,7 +37,7 @@ export interface ProfilePropagation {
   audience(userId: UserId): Promise<readonly RoomId[]>
 }
 
-export interface ShownProfile {
+interface ShownProfile {
   readonly displayname: string | undefined
   readonly avatarUrl: string | undefined
 }

@@ -21,7 +21,7 @@ export interface InterestParts {
 }
 
 /** What is asked of the directory. */
-export interface RoomAliases {
+interface RoomAliases {
   aliasesOf(roomId: RoomId): Promise<readonly RoomAlias[]>
   /** Told of rooms that got or lost an alias. */
   subscribe(listener: (roomId: RoomId) => void): () => void

@@ -2,7 +2,7 @@
 import type { PresenceState } from '../../storage/presence.ts'
 
 /** A device that does not sync is offline after this. */
-export const offlineAfterMs = 30_000
+const offlineAfterMs = 30_000
 /** A device that is online and does nothing is unavailable after this. */
 const IDLE_AFTER_MS = 300_000
 /** So long others are not told of each activity: the user is currently active. */

@@ -51,7 +51,7 @@ export function afterFailure(
 }
 
 /** A quarter of a minute, a minute, then twice as long each time, a fifth more or less. */
-export function retryDelay(failures: number, random: number): number {
+function retryDelay(failures: number, random: number): number {
   const delay = failures <= 1 ? GRACE_MS : Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(failures - 2, 20))
   return Math.round(delay * (0.8 + 0.4 * random))
 }

@@ -14,7 +14,7 @@ import { BadKeyDocumentError, maxKeyDocumentBytes, readKeyDocument } from './key
 import { createResolveServer, type Target } from './resolve-server.ts'
 import { WellKnown } from './well-known.ts'
 
-export interface Hop {
+interface Hop {
   readonly hop: 'name' | 'well-known' | 'resolve' | 'dns' | 'tls' | 'connect' | 'keys' | 'version'
   readonly ok: boolean
   /** A sentence without its full stop. */

@@ -5,7 +5,7 @@ import type { ServerName } from '../../core/ids.ts'
 import { decodeBase64, encodeBase64, publicKeyFrom, verifyJson } from '../../core/signing.ts'
 import type { ServerKeyRow } from '../../storage/server-keys.ts'
 
-export interface PublishedKey {
+interface PublishedKey {
   readonly keyId: string
   /** 32 bytes in unpadded base64. */
   readonly publicKey: string
@@ -129,7 +129,7 @@ export function mergeKeys(
 }
 
 /** What a stored document says itself. */
-export function validUntilOf(document: string): number {
+function validUntilOf(document: string): number {
   const { valid_until_ts: validUntilTs } = JSON.parse(document) as { valid_until_ts: number } // read before it was stored
   return validUntilTs
 }

@@ -24,7 +24,7 @@ export type SendOutcome =
   | { readonly outcome: 'refused' }
   | { readonly outcome: 'failed'; readonly reason: string; readonly retryAfterMs?: number }
 
-export interface QueuedItems {
+interface QueuedItems {
   readonly events: readonly OutgoingItem[]
   readonly edus: readonly OutgoingItem[]
 }

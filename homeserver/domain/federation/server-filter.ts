@@ -6,7 +6,7 @@ import type { Config } from '../../config/schema.ts'
 export type ServerFilter = (server: ServerName) => boolean
 
 /** Patterns are matched against the whole server name and against its host alone. */
-export function serverFilter({ mode, allow, deny }: Config['federation']): ServerFilter {
+function serverFilter({ mode, allow, deny }: Config['federation']): ServerFilter {
   if (mode === 'off') return () => false
   const [allowed, denied] = [matcherOf(allow), matcherOf(deny)]
   return (server) => (allow.length === 0 || allowed(server)) && !denied(server)

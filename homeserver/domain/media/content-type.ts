@@ -1,7 +1,7 @@
 /** What an uploader says a file is. It is kept as said if it has the form of a type, since clients ask for it back. */
 
 /** For what is not said, or not said in the right form. */
-export const unknownType = 'application/octet-stream'
+const unknownType = 'application/octet-stream'
 
 const token = "[!#$%&'*+.^_`|~\\dA-Za-z-]+"
 const mediaType = new RegExp(`^\\s*(${token}/${token})\\s*(?:;(.*))?$`)

@@ -16,7 +16,7 @@ const longSides = [32, 96, 320, 640, 800] as const
 const shapes = [1, 4 / 3, 3 / 4, 16 / 9, 9 / 16] as const
 
 /** The image as large as it is. */
-export const fullSize: ThumbnailSize = { width: 0, height: 0, method: 'scale' }
+const fullSize: ThumbnailSize = { width: 0, height: 0, method: 'scale' }
 
 /** The smallest size that is not below the one asked for in either direction; beyond the largest, the full one. */
 export function sizeFor({ width, height, method }: ThumbnailSize): ThumbnailSize {

@@ -4,7 +4,7 @@ import type { Letter } from '../accounts/threepids/mailer.ts'
 import type { StoredEvent } from '../../storage/events.ts'
 import type { EventSurroundings } from './notification.ts'
 
-export interface Missed {
+interface Missed {
   readonly event: StoredEvent
   readonly around: EventSurroundings
 }

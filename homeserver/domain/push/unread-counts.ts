@@ -16,7 +16,7 @@ import type { EventNews } from '../rooms/news.ts'
 import { decodeNotified, isIn, type Notified } from './push-column.ts'
 import { isRead, type ReadMarks, readMarks } from './read-marks.ts'
 
-export interface Counts {
+interface Counts {
   readonly notifications: number
   readonly highlights: number
 }

@@ -16,7 +16,7 @@ const TAG_BYTES = 16
 /** The longest message. */
 export const maxWebPushBytes = RECORD_BYTES - HEADER_BYTES - TAG_BYTES - 1
 
-export function newBrowserSecrets(): { readonly ours: ECDH; readonly salt: Buffer } {
+function newBrowserSecrets(): { readonly ours: ECDH; readonly salt: Buffer } {
   const ours = createECDH('prime256v1')
   ours.generateKeys()
   return { ours, salt: randomBytes(16) }

@@ -39,7 +39,7 @@ export interface JudgeParts {
 }
 
 /** The keys of the state that decide about an event, its own among them. */
-export function decidingKeys(pdu: Pdu, version: RoomVersion): StateKey[] {
+function decidingKeys(pdu: Pdu, version: RoomVersion): StateKey[] {
   const keys = new Set([stateKeyOf('m.room.create', ''), ...authStateKeys(pdu, version)])
   if (pdu.state_key !== undefined) keys.add(stateKeyOf(pdu.type, pdu.state_key))
   return [...keys]

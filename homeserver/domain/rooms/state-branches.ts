@@ -9,7 +9,7 @@ import { StateGroups, type StateMap } from '../../storage/state-groups.ts'
 import type { EventCache } from './event-cache.ts'
 
 /** A key of the state about which branches say different things. */
-export interface StateConflict {
+interface StateConflict {
   readonly key: StateKey
   /** What counts now; undefined for nothing. */
   readonly current: StoredEvent | undefined

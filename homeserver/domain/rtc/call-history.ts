@@ -45,7 +45,7 @@ export type { CallPlace }
 
 const PRUNE_EVERY_MS = 3_600_000
 
-export interface PastCall extends CallRow {
+interface PastCall extends CallRow {
   readonly stays: readonly StayRow[]
 }
 

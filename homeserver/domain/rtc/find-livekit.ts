@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { findProgram, isProgram } from '../../platform/find-program.ts'
 
-export const LIVEKIT_PROGRAM = 'livekit-server'
+const LIVEKIT_PROGRAM = 'livekit-server'
 
 type Environment = Readonly<Record<string, string | undefined>>
 

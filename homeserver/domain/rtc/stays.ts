@@ -9,7 +9,7 @@ import type { ShownMember } from './call-members.ts'
 /** How often everything is looked at, whatever was told. */
 export const LOOK_EVERY_MS = 30_000
 /** Who is back within this was not away, and a call that nobody is in goes on for so long. */
-export const GRACE_MS = 30_000
+const GRACE_MS = 30_000
 
 export interface Facts {
   readonly now: number

@@ -27,7 +27,7 @@ export interface ContextWish {
   readonly profiles: boolean
 }
 
-export type Profile = Pick<WholeProfile, 'displayname' | 'avatarUrl'>
+type Profile = Pick<WholeProfile, 'displayname' | 'avatarUrl'>
 
 /** Events are JSON texts, the one next to what was found first. */
 export interface SearchContext {

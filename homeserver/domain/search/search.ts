@@ -48,7 +48,7 @@ export interface SearchResult {
   readonly context: SearchContext | undefined
 }
 
-export interface SearchGroup {
+interface SearchGroup {
   readonly value: string
   readonly results: readonly EventId[]
   readonly next: SearchPlace | undefined

@@ -199,7 +199,7 @@ export class ExternalAccounts implements Departure, ExternalLogins {
 const keyOf = ({ provider, subject }: ExternalKey): ExternalKey => ({ provider, subject })
 
 /** Without signs that cannot be seen or that turn the line around: a name is shown beside those of others. */
-export function cleanName(name: string | undefined): string | undefined {
+function cleanName(name: string | undefined): string | undefined {
   const clean = name
     ?.replace(/[\p{Cc}\p{Cs}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu, '')
     .trim()

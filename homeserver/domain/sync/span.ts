@@ -6,7 +6,7 @@ import type { Requester } from '../accounts/requester.ts'
 import type { StoredEvent } from '../../storage/events.ts'
 
 /** The keys under which clients ask for state as of the end of the timeline (MSC4222), and are answered. */
-export const stateAfterKeys = ['state_after', 'org.matrix.msc4222.state_after'] as const
+const stateAfterKeys = ['state_after', 'org.matrix.msc4222.state_after'] as const
 export type StateAfterKey = (typeof stateAfterKeys)[number]
 
 export interface Span {

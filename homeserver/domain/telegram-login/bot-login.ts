@@ -17,7 +17,7 @@ import { CHOICES, icons } from './icons.ts'
 import { LOGIN_MS } from './login-pages.ts'
 import { provider, type TelegramPeople } from './people.ts'
 
-export type Mode = 'off' | 'link' | 'match' | 'open'
+type Mode = 'off' | 'link' | 'match' | 'open'
 
 const CODE_MS = 3 * 60_000
 const MATCH_MS = 3 * 60_000

@@ -20,7 +20,7 @@ function found(content: string | undefined): JsonText {
   return new JsonText(content)
 }
 
-export const getAccountData = endpoint({
+const getAccountData = endpoint({
   method: 'GET',
   path: global,
   since: ['r0', 'v3'],
@@ -31,7 +31,7 @@ export const getAccountData = endpoint({
     found(await accountData.find(ownUserId(params, who), '', typeOf(params))),
 })
 
-export const setAccountData = endpoint({
+const setAccountData = endpoint({
   method: 'PUT',
   path: global,
   since: ['r0', 'v3'],
@@ -46,7 +46,7 @@ export const setAccountData = endpoint({
   },
 })
 
-export const deleteAccountData = endpoint({
+const deleteAccountData = endpoint({
   method: 'DELETE',
   path: `${unstable}${global}`,
   auth: 'user',
@@ -58,7 +58,7 @@ export const deleteAccountData = endpoint({
   },
 })
 
-export const getRoomAccountData = endpoint({
+const getRoomAccountData = endpoint({
   method: 'GET',
   path: ofRoom,
   since: ['r0', 'v3'],
@@ -69,7 +69,7 @@ export const getRoomAccountData = endpoint({
     found(await accountData.find(ownUserId(params, who), roomIdOf(params), typeOf(params))),
 })
 
-export const setRoomAccountData = endpoint({
+const setRoomAccountData = endpoint({
   method: 'PUT',
   path: ofRoom,
   since: ['r0', 'v3'],
@@ -84,7 +84,7 @@ export const setRoomAccountData = endpoint({
   },
 })
 
-export const deleteRoomAccountData = endpoint({
+const deleteRoomAccountData = endpoint({
   method: 'DELETE',
   path: `${unstable}${ofRoom}`,
   auth: 'user',

@@ -3,7 +3,7 @@ import { endpoint, JsonText } from '../endpoint.ts'
 import { jsonObject } from './json-object.ts'
 import { ownUserId } from './path-ids.ts'
 
-export const addFilter = endpoint({
+const addFilter = endpoint({
   method: 'POST',
   path: '/user/:userId/filter',
   since: ['r0', 'v3'],
@@ -16,7 +16,7 @@ export const addFilter = endpoint({
   }),
 })
 
-export const getFilter = endpoint({
+const getFilter = endpoint({
   method: 'GET',
   path: '/user/:userId/filter/:filterId',
   since: ['r0', 'v3'],

@@ -86,7 +86,7 @@ function incoming(
 
 const older = (path: string): string[] => ['r0', 'v1'].map((version) => `/_matrix/media/${version}${path}`)
 
-export const uploadMedia = endpoint({
+const uploadMedia = endpoint({
   method: 'POST',
   path: '/_matrix/media/v3/upload',
   also: older('/upload'),
@@ -99,7 +99,7 @@ export const uploadMedia = endpoint({
   }),
 })
 
-export const createMedia = endpoint({
+const createMedia = endpoint({
   method: 'POST',
   path: '/_matrix/media/v1/create',
   auth: 'user',
@@ -110,7 +110,7 @@ export const createMedia = endpoint({
   },
 })
 
-export const uploadMediaTo = endpoint({
+const uploadMediaTo = endpoint({
   method: 'PUT',
   path: '/_matrix/media/v3/upload/:serverName/:mediaId',
   auth: 'user',
@@ -123,7 +123,7 @@ export const uploadMediaTo = endpoint({
   },
 })
 
-export const mediaConfig = endpoint({
+const mediaConfig = endpoint({
   method: 'GET',
   path: '/media/config',
   since: ['v1'],
@@ -136,28 +136,28 @@ export const mediaConfig = endpoint({
 const given = { method: 'GET', since: ['v1'], auth: 'user', limit: 'media' } as const
 const givenByOldPaths = { method: 'GET', auth: 'optional', limit: 'media' } as const
 
-export const downloadMedia = endpoint({
+const downloadMedia = endpoint({
   ...given,
   path: '/media/download/:serverName/:mediaId',
   query: downloadQuery,
   handle: download,
 })
 
-export const downloadMediaAs = endpoint({
+const downloadMediaAs = endpoint({
   ...given,
   path: '/media/download/:serverName/:mediaId/:fileName',
   query: downloadQuery,
   handle: download,
 })
 
-export const thumbnailMedia = endpoint({
+const thumbnailMedia = endpoint({
   ...given,
   path: '/media/thumbnail/:serverName/:mediaId',
   query: thumbnailQuery,
   handle: thumbnail,
 })
 
-export const downloadMediaOld = endpoint({
+const downloadMediaOld = endpoint({
   ...givenByOldPaths,
   path: '/_matrix/media/v3/download/:serverName/:mediaId',
   also: older('/download/:serverName/:mediaId'),
@@ -165,7 +165,7 @@ export const downloadMediaOld = endpoint({
   handle: forUsers(download),
 })
 
-export const downloadMediaAsOld = endpoint({
+const downloadMediaAsOld = endpoint({
   ...givenByOldPaths,
   path: '/_matrix/media/v3/download/:serverName/:mediaId/:fileName',
   also: older('/download/:serverName/:mediaId/:fileName'),
@@ -173,7 +173,7 @@ export const downloadMediaAsOld = endpoint({
   handle: forUsers(download),
 })
 
-export const thumbnailMediaOld = endpoint({
+const thumbnailMediaOld = endpoint({
   ...givenByOldPaths,
   path: '/_matrix/media/v3/thumbnail/:serverName/:mediaId',
   also: older('/thumbnail/:serverName/:mediaId'),

@@ -4,7 +4,7 @@ import { missingToken } from '../../core/errors.ts'
 import { endpoint } from '../endpoint.ts'
 import { ownUserId } from './path-ids.ts'
 
-export const requestOpenIdToken = endpoint({
+const requestOpenIdToken = endpoint({
   method: 'POST',
   path: '/user/:userId/openid/request_token',
   since: ['r0', 'v3'],
@@ -26,7 +26,7 @@ export const requestOpenIdToken = endpoint({
  * For services, not only servers: nothing is signed here.
  * https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1openiduserinfo
  */
-export const openIdUserInfo = endpoint({
+const openIdUserInfo = endpoint({
   method: 'GET',
   path: '/_matrix/federation/v1/openid/userinfo',
   auth: 'none',

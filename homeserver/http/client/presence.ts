@@ -8,7 +8,7 @@ import { ownUserId } from './path-ids.ts'
 
 const path = '/presence/:userId/status'
 
-export const getPresence = endpoint({
+const getPresence = endpoint({
   method: 'GET',
   path,
   since: ['r0', 'v3'],
@@ -20,7 +20,7 @@ export const getPresence = endpoint({
   },
 })
 
-export const setPresence = endpoint({
+const setPresence = endpoint({
   method: 'PUT',
   path,
   since: ['r0', 'v3'],

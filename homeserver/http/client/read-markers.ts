@@ -5,7 +5,7 @@ import { eventIdOf, roomIdOf } from './path-ids.ts'
 const receiptTypes = ['m.read', 'm.read.private'] as const
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidread_markers */
-export const setReadMarkers = endpoint({
+const setReadMarkers = endpoint({
   method: 'POST',
   path: '/rooms/:roomId/read_markers',
   since: ['r0', 'v3'],

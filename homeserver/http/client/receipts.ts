@@ -4,7 +4,7 @@ import { endpoint } from '../endpoint.ts'
 import { eventIdOf, roomIdOf } from './path-ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3roomsroomidreceiptreceipttypeeventid */
-export const sendReceipt = endpoint({
+const sendReceipt = endpoint({
   method: 'POST',
   path: '/rooms/:roomId/receipt/:receiptType/:eventId',
   since: ['r0', 'v3'],

@@ -5,7 +5,7 @@ import type { OpenSession, SessionOptions } from '../../domain/accounts/sessions
 /** Bytes of UTF-8, as of an identifier. */
 const MAX_DEVICE_ID = 255
 
-export const deviceId = z
+const deviceId = z
   .string()
   .min(1)
   .refine((id) => Buffer.byteLength(id) <= MAX_DEVICE_ID && !id.includes('\0'), 'not a device id')

@@ -102,7 +102,7 @@ const body = z.object({
   extensions: extensions.nullish(),
 })
 
-export const slidingSync = endpoint({
+const slidingSync = endpoint({
   method: 'POST',
   path: '/_matrix/client/unstable/org.matrix.simplified_msc3575/sync',
   auth: 'user',

@@ -21,7 +21,7 @@ const query = z.object({
   'org.matrix.msc4222.use_state_after': yesOrNo.default(false),
 })
 
-export const sync = endpoint({
+const sync = endpoint({
   method: 'GET',
   path: '/sync',
   since: ['r0', 'v3'],

@@ -13,7 +13,7 @@ function tagOf({ tag }: { readonly tag: string }): string {
   return tag
 }
 
-export const listTags = endpoint({
+const listTags = endpoint({
   method: 'GET',
   path: '/user/:userId/rooms/:roomId/tags',
   since: ['r0', 'v3'],
@@ -22,7 +22,7 @@ export const listTags = endpoint({
   handle: async ({ params, who }, { tags }) => ({ tags: await tags.list(ownUserId(params, who), roomIdOf(params)) }),
 })
 
-export const setTag = endpoint({
+const setTag = endpoint({
   method: 'PUT',
   path: one,
   since: ['r0', 'v3'],
@@ -36,7 +36,7 @@ export const setTag = endpoint({
   },
 })
 
-export const deleteTag = endpoint({
+const deleteTag = endpoint({
   method: 'DELETE',
   path: one,
   since: ['r0', 'v3'],

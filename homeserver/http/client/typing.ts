@@ -3,7 +3,7 @@ import { endpoint } from '../endpoint.ts'
 import { ownUserId, roomIdOf } from './path-ids.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#put_matrixclientv3roomsroomidtypinguserid */
-export const setTyping = endpoint({
+const setTyping = endpoint({
   method: 'PUT',
   path: '/rooms/:roomId/typing/:userId',
   since: ['r0', 'v3'],

@@ -4,17 +4,6 @@ import type { FakeFile } from './world.ts'
 
 export type MediaKind = 'photo' | 'video' | 'animation' | 'audio' | 'voice' | 'video_note' | 'document' | 'sticker'
 
-export const mediaKinds: readonly MediaKind[] = [
-  'photo',
-  'video',
-  'animation',
-  'audio',
-  'voice',
-  'video_note',
-  'document',
-  'sticker',
-]
-
 /** Defaults of a file of each kind that comes without a name. */
 export const mediaNames: Readonly<Record<MediaKind, { name: string; type: string }>> = {
   photo: { name: 'file_0.jpg', type: 'image/jpeg' },
@@ -70,12 +59,4 @@ export function mediaContent(kind: MediaKind, file: FakeFile, more: Record<strin
         },
       }
   }
-}
-
-/** Whose file a message holds, by the id that a bot sends it again with. */
-export function fileIdsOf(message: Message): string[] {
-  return mediaKinds.flatMap((kind) => {
-    const media = message[kind]
-    return (Array.isArray(media) ? media : [media]).flatMap((one) => (one ? [one.file_id] : []))
-  })
 }

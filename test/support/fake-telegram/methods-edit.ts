@@ -85,7 +85,7 @@ function react(call: Call): true {
 }
 
 /** https://core.telegram.org/bots/api#reactiontypeemoji, the first of them. */
-export const usualReactions = [
+const usualReactions = [
   '❤',
   '👍',
   '👎',

@@ -13,7 +13,7 @@ const CAPTION_LIMIT = 1024
 const MiB = 1024 * 1024
 
 /** The chat of the call, if the bot may write there now. */
-export function writableChat({ world, bot, params }: Call): FakeChat {
+function writableChat({ world, bot, params }: Call): FakeChat {
   const chat = world.chatFor(bot, params.text('chat_id'))
   const member = chat.members.get(bot.user.id)
   if (member?.status === 'restricted' && member.rights['can_send_messages'] !== true) {
@@ -39,7 +39,7 @@ function answeredBy({ params }: Call, chat: FakeChat): number | undefined {
   throw bad('message to be replied not found')
 }
 
-export function send(call: Call, content: Partial<Message>): Message {
+function send(call: Call, content: Partial<Message>): Message {
   const chat = writableChat(call)
   const topic = call.params.number('message_thread_id')
   const markup = call.params.json<Message['reply_markup']>('reply_markup')

@@ -14,7 +14,7 @@ export interface Member {
   readonly rights: Rights
 }
 
-export interface Topic {
+interface Topic {
   name: string
   closed: boolean
 }
@@ -249,7 +249,7 @@ export class World {
   }
 }
 
-export function isService(message: Message): boolean {
+function isService(message: Message): boolean {
   return ['new_chat_members', 'left_chat_member', 'new_chat_title', 'pinned_message', 'migrate_to_chat_id'].some(
     (key) => key in message,
   )

@@ -91,7 +91,7 @@ function invitedBy(origin: ServerName, { pdu }: RemoteEvent): UserId {
 }
 
 /** The event with our signature. */
-export function signedBy(signer: Signer, event: RemoteEvent, version: RoomVersion): RemoteEvent {
+function signedBy(signer: Signer, event: RemoteEvent, version: RoomVersion): RemoteEvent {
   const pdu = signEvent(event.pdu, version, signer)
   return { ...event, pdu, json: encodeCanonical(pdu, version) }
 }

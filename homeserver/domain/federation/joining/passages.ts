@@ -33,7 +33,7 @@ export interface PassagesParts {
 }
 
 /** Whoever sends events on to the other servers of a room. */
-export interface Forwarder {
+interface Forwarder {
   /** Sends the event on that `work` takes into its room, to all but its origin. */
   forwarding<T>(eventId: EventId, origin: ServerName, work: () => Promise<T>): Promise<T>
 }

@@ -49,7 +49,7 @@ export async function signPassage(
 }
 
 /** What we sign of a template, but for its time and id. Throws if the template is for anything else than the change. */
-export function readTemplate(
+function readTemplate(
   { room_version: versionId = '1', event: template }: JsonObject,
   server: ServerName,
   membership: Passage,

@@ -18,7 +18,7 @@ import { newsOf } from '../news.ts'
 export const retentionTypes = ['m.room.retention', 'org.matrix.msc1763.retention'] as const
 
 /** Lifetimes in milliseconds. */
-export type RetentionSettings = Config['rooms']['retention']
+type RetentionSettings = Config['rooms']['retention']
 
 const MAX_ROOMS = 10_000
 

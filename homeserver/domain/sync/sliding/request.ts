@@ -31,7 +31,7 @@ export interface AskedList extends AskedRoom {
   readonly filters?: ListFilters | undefined
 }
 
-export interface AskedExtension {
+interface AskedExtension {
   readonly enabled: boolean
 }
 

@@ -63,25 +63,32 @@ export async function listPartialJoins(
 
 export async function addPartialEvents(
   tx: Tx,
-  events: readonly { readonly roomId: RoomId; readonly nid: number }[],
+  events: readonly { readonly roomId: RoomId; readonly nid: number; readonly toldGroup?: number | undefined }[],
 ): Promise<void> {
   if (events.length === 0) return
   await insertMany(
     tx,
     'partial_events',
-    ['room_id', 'event_nid'],
-    events.map(({ roomId, nid }) => [roomId, nid]),
+    ['room_id', 'event_nid', 'told_group'],
+    events.map(({ roomId, nid, toldGroup }) => [roomId, nid, toldGroup ?? null]),
   )
 }
 
-/** The events that were judged by a part of the state, in the order of their coming. */
-export async function listPartialEvents(conn: Conn, roomId: RoomId): Promise<StoredEvent[]> {
-  const rows = await conn.rows<EventRow>(
-    `select ${eventColumns('e')} from partial_events p join events e on e.nid = p.event_nid
+/** An event that was judged by a part of the state. */
+export interface PartialEvent {
+  readonly event: StoredEvent
+  /** The group of the state that was told of it, as parents of it were missing. */
+  readonly toldGroup: number | undefined
+}
+
+/** In the order of their coming. */
+export async function listPartialEvents(conn: Conn, roomId: RoomId): Promise<PartialEvent[]> {
+  const rows = await conn.rows<EventRow & { told_group: number | null }>(
+    `select ${eventColumns('e')}, p.told_group from partial_events p join events e on e.nid = p.event_nid
       where p.room_id = ? order by p.event_nid`,
     [roomId],
   )
-  return rows.map((row) => new StoredEvent(row))
+  return rows.map(({ told_group, ...row }) => ({ event: new StoredEvent(row), toldGroup: told_group ?? undefined }))
 }
 
 /** The room has its whole state since this place in the events stream. */

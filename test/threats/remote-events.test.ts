@@ -218,6 +218,38 @@ describeTls('over TLS', () => {
       expect(evil.asked(/state_ids/)).toBe(0)
     })
 
+    test.each([true, false])(
+      'T33: who tells of a missing parent takes nothing back of the others that are known (told: %s)',
+      async (tells) => {
+        const { federation, evil, alice, room, pour } = await inRoom(dialect)
+        await using _ = federation
+        const past = room.fork()
+        const ofMissing = room.fork()
+        await pour(room.topic('known here').pdu)
+        const missing = room.add(
+          { type: 'm.room.name', sender: room.creator, stateKey: '', content: { name: 'A' } },
+          ofMissing,
+        )
+        const both = { state: ofMissing.state, tips: [...room.main.tips, missing.eventId] }
+        const between = room.make({ type: 'm.room.message', sender: room.creator, content: { body: 'between' } }, both)
+        const last = room.say('last', { on: { state: both.state, tips: [between.eventId] } })
+        evil.tell(room)
+        evil.on(/get_missing_events/, () => ({ events: [between.pdu] }))
+        const asked: (string | null)[] = []
+        evil.on(/state_ids/, ({ query }) => {
+          asked.push(query.get('event_id'))
+          const { state } = query.get('event_id') === missing.eventId ? past : ofMissing
+          const isTold = tells || query.get('event_id') !== missing.eventId
+          return isTold ? { pdu_ids: [...state.values()], auth_chain_ids: [] } : undefined
+        })
+        await pour(last.pdu)
+        expect(asked).toEqual(tells ? [missing.eventId] : [missing.eventId, between.eventId])
+        expect(await bodies(alice, room.roomId)).toEqual(['between', 'last'])
+        expect((await alice.get(at(room.roomId, 'state/m.room.name')))['name']).toBe('A')
+        expect((await alice.get(at(room.roomId, 'state/m.room.topic')))['topic']).toBe('known here')
+      },
+    )
+
     test('T34: a room is created once', async () => {
       const { federation, ours, room, pour } = await inRoom(dialect)
       await using _ = federation

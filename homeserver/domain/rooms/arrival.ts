@@ -17,6 +17,8 @@ export interface Arrival {
   readonly redactsLater?: EventId | undefined
   /** Its parents that are not here. */
   readonly missingParents: readonly EventId[]
+  /** In a partial room: the group of the state that was told of their place. */
+  readonly toldGroup?: number | undefined
   /** Of a room that we are not in: what clients show of it. */
   readonly strippedState?: readonly JsonObject[] | undefined
 }

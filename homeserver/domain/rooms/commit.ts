@@ -242,7 +242,10 @@ function isShown({ arrival }: BuiltEvent): boolean {
 async function writePartial(tx: Tx, { roomId, events, partial }: Unit, now: number): Promise<void> {
   const [first] = events
   if (first && partial) await beginPartialRoom(tx, { ...partial, roomId, eventId: first.eventId }, now)
-  await addPartialEvents(tx, events)
+  await addPartialEvents(
+    tx,
+    events.map(({ nid, arrival }) => ({ roomId, nid, toldGroup: arrival?.toldGroup })),
+  )
 }
 
 function changesOf(event: BuiltEvent, streamId: number): StateChange[] {

@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import { forEachDatabase } from '../../../test/support/databases.ts'
 import { Heart } from '../../../test/support/heart.ts'
-import { type Fork, PeerRoom } from '../../../test/support/peer-room.ts'
+import { type Fork, type PeerDraft, PeerRoom } from '../../../test/support/peer-room.ts'
 import { SeededRandom } from '../../../test/support/seeded-random.ts'
 import { referenceIds, type StateKey, stateKeyOf } from '../../core/event.ts'
 import type { EventId, UserId } from '../../core/ids.ts'
@@ -29,6 +29,24 @@ function roomBefore(
   room.member(cat, 'leave')
   const before = room.fork()
   return { room, before, join: room.member(alice, 'join') }
+}
+
+/** A room with amy, which cat was an admin of until he left. He can cite what he was, but for its being over. */
+function roomOfGoneAdmin(): {
+  made: ReturnType<typeof roomBefore>
+  /** He throws amy out. */
+  kick: PeerDraft
+} {
+  const room = new PeerRoom(roomVersions['11'], { serverName: 'peer.test', key })
+  for (const userId of [amy, cat]) room.member(userId, 'join')
+  const content = { users: { [room.creator]: 100, [cat]: 100 } }
+  room.add({ type: 'm.room.power_levels', sender: room.creator, stateKey: '', content })
+  const keys = ['m.room.create\0', 'm.room.power_levels\0', `${memberPrefix}${amy}`, `${memberPrefix}${cat}`] as const
+  const also = { auth_events: room.references(keys.flatMap((each) => room.main.state.get(each) ?? [])) }
+  const kick = { type: 'm.room.member', sender: cat, stateKey: amy, content: { membership: 'leave' }, also }
+  room.member(cat, 'leave')
+  const before = room.fork()
+  return { made: { room, before, join: room.member(alice, 'join') }, kick }
 }
 
 async function enter(heart: Heart, { room, before, join }: ReturnType<typeof roomBefore>, whole: boolean) {
@@ -203,6 +221,42 @@ forEachDatabase(({ freshUrl }) => {
     expect([...(await heart.members.joined(room.roomId)).keys()].toSorted()).toEqual([alice, amy, room.creator])
   })
 
+  test('what was told of a missing parent meets the other parents again when their state is known', async () => {
+    await using heart = await Heart.open(await freshUrl())
+    const { made, kick } = roomOfGoneAdmin()
+    const { room } = made
+    await enter(heart, made, false)
+    await heart.writer.storeOutliers(room.roomId, room.version, [...room.events.values()])
+    const [here, missing] = [room.fork(), room.fork()]
+    const banned = room.make({ ...kick, content: { membership: 'ban' } })
+    here.tips = [banned.eventId]
+    const content = { membership: 'join', displayname: 'Amy' }
+    const named = room.add({ type: 'm.room.member', sender: amy, stateKey: amy, content }, here)
+    expect(await heart.writer.receive(room.roomId, banned)).toMatchObject({ status: 'accepted' })
+    expect(await heart.writer.receive(room.roomId, named)).toMatchObject({ status: 'rejected' })
+    const name = { type: 'm.room.name', sender: room.creator, stateKey: '', content: { name: 'there' } }
+    await heart.writer.storeOutliers(room.roomId, room.version, [room.add(name, missing)])
+    const both = { state: missing.state, tips: [...here.tips, ...missing.tips] }
+    const event = room.make({ type: 'm.room.message', sender: room.creator }, both)
+    const lacking = { status: 'missing', prevEvents: missing.tips }
+    expect(await heart.writer.receive(room.roomId, event)).toMatchObject(lacking)
+    const told = { stateBefore: [...missing.state.values()] }
+    expect(await heart.writer.receive(room.roomId, event, told)).toMatchObject({ status: 'accepted' })
+    const stateAt = async (): Promise<ReadonlyMap<StateKey, EventId>> => {
+      const { row } = (await heart.events.find(event.eventId)) ?? {}
+      return idsOf(await new StateGroups().load(heart.database, Number(row?.state_group)))
+    }
+    expect([...(await stateAt()).values()]).not.toContain(named.eventId)
+
+    await complete(heart, made)
+    expect(await stateAt()).toEqual(
+      new Map(
+        [...missing.state, [`${memberPrefix}${amy}`, named.eventId] as const].toSorted(([a], [b]) => (a < b ? -1 : 1)),
+      ),
+    )
+    expect(idsOf(await currentState(heart.database, room.roomId))).toEqual(await stateAt())
+  })
+
   test('it is told whose membership has changed meanwhile, as far as it was allowed', async () => {
     await using heart = await Heart.open(await freshUrl())
     const made = roomBefore('12')
@@ -217,20 +271,12 @@ forEachDatabase(({ freshUrl }) => {
 
   test('who leaves after he seemed to be kicked has left, by his own word, when the members are known', async () => {
     await using heart = await Heart.open(await freshUrl())
-    const room = new PeerRoom(roomVersions['11'], { serverName: 'peer.test', key })
-    for (const userId of [amy, cat]) room.member(userId, 'join')
-    const content = { users: { [room.creator]: 100, [cat]: 100 } }
-    room.add({ type: 'm.room.power_levels', sender: room.creator, stateKey: '', content })
-    const keys = ['m.room.create\0', 'm.room.power_levels\0', `${memberPrefix}${amy}`, `${memberPrefix}${cat}`] as const
-    const auth_events = room.references(keys.flatMap((each) => room.main.state.get(each) ?? []))
-    room.member(cat, 'leave')
-    const before = room.fork()
-    const made = { room, before, join: room.member(alice, 'join') }
+    const { made, kick: kicked } = roomOfGoneAdmin()
+    const { room } = made
     await enter(heart, made, false)
     await heart.writer.storeOutliers(room.roomId, room.version, [...room.events.values()])
 
-    const kicked = { stateKey: amy, content: { membership: 'leave' }, also: { auth_events } }
-    const kick = room.make({ type: 'm.room.member', sender: cat, ...kicked })
+    const kick = room.make(kicked)
     room.main.tips = [kick.eventId]
     expect(await heart.writer.receive(room.roomId, kick)).toMatchObject({ status: 'accepted' })
     const leave = room.member(amy, 'leave')

@@ -60,6 +60,15 @@ interface Rejudged {
   readonly status: EventStatus
 }
 
+/** What is known of the place of an event. */
+interface Known {
+  readonly isJoin: boolean
+  /** The state before a join, as it is told now. */
+  readonly told: ToldState | undefined
+  /** The state that was told when it came. */
+  readonly toldGroup: number | undefined
+}
+
 interface Completion {
   readonly rejudged: readonly Rejudged[]
   readonly groups: readonly StateGroup[]
@@ -75,9 +84,16 @@ export async function completeRoom(parts: CompletionParts, head: RoomHead, told:
   const { roomId, version } = head
   const joins = new Set((await listPartialJoins(database, roomId)).map(({ event }) => event.eventId))
   const rejudged: Rejudged[] = []
-  for (const event of parentsFirst(await listPartialEvents(database, roomId))) {
-    const isJoin = joins.has(event.eventId)
-    const next = await judgedAgain(parts, head, event, { isJoin, told: told.get(event.eventId) })
+  const noted = await listPartialEvents(database, roomId)
+  const toldGroups = new Map(noted.map(({ event, toldGroup }) => [event.eventId, toldGroup]))
+  for (const event of parentsFirst(noted.map(({ event }) => event))) {
+    const { eventId } = event
+    const isJoin = joins.has(eventId)
+    const next = await judgedAgain(parts, head, event, {
+      isJoin,
+      told: told.get(eventId),
+      toldGroup: toldGroups.get(eventId),
+    })
     if (isJoin && next.status !== eventStatus.accepted) {
       throw forbidden('The state of the room does not allow the join')
     }
@@ -108,7 +124,7 @@ async function judgedAgain(
   parts: CompletionParts,
   head: RoomHead,
   event: StoredEvent,
-  { isJoin, told }: { readonly isJoin: boolean; readonly told: ToldState | undefined },
+  { isJoin, told, toldGroup }: Known,
 ): Promise<Rejudged> {
   const { reader, forks, events } = parts
   const { roomId, version } = head
@@ -116,8 +132,10 @@ async function judgedAgain(
   const known = await reader.list(head, [event.eventId, ...parents])
   const own = known.get(event.eventId)
   const groups = parents.flatMap((id) => known.get(id)?.stateGroup ?? [])
-  // Where parents are missing and nobody tells now, the state was told whole when the event came.
-  const isConnected = groups.length === parents.length
+  // Where parents are missing and nobody tells now, somebody told when the event came.
+  const isTold = groups.length < parents.length && toldGroup !== undefined
+  if (isTold) groups.push(toldGroup)
+  const isConnected = isTold || groups.length === parents.length
   if (isJoin && !isConnected && !told) throw forbidden('Nobody has told the state before the join')
   const groupBefore = isConnected
     ? await forks.merge({ roomId, version, head }, groups)

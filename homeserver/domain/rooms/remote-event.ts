@@ -21,9 +21,9 @@ export type Receipt =
   /** It cites these events, and they are not known here. */
   | { readonly status: 'missing-auth'; readonly authEvents: readonly EventId[]; readonly reason: string }
 
-/** What another server tells of the place of an event in a room's history. */
+/** What another server tells of the place of an event in a room's history, some of whose parents are not here. */
 export interface ToldState {
-  /** The state before the event, as ids of events that are stored here. */
+  /** The state before the event, or after those parents, as ids of events that are stored here. */
   readonly stateBefore: readonly EventId[]
   /** In a partial room: the part that is known already has to be in it. */
   readonly mustAgree?: boolean
@@ -61,7 +61,7 @@ export interface OutOfBandMembership {
 export interface RemoteEventWriter {
   /**
    * Takes an event into its room: checks it against its auth events, the state before it and the current state (soft
-   * failure), commits it, and moves what follows. The state before is resolved from what is stored, or `told`. An event
+   * failure), commits it, and moves what follows. The state before is resolved from what is stored and `told`. An event
    * that is known is answered as it was. Throws `M_NOT_FOUND` for a room that is not here.
    */
   receive(roomId: RoomId, event: RemoteEvent, told?: ToldState): Promise<Receipt>

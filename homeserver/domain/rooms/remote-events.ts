@@ -9,6 +9,7 @@ import type { Database } from '../../storage/database.ts'
 import { eventStatus, type EventStatus, type StoredEvent } from '../../storage/events.ts'
 import type { StateGroups } from '../../storage/state-groups.ts'
 import type { Streams } from '../../storage/streams.ts'
+import type { Arrival } from './arrival.ts'
 import { Backfilling } from './backfill.ts'
 import { buildArrival } from './build-arrival.ts'
 import type { BuiltEvent } from './build.ts'
@@ -158,19 +159,18 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
       return { answer: { status: 'missing-auth', authEvents: unknown, reason: 'Auth events are missing' } }
     }
     const room = { roomId, version: head.version, head }
-    const groupBefore = told
-      ? await this.#forks.groupOf(roomId, await toldState(this.#reader, head, roomId, told), head.stateGroup)
-      : await this.#forks.merge(
-          room,
-          parents.flatMap((id) => known.get(id)?.stateGroup ?? []),
-        )
+    const toldGroup =
+      told && (await this.#forks.groupOf(roomId, await toldState(this.#reader, head, roomId, told), head.stateGroup))
+    const groups = parents.flatMap((id) => known.get(id)?.stateGroup ?? [])
+    const groupBefore = await this.#forks.merge(room, toldGroup === undefined ? groups : [...groups, toldGroup])
     const redacted = await redactedBefore(this.#reader, event, head.version)
     const isPartial = this.#parts.partialRooms.has(roomId)
+    const gap = { missingParents: missing, toldGroup: isPartial ? toldGroup : undefined }
     const place = { ...room, own, isPartial }
     const judged = await judge({ ...this.#parts, reader: this.#reader }, place, redacted.event, groupBefore)
-    if (!judged.verdict.allowed) return await this.#place(roomId, redacted, judged, missing)
+    if (!judged.verdict.allowed) return await this.#place(roomId, redacted, judged, gap)
     const { event: recommended, objection } = await this.#recommended(head, redacted.event)
-    return await this.#place(roomId, { ...redacted, event: recommended }, { ...judged, objection }, missing)
+    return await this.#place(roomId, { ...redacted, event: recommended }, { ...judged, objection }, gap)
   }
 
   /** Sends of our own users may come in between whenever this waits, so it looks again until it was alone. */
@@ -178,7 +178,7 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
     roomId: RoomId,
     { event, redactedBy }: { readonly event: RemoteEvent; readonly redactedBy: EventId | undefined },
     judged: Judgement & { readonly objection?: Verdict | undefined },
-    missing: readonly EventId[],
+    gap: Pick<Arrival, 'missingParents' | 'toldGroup'>,
   ): Promise<Turn<Receipt>> {
     for (let tries = 1; ; tries++) {
       const head = await this.#parts.heads.load(roomId)
@@ -198,7 +198,7 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
       const arrival = {
         status: statusOf[status],
         changes: move.changes,
-        missingParents: missing,
+        ...gap,
         redactedBy,
         redactsLater: redaction?.later,
       }

@@ -2,13 +2,14 @@
  * Gets what an event needs before it can be placed: the events it cites, its parents, or at a gap the state before it.
  * Bounded in time and number, whatever other servers say (T50).
  */
+import { MatrixError } from '../../../core/errors.ts'
 import { referenceIds } from '../../../core/event.ts'
 import { unusable } from '../federation-error.ts'
 import type { EventId, RoomId, ServerName } from '../../../core/ids.ts'
 import type { RoomVersion } from '../../../core/room-version.ts'
 import type { Database } from '../../../storage/database.ts'
 import { findRoom } from '../../../storage/rooms.ts'
-import { listStatuses, type StoredEvent } from '../../../storage/events.ts'
+import { eventStatus, listStatuses, type StoredEvent } from '../../../storage/events.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
 import type { Receipt, RemoteEvent, ToldState } from '../../rooms/remote-event.ts'
 import type { RoomWriter } from '../../rooms/writer.ts'
@@ -93,11 +94,19 @@ export class MissingParts {
     }
   }
 
-  /** The state before an event some of whose parents nobody has sent: as its server has it after its parent. */
+  /**
+   * The state before an event some of whose parents nobody has sent, or after the one that is missing: it is resolved
+   * here with what is after the others. A server may know only the one or the other.
+   */
   async #stateBefore(place: Place, event: RemoteEvent, missing: readonly EventId[]): Promise<ToldState> {
-    const [parentId, ...others] = referenceIds(event.pdu.prev_events)
-    const isOnly = parentId !== undefined && others.length === 0 && missing.includes(parentId)
-    return isOnly ? await this.stateAt(place, parentId, { after: true }) : await this.stateAt(place, event.eventId)
+    const [parentId, ...more] = missing
+    if (parentId === undefined || more.length > 0) return await this.stateAt(place, event.eventId)
+    try {
+      return await this.stateAt(place, parentId, { after: true })
+    } catch (error) {
+      if (!(error instanceof MatrixError) || referenceIds(event.pdu.prev_events).length === 1) throw error
+      return await this.stateAt(place, event.eventId)
+    }
   }
 
   /**
@@ -148,8 +157,9 @@ export class MissingParts {
   }
 }
 
-/** A state with the event it is the state before. */
-function stateAfter(state: readonly StoredEvent[], event: StoredEvent | undefined): EventId[] {
+/** A state with the event it is the state before, unless that was rejected. */
+function stateAfter(state: readonly StoredEvent[], last: StoredEvent | undefined): EventId[] {
+  const event = last?.row.status === eventStatus.rejected ? undefined : last
   const { type, state_key: stateKey } = event?.row ?? { type: '', state_key: null }
   const kept = state.filter(({ row }) => stateKey === null || row.type !== type || row.state_key !== stateKey)
   return [...kept, ...(event ? [event] : [])].map(({ eventId }) => eventId)

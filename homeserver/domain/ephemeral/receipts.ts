@@ -157,27 +157,27 @@ export class Receipts {
     }
     if (moved.size === 0) return nothing
     const rows: ReceiptRow[] = []
-    const first = this.#parts.streams.reserve(tx, 'receipts', moved.size, concerned([...moved.values()]), {
+    const first = this.#parts.streams.reserve(tx, 'receipts', moved.size, this.#concerned([...moved.values()]), {
       rows,
     } satisfies ReceiptNews)
     for (const receipt of moved.values()) rows.push({ ...receipt, stream_id: first + rows.length })
     await setReceipts(tx, rows)
     return nothing
   }
+
+  /** The user who has read, for whom less is unread now, and all others in the room, unless it is private. */
+  #concerned(rows: readonly NewRow[]): { rooms: RoomId[]; users: UserId[] } {
+    const rooms = new Set<RoomId>()
+    const users = new Set<UserId>()
+    for (const { room_id: roomId, user_id: userId, receipt_type: type } of rows) {
+      if (type === 'm.read') rooms.add(roomId)
+      if (this.#parts.members.isLocal(userId)) users.add(userId)
+    }
+    return { rooms: [...rooms], users: [...users] }
+  }
 }
 
 /** What the room shows. */
 function isShown({ roomId, row }: StoredEvent, ofRoom: RoomId): boolean {
   return roomId === ofRoom && row.status === eventStatus.accepted
-}
-
-/** A private receipt concerns its own user alone. */
-function concerned(rows: readonly NewRow[]): { rooms: RoomId[]; users: UserId[] } {
-  const rooms = new Set<RoomId>()
-  const users = new Set<UserId>()
-  for (const row of rows) {
-    if (row.receipt_type === 'm.read') rooms.add(row.room_id)
-    else users.add(row.user_id)
-  }
-  return { rooms: [...rooms], users: [...users] }
 }

@@ -61,9 +61,9 @@ export class MemberList {
     return first === undefined ? [] : await stateEventsAt(this.#database, roomId, first, types)
   }
 
-  /** Those who are in the room now, for those who are in it. */
+  /** Those who are in the room now, for those who are in it, and where the world may read it, for everybody. */
   async joined(who: Requester, roomId: RoomId): Promise<ReadonlyMap<UserId, MembershipRow>> {
-    await this.#visibility.requireMember(who.userId, roomId)
+    await this.#visibility.requireWitness(who.userId, roomId)
     await this.#partialRooms.whole(roomId)
     return await this.#members.joined(roomId)
   }

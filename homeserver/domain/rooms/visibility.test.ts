@@ -105,7 +105,7 @@ forEachDatabase(({ freshUrl }) => {
     const end = heart.streams.position('events')
     await heart.send(roomId, alice)
     expect(await visibility.requireReader(bob, roomId)).toEqual({ kind: 'former', upto: end })
-    await expect(visibility.requireMember(bob, roomId)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' })
+    await expect(visibility.requireWitness(bob, roomId)).rejects.toMatchObject({ errcode: 'M_FORBIDDEN' })
     const content = { history_visibility: 'world_readable' }
     await heart.send(roomId, alice, { type: 'm.room.history_visibility', stateKey: '', content })
     expect(await visibility.requireReader('@stranger:hs.test', roomId)).toEqual({ kind: 'peeker', upto: undefined })

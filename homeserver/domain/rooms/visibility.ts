@@ -139,9 +139,10 @@ export class Visibility {
     return new Map(events.map((event) => [event.eventId, moments(event).memberships[0] ?? 'leave']))
   }
 
-  /** Throws `M_FORBIDDEN` unless the user is joined. */
-  async requireMember(userId: UserId, roomId: RoomId): Promise<void> {
-    if (!(await this.#members.isJoined(roomId, userId))) throw forbidden('You are not in this room')
+  /** Throws `M_FORBIDDEN` unless the user may see what is in the room now: as a member, or because it is open to the world. */
+  async requireWitness(userId: UserId, roomId: RoomId): Promise<void> {
+    const { kind } = await this.requireReader(userId, roomId)
+    if (kind === 'former') throw forbidden('You are not in this room')
   }
 
   /** How the user may read the room. Throws `M_FORBIDDEN` if he was never in it and it is not open to the world. */

@@ -118,8 +118,7 @@ export class RoomLister {
             roomId,
             hasEvents: active?.has(roomId) ?? this.#notifier.roomChanged('events', roomId, since.events),
             hasReceipts: own || hasReceipts,
-            // Receipts that the client does not want to see may be the user's own.
-            hasRead: own || (hasReceipts && !candidates.unsure && !filter.ephemeral.passes({ type: 'm.receipt' })),
+            hasRead: own,
             stayed: was.every((past) => past === 'join'),
           })
         }

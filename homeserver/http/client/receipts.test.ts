@@ -75,7 +75,7 @@ forEachDatabase(({ dialect }) => {
     await read(alice, roomId, eventId)
     expect(heard.map(({ keys }) => keys)).toEqual([
       { rooms: [], users: [alice.userId] },
-      { rooms: [roomId], users: [] },
+      { rooms: [roomId], users: [alice.userId] },
     ])
   })
 

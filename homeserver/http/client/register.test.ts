@@ -57,9 +57,9 @@ forEachDatabase(({ dialect: database }) => {
     })
   })
 
-  test('inhibit_login makes an account without a session', async () => {
+  test('inhibit_login makes an account without a session, also for apps whose empty session is null', async () => {
     await using server = await startServer({ database })
-    const body = { username: 'alice', password: 'x', inhibit_login: true, ...dummy }
+    const body = { username: 'alice', password: 'x', inhibit_login: true, auth: { ...dummy.auth, session: null } }
     expect(await server.client().post('/register', body)).toEqual({ user_id: '@alice:hs.test' })
     await server.client().login('alice', 'x')
   })

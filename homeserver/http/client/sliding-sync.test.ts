@@ -289,6 +289,12 @@ forEachDatabase(({ dialect: database }) => {
     await alice.post(`/rooms/${room}/receipt/m.read.private/${event}`)
     const third = await slide(alice, all(), { pos: second['pos'] })
     expect(third['rooms'][room]).toMatchObject({ notification_count: 0 })
+    const again = await bob.send(room, 'psst, again')
+    const fourth = await slide(alice, all(), { pos: third['pos'] })
+    expect(fourth['rooms'][room]).toMatchObject({ notification_count: 1 })
+    await alice.post(`/rooms/${room}/receipt/m.read/${again}`)
+    const fifth = await slide(alice, all(), { pos: fourth['pos'] })
+    expect(fifth['rooms'][room]).toMatchObject({ notification_count: 0 })
   })
 
   test('names and avatars that are no text are left out (T18)', async () => {

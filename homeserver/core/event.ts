@@ -54,6 +54,7 @@ export function stateKeyOf(type: string, stateKey: string): StateKey {
 export const maxEventBytes = 65_536
 /** The greatest depth; later events of a room that got there stay there. */
 export const maxDepth = Number.MAX_SAFE_INTEGER
+export const depthAfter = (depth: number): number => Math.min(depth + 1, maxDepth)
 const maxPrevEvents = 20
 const maxAuthEvents = 10
 

@@ -9,7 +9,7 @@ import { checkAuth } from '../../core/auth/rules.ts'
 import type { AuthState } from '../../core/auth/verdict.ts'
 import { encodeCanonical, topLevelSpan } from '../../core/canonical-json.ts'
 import { forbidden } from '../../core/errors.ts'
-import { type IdentifiedPdu, type JsonObject, type Pdu, type StateKey, stateKeyOf } from '../../core/event.ts'
+import { depthAfter, type IdentifiedPdu, type JsonObject, type Pdu, type StateKey, stateKeyOf } from '../../core/event.ts'
 import { referenceHash } from '../../core/hash.ts'
 import type { EventId, RoomId, UserId } from '../../core/ids.ts'
 import { type FinishedEvent, finishEvent } from '../../core/pdu.ts'
@@ -168,7 +168,7 @@ function assemble(
     ...(isCreate && version.roomIdIsCreateHash ? {} : { room_id: roomId }),
     ...(version.eventIds === 'server' ? { event_id: serverEventId(signer) } : {}),
     content: contentOf(draft, version),
-    depth: extremities.reduce((depth, extremity) => Math.max(depth, extremity.depth), 0) + 1,
+    depth: depthAfter(extremities.reduce((depth, extremity) => Math.max(depth, extremity.depth), 0)),
     origin_server_ts: draft.timestamp ?? now(),
     prev_events: references(extremities),
     auth_events: references(auth.map((event) => extremityOf(event, version))),

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals'
 import { forEachDatabase } from '../../../test/support/databases.ts'
 import { Heart } from '../../../test/support/heart.ts'
 import { PeerRoom } from '../../../test/support/peer-room.ts'
-import { stateKeyOf } from '../../core/event.ts'
+import { maxDepth, stateKeyOf } from '../../core/event.ts'
 import type { UserId } from '../../core/ids.ts'
 import type { FinishedEvent } from '../../core/pdu.ts'
 import { roomVersions, type RoomVersionId } from '../../core/room-version.ts'
@@ -53,6 +53,15 @@ forEachDatabase(({ freshUrl }) => {
     const ours = await heart.send(room.roomId, alice, 'from here')
     const sent = await heart.events.find(ours)
     expect(sent?.pdu.prev_events).toEqual(room.references(room.main.tips))
+  })
+
+  test('in a room that has come to the greatest depth, by a lie of another server, people still talk', async () => {
+    await using heart = await Heart.open(await freshUrl())
+    const { room, receive } = await entered(heart)
+    const deep = { type: 'm.room.message', sender: room.creator, also: { depth: maxDepth } }
+    expect(await receive(room.add(deep))).toEqual(['accepted'])
+    const ours = await heart.events.find(await heart.send(room.roomId, alice, 'still here'))
+    expect(ours?.pdu.depth).toBe(maxDepth)
   })
 
   test('T35: what no rule allows is rejected, and never built upon', async () => {

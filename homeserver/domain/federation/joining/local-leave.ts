@@ -1,6 +1,6 @@
 /** Leaves a room of other servers, none of which answers. */
 import { notFound } from '../../../core/errors.ts'
-import type { Pdu } from '../../../core/event.ts'
+import { depthAfter, type Pdu } from '../../../core/event.ts'
 import { type EventId, isHashedRoomId } from '../../../core/ids.ts'
 import { finishEvent } from '../../../core/pdu.ts'
 import { findRoomVersion, type RoomVersion, roomVersions } from '../../../core/room-version.ts'
@@ -37,7 +37,7 @@ export async function leaveAlone(
     sender: userId,
     state_key: userId,
     content,
-    depth: before.row.depth + 1,
+    depth: depthAfter(before.row.depth),
     origin_server_ts: clock.now(),
     prev_events: reference,
     auth_events: reference,

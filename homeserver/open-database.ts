@@ -1,11 +1,15 @@
 import { show } from './config/load.ts'
 import type { Config } from './config/schema.ts'
+import type { Tracing } from './platform/tracing.ts'
 import { Database } from './storage/database.ts'
 
 /** The database of the settings. Throws an error that names it, without its password. */
-export async function openDatabase({ database: { url, password, pool } }: Config): Promise<Database> {
+export async function openDatabase(
+  { database: { url, password, pool } }: Config,
+  parts: { readonly tracing?: Tracing } = {},
+): Promise<Database> {
   try {
-    return await Database.open({ url, password: password?.reveal(), poolSize: pool })
+    return await Database.open({ url, password: password?.reveal(), poolSize: pool, ...parts })
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
     throw new Error(`cannot open the database ${show(url)}: ${reason}`, { cause: error })

@@ -8,6 +8,7 @@ import { compose } from './compose.ts'
 import { readRegistrations } from './domain/accounts/registration-files.ts'
 import { openDatabase } from './open-database.ts'
 import { openOutgoing } from './outgoing.ts'
+import { openTracing } from './open-tracing.ts'
 import { limitsOf } from './http/limits.ts'
 import { trustedProxies } from './http/client-address.ts'
 import { endpointsOf } from './http/endpoints.ts'
@@ -25,6 +26,7 @@ import { Background, Supervisor } from './platform/lifecycle.ts'
 import { logger } from './platform/log.ts'
 import { Metrics } from './platform/metrics.ts'
 import { collectProcessMetrics } from './platform/process-metrics.ts'
+import type { Tracing } from './platform/tracing.ts'
 import type { Database } from './storage/database.ts'
 import { migrate, type MigrationReport } from './storage/migrate.ts'
 import { Streams } from './storage/streams.ts'
@@ -54,6 +56,7 @@ export interface Foundation {
   readonly config: Config
   readonly clock: Clock
   readonly metrics: Metrics
+  readonly tracing: Tracing
   readonly background: Background
   readonly database: Database
   readonly bus: Bus
@@ -112,7 +115,8 @@ export class Server implements AsyncDisposable {
     const config = await withMusic(await withWebhooks(await withTelegram(given)))
     const metrics = new Metrics()
     opening.defer(collectProcessMetrics(metrics))
-    const database = await openDatabase(config)
+    const tracing = opening.use(await openTracing(config, { metrics }))
+    const database = await openDatabase(config, { tracing })
     opening.defer(() => database.close())
     await database.takeOver()
     const schema = await migrate(database)
@@ -125,6 +129,7 @@ export class Server implements AsyncDisposable {
       config,
       clock,
       metrics,
+      tracing,
       background,
       database,
       bus,
@@ -150,6 +155,7 @@ export class Server implements AsyncDisposable {
       serverAuthenticator,
       limiter,
       metrics,
+      tracing,
       trustedProxies: proxies,
       stopping: stopping.signal,
     })
@@ -173,11 +179,11 @@ export class Server implements AsyncDisposable {
     const bridge = await bridgeConfigOf(config, homeserverUrl)
     if (bridge && config.telegram.run === 'embedded') {
       const { telegramUpdates: door } = services
-      opening.defer(startTelegram(bridge, { database, clock, metrics, door }))
+      opening.defer(startTelegram(bridge, { database, clock, metrics, tracing, door }))
     }
     if (config.webhooks === 'on') {
       const { webhooks: door } = services
-      opening.defer(await startWebhooks(config, { homeserverUrl, database, clock, metrics, door, fetch }))
+      opening.defer(await startWebhooks(config, { homeserverUrl, database, clock, metrics, tracing, door, fetch }))
     }
     if (config.calls.music === 'on') {
       opening.defer(await startMusic(config, { homeserverUrl, clock, metrics, ffmpeg }))

@@ -8,6 +8,7 @@ import { systemClock } from './platform/clock.ts'
 import { configureLogging } from './platform/log.ts'
 import { Metrics } from './platform/metrics.ts'
 import { collectProcessMetrics } from './platform/process-metrics.ts'
+import { openTracing } from './open-tracing.ts'
 import { Database } from './storage/database.ts'
 import { migrate } from './storage/migrate.ts'
 import { bridgeConfigOf, registrationPath, startTelegram } from './telegram.ts'
@@ -29,17 +30,19 @@ if (values.register) {
 // A file of SQLite has one process: the homeserver's is not shared.
 const isShared = config.database.url.startsWith('postgres')
 const url = isShared ? config.database.url : `sqlite:${config.data_dir}/telegram.db`
-const database = await Database.open({ url, password: config.database.password?.reveal() })
-await migrate(database)
 const metrics = new Metrics()
+const tracing = await openTracing(config, { metrics, name: 'domovoi-telegram' })
+const database = await Database.open({ url, password: config.database.password?.reveal(), tracing })
+await migrate(database)
 collectProcessMetrics(metrics)
-const stop = startTelegram(bridge, { database, clock: systemClock, metrics })
+const stop = startTelegram(bridge, { database, clock: systemClock, metrics, tracing })
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(
     signal,
     () =>
       void stop()
         .then(() => database.close())
+        .then(() => tracing[Symbol.asyncDispose]())
         .then(() => process.exit()),
   ) // a question to the homeserver may still wait for its answer
 }

@@ -9,6 +9,7 @@ import type { UpdateDoor } from './core/telegram-updates.ts'
 import type { Clock } from './platform/clock.ts'
 import { keepStarting } from './platform/keep-starting.ts'
 import type { Metrics } from './platform/metrics.ts'
+import type { Tracing } from './platform/tracing.ts'
 
 export const registrationPath = ({ data_dir: dataDir }: Config): string => join(dataDir, 'appservices', 'telegram.yaml')
 
@@ -83,6 +84,7 @@ interface Beside {
   readonly database: Database
   readonly clock: Clock
   readonly metrics: Metrics
+  readonly tracing: Tracing
   readonly door?: UpdateDoor
 }
 
@@ -90,7 +92,10 @@ interface Beside {
  * Starts the bridge and keeps trying: Telegram may be out of reach, and the homeserver goes on without. Gives what stops
  * it.
  */
-export function startTelegram(config: BridgeConfig, { database, clock, metrics, door }: Beside): () => Promise<void> {
+export function startTelegram(
+  config: BridgeConfig,
+  { database, clock, metrics, tracing, door }: Beside,
+): () => Promise<void> {
   const bridged = metrics.counter('telegram_bridged_total', 'What went through the Telegram bridge', [
     'direction',
     'result',
@@ -98,7 +103,7 @@ export function startTelegram(config: BridgeConfig, { database, clock, metrics, 
   const place = door ? { door, holder: 'homeserver' } : { metrics: () => metrics.text() }
   return keepStarting('telegram', clock, async () => {
     const { TelegramBridge } = await import('../bridges/telegram/bridge.ts')
-    const bridge = await TelegramBridge.start({ config, database, clock, bridged, ...place })
+    const bridge = await TelegramBridge.start({ config, database, clock, bridged, tracing, ...place })
     return { stop: () => bridge.stop(), ended: bridge.ended }
   })
 }

@@ -10,6 +10,7 @@ import type { Fetcher } from './platform/fetch.ts'
 import { readOrMakeKey } from './platform/key-file.ts'
 import { keepStarting } from './platform/keep-starting.ts'
 import type { Metrics } from './platform/metrics.ts'
+import type { Tracing } from './platform/tracing.ts'
 
 const registrationPath = ({ data_dir: dataDir }: Config): string => join(dataDir, 'appservices', 'webhooks.yaml')
 const socketOf = ({ data_dir: dataDir }: Config): string => resolve(dataDir, 'webhooks.sock')
@@ -35,6 +36,7 @@ interface Beside {
   readonly database: Database
   readonly clock: Clock
   readonly metrics: Metrics
+  readonly tracing: Tracing
   readonly door: WebhookDoor
   readonly fetch: Fetcher
 }

@@ -5,10 +5,13 @@
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Logger } from '../../homeserver/platform/log.ts'
 import { Slots } from '../../homeserver/platform/slots.ts'
+import { noTracing, type Tracing } from '../../homeserver/platform/tracing.ts'
 
 export interface LaneWork<Item> {
   readonly name: string
   readonly log: Logger
+  /** Hears of each work that is done. */
+  readonly tracing?: Tracing | undefined
   /** The first that waits in a lane. */
   readonly first: (lane: string) => Promise<Item | undefined>
   /** Does it and takes it out of the table. */
@@ -73,7 +76,8 @@ export class Lanes<Item> {
 
   async #attempt(item: Item): Promise<number | 'done'> {
     try {
-      await this.#work.work(item)
+      const { name, tracing = noTracing } = this.#work
+      await tracing.span(`bridge ${name}`, { kind: 'internal' }, () => this.#work.work(item))
       return 'done'
     } catch (error) {
       return (await this.#work.failed(item, error)) ?? 'done'

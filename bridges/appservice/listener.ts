@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { json } from 'node:stream/consumers'
 import { MatrixError } from '../../homeserver/core/errors.ts'
 import type { Logger } from '../../homeserver/platform/log.ts'
+import { noTracing, type Tracing } from '../../homeserver/platform/tracing.ts'
 import { eventOf, type MatrixEvent } from './event.ts'
 import { listOf, objectOf } from './json.ts'
 
@@ -18,6 +19,8 @@ export interface ListenerParts {
   readonly hsToken: string
   readonly listen: ListenAddress
   readonly log: Logger
+  /** Hears of each transaction. */
+  readonly tracing?: Tracing | undefined
   /** Resolves when the events are kept. */
   readonly take: (events: readonly MatrixEvent[]) => Promise<void>
   /** Always, where there is nothing else to wait for. */
@@ -56,7 +59,7 @@ export class Listener {
     const answer = (status: number, body: object): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     }
-    const { log, take, isReady = () => true, metrics, others = {} } = this.#parts
+    const { log, tracing = noTracing, take, isReady = () => true, metrics, others = {} } = this.#parts
     const url = new URL(request.url ?? '/', 'http://bridge')
     const route = `${request.method} ${url.pathname.replace(/\/transactions\/.*/, '/transactions')}`
     try {
@@ -77,7 +80,9 @@ export class Listener {
       const events = given.map(eventOf).filter((event) => event !== undefined)
       if (events.length < given.length)
         log.debug({ count: given.length - events.length }, 'what is no event passed over')
-      await take(events)
+      const { traceparent } = request.headers
+      const traced = { kind: 'server', ...(typeof traceparent === 'string' ? { traceparent } : {}) } as const
+      await tracing.span('bridge transaction', traced, () => take(events))
       answer(200, {})
     } catch (error) {
       log.error({ error }, 'transaction not taken')

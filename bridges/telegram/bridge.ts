@@ -135,6 +135,7 @@ export class TelegramBridge implements AsyncDisposable {
       {
         name: 'updates',
         log,
+        tracing: parts.tracing,
         first: (lane) => firstUpdate(database, lane),
         work: (update) => this.#takeUpdate(update),
         failed: (update, error) => this.#updateFailed(update, error),
@@ -145,6 +146,7 @@ export class TelegramBridge implements AsyncDisposable {
       {
         name: 'events',
         log,
+        tracing: parts.tracing,
         first: (lane) => firstEvent(database, lane),
         work: (event) => this.#takeEvent(event),
         failed: (event, error) => this.#eventFailed(event, error),
@@ -165,6 +167,7 @@ export class TelegramBridge implements AsyncDisposable {
       hsToken: config.registration.hs_token,
       listen: config.listen,
       log,
+      tracing: parts.tracing,
       take: (events) => this.#keep(events),
       isReady: () => this.#intake.isHealthy,
       ...(takePost ? { others: { 'POST /telegram/webhook': (request) => takePost(postOf(request)) } } : {}),

@@ -1,6 +1,7 @@
 import type { UpdateDoor } from '../../homeserver/core/telegram-updates.ts'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Counter } from '../../homeserver/platform/metrics.ts'
+import type { Tracing } from '../../homeserver/platform/tracing.ts'
 import type { Database } from '../appservice/database.ts'
 import type { ListenAddress } from '../appservice/listener.ts'
 import type { Registration } from '../appservice/registration.ts'
@@ -49,6 +50,7 @@ export interface BridgeParts {
   readonly holder?: string
   /** What came through, waits again or was given up: `done`, `again`, `dead`. */
   readonly bridged?: Counter<'direction' | 'result'>
+  readonly tracing?: Tracing
   /** For `/metrics` beside what the homeserver asks of the bridge. */
   readonly metrics?: () => string
   /** The first wait after a failure; then twice as long each time. */

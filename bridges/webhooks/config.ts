@@ -2,6 +2,7 @@ import type { WebhookDoor } from '../../homeserver/core/webhooks.ts'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Fetcher } from '../../homeserver/platform/fetch.ts'
 import type { Counter } from '../../homeserver/platform/metrics.ts'
+import type { Tracing } from '../../homeserver/platform/tracing.ts'
 import type { Database } from '../appservice/database.ts'
 import type { Registration } from '../appservice/registration.ts'
 
@@ -29,4 +30,5 @@ export interface WebhookParts {
   readonly fetch: Fetcher
   /** `in`: posted, refused, limited. `out`: taken, again, dropped, disabled. */
   readonly counted: Counter<'direction' | 'result'>
+  readonly tracing?: Tracing
 }

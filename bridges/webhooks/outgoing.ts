@@ -44,6 +44,7 @@ export class Outgoing {
       {
         name: 'webhooks',
         log,
+        tracing: parts.tracing,
         first: (hookId) => firstDelivery(database, hookId),
         work: (delivery) => this.#tell(delivery),
         failed: (delivery, error) => this.#failed(delivery, error),

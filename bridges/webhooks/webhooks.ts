@@ -33,6 +33,7 @@ export class Webhooks implements AsyncDisposable {
       hsToken: config.registration.hs_token,
       listen: { path: config.socket },
       log,
+      tracing: parts.tracing,
       take: (events) => this.#take(events),
     })
   }

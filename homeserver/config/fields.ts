@@ -45,6 +45,11 @@ export const whole = (min: number, max: number, value: number, description: stri
   return z.int({ error }).min(min, { error }).max(max, { error }).default(value).meta({ description })
 }
 
+export const share = (value: number, description: string) => {
+  const error = 'a number from 0 to 1'
+  return z.number({ error }).min(0, { error }).max(1, { error }).default(value).meta({ description })
+}
+
 export const list = (item: z.ZodType<string, string>, value: string[], description: string) =>
   z.array(item, { error: 'a list of texts' }).default(value).meta({ description })
 

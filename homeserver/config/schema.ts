@@ -17,6 +17,7 @@ import { media } from './sections/media.ts'
 import { registration } from './sections/registration.ts'
 import { notices, rooms } from './sections/rooms.ts'
 import { telegram } from './sections/telegram.ts'
+import { tracing } from './sections/tracing.ts'
 
 export const schema = z.strictObject({
   server_name: serverName.default('localhost').meta({
@@ -81,7 +82,7 @@ export const schema = z.strictObject({
     default: choice(
       ['on', 'off'],
       'on',
-      'What apps begin with. on: private rooms are encrypted unless who makes them says otherwise. off: if they say so.',
+      'on: private rooms are encrypted unless who makes them says otherwise. off: only if they say so.',
     ),
   }),
   federation,
@@ -122,6 +123,7 @@ export const schema = z.strictObject({
       otherwise: 'off',
     }),
   }),
+  tracing,
   log: section('What the server tells about its work, on standard output.', {
     level: choice(['debug', 'info', 'warn', 'error'], 'info', 'The least important messages to show.').meta(reloads),
     format: choice(

@@ -26,6 +26,11 @@ export function clientAddress(request: IncomingMessage, trusted: TrustedProxies)
   return address
 }
 
+/** Whether nobody but a trusted proxy can have written its headers. */
+export function isFromProxy({ socket }: IncomingMessage, trusted: TrustedProxies): boolean {
+  return isTrusted(plain(socket.remoteAddress ?? ''), trusted)
+}
+
 function isTrusted(address: string, trusted: TrustedProxies): boolean {
   return trusted.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
 }

@@ -11,11 +11,12 @@ import { badJson, MatrixError, missingParam, tooLarge, unrecognized } from '../c
 import type { ServerName } from '../core/ids.ts'
 import { logger, withRequest } from '../platform/log.ts'
 import type { Metrics } from '../platform/metrics.ts'
+import type { Span, SpanOptions, Tracing } from '../platform/tracing.ts'
 import { networkOf } from '../domain/accounts/lockout.ts'
 import type { Requester } from '../domain/accounts/requester.ts'
 import { type Authenticator, principalOf, type ServerAuthenticator, serverPrincipalOf } from './auth.ts'
 import { readJson } from './body.ts'
-import { clientAddress, type TrustedProxies } from './client-address.ts'
+import { clientAddress, isFromProxy, type TrustedProxies } from './client-address.ts'
 import { type Answer, asJson, type Endpoint, JsonText, type Method, type Pieces, Reply } from './endpoint.ts'
 import { answerError, refusalOf } from './errors.ts'
 import type { RateLimiter } from './rate-limit.ts'
@@ -40,6 +41,7 @@ export interface RouterParts {
   readonly serverAuthenticator: ServerAuthenticator
   readonly limiter: RateLimiter
   readonly metrics: Metrics
+  readonly tracing: Tracing
   readonly trustedProxies: TrustedProxies
   /** Aborted when the server stops: long polls answer at once. */
   readonly stopping: AbortSignal
@@ -72,11 +74,12 @@ export function createApp(parts: RouterParts): Koa {
       if (parts.stopping.aborted) response.setHeader('Connection', 'close')
       await send(response, requestId, answer)
     }
-    await withRequest(requestId, async () => {
-      const url = splitUrl(request.url ?? '/')
-      const found = routes.find(request.method as Method, url.path)
-      const routed = found?.store as Routed | undefined // what `mount` stored there
-      const route = routed?.route ?? 'unknown'
+    const url = splitUrl(request.url ?? '/')
+    const method = request.method ?? ''
+    const found = routes.find(method as Method, url.path)
+    const routed = found?.store as Routed | undefined // what `mount` stored there
+    const route = routed?.route ?? 'unknown'
+    const answerRequest = async (span: Span): Promise<void> => {
       try {
         if (request.method === 'OPTIONS') return await answerWith(new Reply(204))
         if (!found || !routed) throw unknownPath(routes, request, url.path)
@@ -90,14 +93,31 @@ export function createApp(parts: RouterParts): Koa {
         if (!request.complete) request.resume() // a refused upload is read to its end, so that the client sees the answer
       } finally {
         const seconds = (performance.now() - started) / 1000
-        const method = request.method ?? ''
+        const { statusCode: status } = response
+        span.add({ 'http.response.status_code': status })
+        if (status >= 500) span.fail(String(status))
         durations.observe(seconds, { method, route })
-        answers.inc({ method, route, status: String(response.statusCode) })
-        if (log.enabled('debug')) log.debug({ method, route, status: response.statusCode, seconds }, 'request')
+        answers.inc({ method, route, status: String(status) })
+        if (log.enabled('debug')) log.debug({ method, route, status, seconds }, 'request')
       }
-    })
+    }
+    const traced = traceOf({ request, method, route, requestId }, parts.trustedProxies)
+    await withRequest(requestId, () => parts.tracing.span(`${method} ${route}`, traced, answerRequest))
   })
   return app
+}
+
+/** Others than our own proxies may not choose which requests are traced. */
+function traceOf(
+  { request, method, route, requestId }: { request: IncomingMessage; method: string; route: string; requestId: string },
+  proxies: TrustedProxies,
+): SpanOptions {
+  const { traceparent } = request.headers
+  return {
+    kind: 'server',
+    attributes: { 'http.request.method': method, 'http.route': route, 'domovoi.request.id': requestId },
+    traceparent: typeof traceparent === 'string' && isFromProxy(request, proxies) ? traceparent : undefined,
+  }
 }
 
 /** Every path may be asked with and without a trailing slash where its last part may be empty (`stateKey`). */

@@ -10,6 +10,7 @@ import type { Knex } from 'knex'
 import { badJson, DiskFull } from '../core/errors.ts'
 import { KeyedLock } from '../platform/keyed-lock.ts'
 import { logger } from '../platform/log.ts'
+import { noTracing, type SpanOptions, type Tracing } from '../platform/tracing.ts'
 import type { Connection, Pool, Value } from './pool.ts'
 import { checkPostgres, endAbandoned, postgresPool } from './postgres.ts'
 import { sqlitePool } from './sqlite.ts'
@@ -44,6 +45,8 @@ export interface DatabaseOptions {
   readonly password?: string | undefined
   /** Postgres: connections in the pool. */
   readonly poolSize?: number | undefined
+  /** Hears of each transaction. */
+  readonly tracing?: Tracing
 }
 
 const log = logger('database')
@@ -58,6 +61,8 @@ export class Database implements Conn {
   readonly dialect: Dialect
   readonly #writers: Pool
   readonly #readers: Pool
+  readonly #tracing: Tracing
+  readonly #traced: SpanOptions
   readonly #running = new AsyncLocalStorage<{ readonly name: string }>()
   /** SQLite: the one writing connection is handed from transaction to transaction. */
   #lastWrite: Promise<unknown> = Promise.resolve()
@@ -66,23 +71,31 @@ export class Database implements Conn {
   /** Postgres: transactions of one name that got into each other's way go one after the other. */
   readonly #queues = new KeyedLock({ name: 'transactions named' })
 
-  private constructor(dialect: Dialect, writers: Pool, readers: Pool) {
+  private constructor(
+    dialect: Dialect,
+    { writers, readers, tracing = noTracing }: { writers: Pool; readers: Pool; tracing?: Tracing | undefined },
+  ) {
     this.dialect = dialect
     this.#writers = writers
     this.#readers = readers
+    this.#tracing = tracing
+    const system = dialect === 'sqlite' ? 'sqlite' : 'postgresql'
+    this.#traced = { kind: 'client', attributes: { 'db.system.name': system } }
   }
 
   /** Opens the database and refuses one we could not be safe on, such as a Postgres database sorted by a locale. */
   static async open(options: DatabaseOptions): Promise<Database> {
+    const { tracing } = options
     if (options.url.startsWith('sqlite:')) {
       const filename = options.url.slice('sqlite:'.length)
       const writers = sqlitePool(filename, { size: 1, readOnly: false })
-      const opened = new Database('sqlite', writers, sqlitePool(filename, { size: 3, readOnly: true }))
+      const readers = sqlitePool(filename, { size: 3, readOnly: true })
+      const opened = new Database('sqlite', { writers, readers, tracing })
       await opened.transaction('make the file', () => Promise.resolve()) // a reader cannot make it
       return opened
     }
     const pool = postgresPool(options)
-    const opened = new Database('postgres', pool, pool)
+    const opened = new Database('postgres', { writers: pool, readers: pool, tracing })
     try {
       await checkPostgres(opened)
     } catch (error) {
@@ -129,7 +142,12 @@ export class Database implements Conn {
    */
   async transaction<T>(name: string, fn: (tx: Tx) => Promise<T>): Promise<T> {
     this.#refuseInsideTransaction(`transaction '${name}'`)
-    if (this.dialect === 'postgres') return await this.#concurrently(name, fn)
+    return await this.#tracing.span(name, this.#traced, () =>
+      this.dialect === 'postgres' ? this.#concurrently(name, fn) : this.#inTurn(name, fn),
+    )
+  }
+
+  async #inTurn<T>(name: string, fn: (tx: Tx) => Promise<T>): Promise<T> {
     const previous = this.#lastWrite
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#lastWrite = promise

@@ -17,6 +17,7 @@ import { type Clock, systemClock } from '../../homeserver/platform/clock.ts'
 import { Supervisor } from '../../homeserver/platform/lifecycle.ts'
 import { createFetcher } from '../../homeserver/platform/fetch.ts'
 import { Metrics } from '../../homeserver/platform/metrics.ts'
+import { noTracing } from '../../homeserver/platform/tracing.ts'
 import { Database } from '../../homeserver/storage/database.ts'
 import { migrate } from '../../homeserver/storage/migrate.ts'
 import { Client } from './client.ts'
@@ -77,6 +78,7 @@ export async function startMediaServer(
     serverAuthenticator: { authenticate: refuse },
     limiter: new RateLimiter({ clock, limits: {} }),
     metrics,
+    tracing: noTracing,
     trustedProxies: trustedProxies([]),
     stopping: stopping.signal,
   })

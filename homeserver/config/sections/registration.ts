@@ -32,6 +32,6 @@ export const registration = section('Who may make an account.', {
     }),
   shared_secret: secret('Who knows this secret may make accounts, admins too, at /_synapse/admin/v1/register.'),
   shared_secret_file: secretFile('the secret for /_synapse/admin/v1/register', {
-    otherwise: 'one in data_dir, made at the first start',
+    otherwise: 'one in data_dir',
   }),
 })

@@ -23,7 +23,7 @@ export const telegram = section(
       .default({})
       .meta({
         description:
-          "Who may bridge, such as { '@kim:example.org': admin }. If empty: people of this server. docs/telegram.md",
+          "Who may bridge, such as { '@kim:example.org': admin }. If empty: people here. docs/telegram.md",
       }),
     max_portals: whole(1, 100_000, 100, 'So many chats one user may bridge. Admins may more.'),
     max_members: whole(1, 1_000_000, 20_000, 'Chats with more people than these are not bridged.'),

@@ -5,6 +5,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Dns } from '../../platform/dns.ts'
 import { createFetcher, type Fetcher } from '../../platform/fetch.ts'
 import { FetchError } from '../../platform/fetch-error.ts'
+import { noTracing, type Tracing } from '../../platform/tracing.ts'
 import type { Appservice } from '../accounts/appservices.ts'
 
 export interface AppserviceAnswer {
@@ -34,11 +35,13 @@ const TIMEOUT_MS = 30_000
 export class AppserviceClient {
   readonly #clock: Clock
   readonly #web: Fetcher
+  readonly #tracing: Tracing
   /** By their paths. */
   readonly #sockets = new Map<string, Fetcher>()
 
-  constructor({ clock, dns }: { clock: Clock; dns: Dns }) {
+  constructor({ clock, dns, tracing = noTracing }: { clock: Clock; dns: Dns; tracing?: Tracing }) {
     this.#clock = clock
+    this.#tracing = tracing
     this.#web = createFetcher({ deny: [], clock, resolve: (host) => dns.addresses(host) })
   }
 
@@ -47,18 +50,31 @@ export class AppserviceClient {
    * service that is not to be asked anything.
    */
   async request(appservice: Appservice, request: AppserviceRequest): Promise<AppserviceAnswer> {
-    const { url, usesLegacyAuthorization } = appservice
+    const { url } = appservice
     if (url === undefined) throw urlNotSet()
+    const attributes = { 'domovoi.appservice.id': appservice.id }
+    return await this.#tracing.span(nameOf(request), { kind: 'client', attributes }, ({ traceparent }) =>
+      this.#request(url, appservice, request, traceparent),
+    )
+  }
+
+  async #request(
+    url: string,
+    appservice: Appservice,
+    request: AppserviceRequest,
+    traceparent: string | undefined,
+  ): Promise<AppserviceAnswer> {
     const hsToken = appservice.hsToken.reveal()
     const { fetch, base } = this.#wayTo(url)
     const query = new URLSearchParams(request.query)
-    if (usesLegacyAuthorization) query.set('access_token', hsToken)
+    if (appservice.usesLegacyAuthorization) query.set('access_token', hsToken)
     const search = query.size > 0 ? `?${query.toString()}` : ''
     const { status, body } = await fetch(`${base}/_matrix/app${request.path}${search}`, {
       method: request.method,
       headers: {
         authorization: `Bearer ${hsToken}`,
         ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(traceparent === undefined ? {} : { traceparent }),
       },
       timeoutMs: request.timeoutMs ?? TIMEOUT_MS,
       maxBytes: MAX_ANSWER_BYTES,
@@ -94,6 +110,9 @@ export class AppserviceClient {
     return { fetch, base: 'http://localhost' }
   }
 }
+
+/** What is asked, without the ids in the path. */
+const nameOf = ({ method, path }: AppserviceRequest): string => `${method} /_matrix/app${path.split('/', 3).join('/')}`
 
 function urlNotSet(): MatrixError {
   return new MatrixError(400, 'M_URL_NOT_SET', 'The application service has no URL')

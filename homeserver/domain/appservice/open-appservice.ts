@@ -4,6 +4,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Dns } from '../../platform/dns.ts'
 import type { Service } from '../../platform/lifecycle.ts'
 import type { Metrics } from '../../platform/metrics.ts'
+import type { Tracing } from '../../platform/tracing.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Streams } from '../../storage/streams.ts'
 import type { Appservices } from '../accounts/appservices.ts'
@@ -34,6 +35,7 @@ export interface AppserviceParts {
   readonly clock: Clock
   readonly dns: Dns
   readonly metrics: Metrics
+  readonly tracing: Tracing
   readonly bus: Bus
   readonly streams: Streams
   readonly members: Members

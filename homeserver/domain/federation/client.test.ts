@@ -8,6 +8,7 @@ import { FakeClock } from '../../platform/fake-clock.ts'
 import type { FetchOptions } from '../../platform/fetch.ts'
 import { FetchError } from '../../platform/fetch-error.ts'
 import { Metrics } from '../../platform/metrics.ts'
+import { noTracing, type SpanOptions, type Tracing } from '../../platform/tracing.ts'
 import { FederationClient, federationPath } from './client.ts'
 import { Destinations } from './destinations.ts'
 import { parseAuthorization, textToSign } from './request-signing.ts'
@@ -31,6 +32,13 @@ function clientOf(answer: (url: URL, options: FetchOptions) => Answer) {
     if (made instanceof Error) throw made
     return made
   })
+  const spans: { name: string; options: SpanOptions }[] = []
+  const tracing: Tracing = {
+    span: (name, options, work) => {
+      spans.push({ name, options })
+      return noTracing.span(name, options, (span) => work({ ...span, traceparent: 'ours' }))
+    },
+  }
   const client = new FederationClient({
     signer: { serverName: 'us.test', key },
     fetch,
@@ -39,8 +47,9 @@ function clientOf(answer: (url: URL, options: FetchOptions) => Answer) {
     destinations: new Destinations({ clock }),
     metrics: new Metrics(),
     clock,
+    tracing,
   })
-  return { client, clock, fetch, calls }
+  return { client, clock, fetch, calls, spans }
 }
 
 const path = federationPath`/v1/event/${'$a/b?c'}`
@@ -60,6 +69,14 @@ test('a request goes to the target of the server, under its name, signed as it i
   const uri = url.pathname + url.search
   const parts = { method: 'PUT', uri, origin: 'us.test', destination: 'a.test', content: encodeCanonical(body) }
   expect(publicKey && verifyText(textToSign(parts), claim?.signature ?? '', publicKey)).toBe(true)
+})
+
+test('a trace tells which server was asked for what kind of thing, and other servers are told of no trace', async () => {
+  const { client, calls, spans } = clientOf(() => ({ body: {} }))
+  await client.put('a.test', path, { body: {} })
+  const options = { kind: 'client', attributes: { 'server.address': 'a.test' } }
+  expect(spans).toEqual([{ name: 'PUT /_matrix/federation/v1/event', options }])
+  expect(Object.keys(calls[0]?.options.headers ?? {})).not.toContain('traceparent')
 })
 
 test('the next target is tried when one cannot be reached, but not for a POST, which may have been done', async () => {

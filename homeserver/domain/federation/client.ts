@@ -12,6 +12,7 @@ import type { Fetched, Fetcher, FetchOptions } from '../../platform/fetch.ts'
 import { FetchError } from '../../platform/fetch-error.ts'
 import type { Counter, Metrics } from '../../platform/metrics.ts'
 import { NoSlotError, Slots } from '../../platform/slots.ts'
+import { noTracing, type Tracing } from '../../platform/tracing.ts'
 import type { Destinations } from './destinations.ts'
 import { FederationError, refusedBy, unusable } from './federation-error.ts'
 import { signRequest } from './request-signing.ts'
@@ -43,6 +44,7 @@ export interface FederationClientParts {
   readonly destinations: Destinations
   readonly metrics: Metrics
   readonly clock: Clock
+  readonly tracing?: Tracing
 }
 
 const MAX_BYTES = 1024 * 1024
@@ -119,7 +121,7 @@ export class FederationClient {
     call: FederationCall,
     attempt: (url: URL, options: FetchOptions) => Promise<T>,
   ): Promise<T> {
-    const { signer, mayTalkTo, destinations, clock } = this.#parts
+    const { signer, mayTalkTo, destinations, clock, tracing = noTracing } = this.#parts
     if (destination === signer.serverName) throw new TypeError('A request to another server was meant for ourselves')
     if (!mayTalkTo(destination)) throw forbidden(`This server does not talk to ${destination}`)
     if (call.evenIfDown !== true && destinations.isDown(destination)) {
@@ -130,7 +132,12 @@ export class FederationClient {
     const cancel = clock.after(timeoutMs, () => late.abort(new FetchError('timeout', `No answer in ${timeoutMs} ms`)))
     const signal = caller ? AbortSignal.any([caller, late.signal]) : late.signal
     try {
-      const reach = () => this.#reach(method, destination, path, { ...call, timeoutMs, signal }, attempt)
+      const attributes = { 'server.address': destination }
+      const reach = () =>
+        // Other servers are not told of our traces.
+        tracing.span(`${method} ${kindOf(path)}`, { kind: 'client', attributes }, () =>
+          this.#reach(method, destination, path, { ...call, timeoutMs, signal }, attempt),
+        )
       const result = await this.#slots.run(destination, reach, signal)
       destinations.alive(destination)
       this.#requests.inc({ result: 'ok' })
@@ -202,6 +209,9 @@ export class FederationClient {
 
 /** What a reverse proxy says whose server is down. */
 const gatewayStatuses: ReadonlySet<number> = new Set([502, 503, 504])
+
+/** What is asked, without the ids in the path. */
+const kindOf = (path: string): string => path.split('/', 5).join('/')
 
 /** ``federationPath`/v1/event/${eventId}` `` below `/_matrix/federation`, with what is put in encoded. */
 export function federationPath(parts: TemplateStringsArray, ...values: readonly string[]): string {

@@ -7,6 +7,7 @@ import type { Dns } from '../../platform/dns.ts'
 import type { Fetcher } from '../../platform/fetch.ts'
 import type { Service } from '../../platform/lifecycle.ts'
 import type { Metrics } from '../../platform/metrics.ts'
+import type { Tracing } from '../../platform/tracing.ts'
 import type { Database } from '../../storage/database.ts'
 import type { AccountHooks } from '../accounts/hooks.ts'
 import type { DirectoryHooks } from '../directory/hooks.ts'
@@ -34,6 +35,7 @@ export interface OpenFederationParts {
   readonly bus: Bus
   readonly clock: Clock
   readonly metrics: Metrics
+  readonly tracing: Tracing
   readonly dns: Dns
   readonly fetch: Fetcher
   readonly signer: Signer
@@ -64,8 +66,8 @@ export async function openFederation(
 ): Promise<
   FederationServices & { readonly serverAuthenticator: RequestAuthenticator; readonly runnable: readonly Service[] }
 > {
-  const { config, database, bus, clock, metrics, dns, fetch, signer, signingKeys, roomServers, outbox, mayTalkTo } =
-    parts
+  const { config, database, bus, clock, metrics, tracing, dns, fetch, signer, signingKeys } = parts
+  const { roomServers, outbox, mayTalkTo } = parts
   const { serverName } = signer
   const destinations = new Destinations({ clock })
   const resolveServer = createResolveServer({ dns, wellKnown: new WellKnown({ fetch, clock }) })
@@ -77,6 +79,7 @@ export async function openFederation(
     destinations,
     metrics,
     clock,
+    tracing,
   })
   const ownKeys = await OwnKeys.open({ serverName, database, clock, signingKeys })
   const source = createKeySource({

@@ -6,6 +6,7 @@ import { FetchError } from '../../platform/fetch-error.ts'
 import { logger } from '../../platform/log.ts'
 import type { Counter, Metrics } from '../../platform/metrics.ts'
 import { NoSlotError, Slots } from '../../platform/slots.ts'
+import type { SpanOptions, Tracing } from '../../platform/tracing.ts'
 
 interface Request {
   readonly headers: Readonly<Record<string, string>>
@@ -25,11 +26,13 @@ const log = logger('push')
 
 export class Gateways {
   readonly #fetch: Fetcher
+  readonly #tracing: Tracing
   readonly #slots = new Slots({ perKey: AT_ONCE, maxWaiting: MAX_WAITING })
   readonly #answers: Counter<'result'>
 
-  constructor({ fetch, metrics }: { fetch: Fetcher; metrics: Metrics }) {
+  constructor({ fetch, metrics, tracing }: { fetch: Fetcher; metrics: Metrics; tracing: Tracing }) {
     this.#fetch = fetch
+    this.#tracing = tracing
     this.#answers = metrics.counter('push_requests_total', 'Requests to push gateways', ['result'])
   }
 
@@ -61,8 +64,9 @@ export class Gateways {
     judge: (answer: Fetched<Buffer>) => GatewayAnswer | undefined,
   ): Promise<GatewayAnswer> {
     const { host } = new URL(url) // it was one when the pusher was set
+    const traced: SpanOptions = { kind: 'client', attributes: { 'server.address': host } }
     const result = await this.#slots
-      .run(host, () => this.#send(url, request, signal, judge), signal)
+      .run(host, () => this.#tracing.span('push', traced, () => this.#send(url, request, signal, judge)), signal)
       .catch((error: unknown) => {
         if (signal.aborted || !(error instanceof FetchError || error instanceof NoSlotError)) throw error
         log.info({ gateway: host, error: error.message }, 'push gateway cannot be reached')

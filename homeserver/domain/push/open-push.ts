@@ -5,6 +5,7 @@ import type { Clock } from '../../platform/clock.ts'
 import type { Fetcher } from '../../platform/fetch.ts'
 import type { Background, Service } from '../../platform/lifecycle.ts'
 import type { Metrics } from '../../platform/metrics.ts'
+import type { Tracing } from '../../platform/tracing.ts'
 import type { Database } from '../../storage/database.ts'
 import type { Streams } from '../../storage/streams.ts'
 import type { AccountHooks } from '../accounts/hooks.ts'
@@ -43,6 +44,7 @@ export interface PushParts {
   readonly clock: Clock
   readonly background: Background
   readonly metrics: Metrics
+  readonly tracing: Tracing
   readonly fetch: Fetcher
   readonly events: EventCache
   readonly members: Members

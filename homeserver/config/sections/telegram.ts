@@ -22,8 +22,7 @@ export const telegram = section(
       )
       .default({})
       .meta({
-        description:
-          "Who may bridge, such as { '@kim:example.org': admin }. If empty: people here. docs/telegram.md",
+        description: "Who may bridge, such as { '@kim:example.org': admin }. If empty: people here. docs/telegram.md",
       }),
     max_portals: whole(1, 100_000, 100, 'So many chats one user may bridge. Admins may more.'),
     max_members: whole(1, 1_000_000, 20_000, 'Chats with more people than these are not bridged.'),
@@ -87,6 +86,7 @@ export const telegram = section(
         }),
       client_secret: secret("The secret for Telegram's own login, from @BotFather."),
       client_secret_file: secretFile('the secret of that client'),
+      widget: flag(false, 'Also by the login widget, whose page loads a script from telegram.org.'),
       issuer: issuer.default('https://oauth.telegram.org').meta({ description: "Address of Telegram's own login." }),
     }),
   },

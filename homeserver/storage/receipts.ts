@@ -73,7 +73,14 @@ export async function listRoomReceipts(
   return rows.sort((a, b) => a.stream_id - b.stream_id)
 }
 
-/** All receipts of users in a room, private and threaded ones too: what unread counts are counted from. */
+/** All receipts of a user in these rooms, private and threaded ones too: what unread counts are counted from. */
+export async function listOwnReceipts(conn: Conn, userId: UserId, roomIds: readonly RoomId[]): Promise<ReceiptRow[]> {
+  return await rowsIn(conn, `select ${selected} from receipts where user_id = ? and room_id in (?)`, roomIds, {
+    before: [userId],
+  })
+}
+
+/** As `listOwnReceipts`, of some users in one room. */
 export async function listReceiptsOf(conn: Conn, roomId: RoomId, userIds: readonly UserId[]): Promise<ReceiptRow[]> {
   return await rowsIn(conn, `select ${selected} from receipts where room_id = ? and user_id in (?)`, userIds, {
     before: [roomId],

@@ -48,9 +48,7 @@ export function syncing(heart: Heart, bus: Bus = heart.bus): Syncing {
       listPresent: () => Promise.resolve([]),
       contentOf: () => ({}),
     },
-    unreadCounts: {
-      of: () => Promise.resolve({ main: { notifications: 0, highlights: 0 }, threads: new Map() }),
-    },
+    unreadCounts: { of: () => Promise.resolve(new Map()) },
     pushRules: { rulesOf: () => Promise.resolve({ ruleset: {} }) },
     threadSubscriptions: { list: () => Promise.resolve([]) },
     stickyEvents: { list: () => Promise.resolve([]) },

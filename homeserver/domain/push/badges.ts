@@ -85,8 +85,7 @@ export class Badges {
 
   async #count(userId: UserId, upto: number, roomIds: readonly RoomId[]): Promise<Map<RoomId, number>> {
     const rooms = new Map<RoomId, number>()
-    for (const roomId of roomIds) {
-      const { main, threads } = await this.#parts.unreadCounts.of(userId, roomId, upto)
+    for (const [roomId, { main, threads }] of await this.#parts.unreadCounts.of(userId, roomIds, upto)) {
       let count = main.notifications
       for (const thread of threads.values()) count += thread.notifications
       rooms.set(roomId, count)

@@ -61,8 +61,8 @@ export class Notices {
     if (isOver(event, await retention.cutOf(event.roomId))) return undefined
     if (!isLate) return event
     if (!this.#concerns(event.row, userId, await members.find(event.roomId, userId))) return undefined
-    const marks = await readMarks(database, userId, event.roomId)
-    return isRead(marks, { streamId, thread: event.row.thread_root ?? undefined }) ? undefined : event
+    const marks = (await readMarks(database, userId, [event.roomId])).get(event.roomId)
+    return marks && isRead(marks, { streamId, thread: event.row.thread_root ?? undefined }) ? undefined : event
   }
 
   around(event: StoredEvent): Promise<EventSurroundings> {

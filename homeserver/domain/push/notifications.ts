@@ -77,11 +77,8 @@ export class Notifications {
 
   async #readMarks(userId: UserId, rows: readonly PushedEvent[], marks: Map<RoomId, ReadMarks>): Promise<void> {
     const missing = new Set(rows.map((row) => row.room_id).filter((roomId) => !marks.has(roomId)))
-    await Promise.all(
-      [...missing].map(async (roomId) => {
-        marks.set(roomId, await readMarks(this.#parts.database, userId, roomId))
-      }),
-    )
+    const found = await readMarks(this.#parts.database, userId, [...missing])
+    for (const [roomId, read] of found) marks.set(roomId, read)
   }
 
   async #whole(userId: UserId, chosen: readonly Chosen[]): Promise<Notification[]> {

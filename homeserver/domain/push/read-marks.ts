@@ -3,8 +3,8 @@ import { parseJson } from '../../core/canonical-json.ts'
 import type { Pdu } from '../../core/event.ts'
 import type { RoomId, UserId } from '../../core/ids.ts'
 import type { Conn } from '../../storage/database.ts'
-import { listReceiptsOf, type ReceiptRow } from '../../storage/receipts.ts'
-import { listMemberChanges } from '../../storage/unread.ts'
+import { listOwnReceipts, type ReceiptRow } from '../../storage/receipts.ts'
+import { listMemberChanges, type MemberChangeRow } from '../../storage/unread.ts'
 
 /** Places in the events stream. */
 export interface ReadMarks {
@@ -19,22 +19,28 @@ export interface ReadMarks {
 /** A user's changes of name in a room that are looked through for his join. */
 const MAX_MEMBER_CHANGES = 100
 
-export async function readMarks(conn: Conn, userId: UserId, roomId: RoomId): Promise<ReadMarks> {
+/** Those of a user in each of the rooms. */
+export async function readMarks(
+  conn: Conn,
+  userId: UserId,
+  roomIds: readonly RoomId[],
+): Promise<ReadonlyMap<RoomId, ReadMarks>> {
   const [receipts, changes] = await Promise.all([
-    listReceiptsOf(conn, roomId, [userId]),
-    listMemberChanges(conn, roomId, userId, MAX_MEMBER_CHANGES),
+    listOwnReceipts(conn, userId, roomIds),
+    listMemberChanges(conn, userId, roomIds, MAX_MEMBER_CHANGES),
   ])
+  const receiptsOf = Map.groupBy(receipts, ({ room_id }) => room_id)
+  const changesOf = Map.groupBy(changes, ({ room_id }) => room_id)
+  const marks = (roomId: RoomId) => marksOf(receiptsOf.get(roomId) ?? [], joinedAt(changesOf.get(roomId) ?? []))
+  return new Map(roomIds.map((roomId) => [roomId, marks(roomId)]))
+}
+
+function marksOf(receipts: readonly ReceiptRow[], joined: number): ReadMarks {
   const threads = new Map<string, number>()
   for (const { thread_id: thread, event_stream: position } of receipts) {
     threads.set(thread, Math.max(threads.get(thread) ?? 0, position))
   }
-  const joined = joinedAt(changes)
-  return {
-    joined,
-    all: Math.max(joined, unthreaded(receipts)),
-    main: threads.get('main') ?? 0,
-    threads,
-  }
+  return { joined, all: Math.max(joined, threads.get('') ?? 0), main: threads.get('main') ?? 0, threads }
 }
 
 export function isRead(
@@ -44,12 +50,8 @@ export function isRead(
   return streamId <= all || streamId <= (thread === undefined ? main : (threads.get(thread) ?? 0))
 }
 
-function unthreaded(receipts: readonly ReceiptRow[]): number {
-  return receipts.reduce((at, row) => (row.thread_id === '' ? Math.max(at, row.event_stream) : at), 0)
-}
-
-/** The place at which the user last came into the room. */
-function joinedAt(changes: readonly { stream_id: number; json: string }[]): number {
+/** The place at which the user last came into the room; the latest change comes first. */
+function joinedAt(changes: readonly MemberChangeRow[]): number {
   let at = 0
   for (const { stream_id: position, json } of changes) {
     // What is stored was a PDU when it was checked.

@@ -113,13 +113,19 @@ const push = (parts: HeartParts): Evaluation =>
     followers: new ThreadFollowers(parts),
   })
 
+async function countsOf(unread: UnreadCounts, userId: UserId, roomId: RoomId, upto: number): Promise<RoomCounts> {
+  const counts = (await unread.of(userId, [roomId], upto)).get(roomId)
+  if (!counts) throw new Error('no counts')
+  return counts
+}
+
 /** The number at the icon, counted without a memory. */
 async function badgeOf(heart: Heart, userId: UserId): Promise<number> {
   const { database, streams } = heart
   const unread = new UnreadCounts({ database, streams, bus: new MemoryBus() })
   let sum = 0
   for (const roomId of await heart.members.joinedRooms(userId)) {
-    const { main, threads } = await unread.of(userId, roomId, heart.streams.position('events'))
+    const { main, threads } = await countsOf(unread, userId, roomId, heart.streams.position('events'))
     for (const { notifications } of [main, ...threads.values()]) sum += notifications
   }
   return sum
@@ -189,11 +195,11 @@ async function play(heart: Heart, steps: readonly Step[]): Promise<void> {
       await heart.send(roomId, owner, { type: 'm.room.topic', stateKey: '', content: { topic: `${position()}` } })
     },
     ask: async ({ by, back }) => {
-      if (ledger.joined.has(by)) asked.push(unread.of(by, roomId, position() - back))
+      if (ledger.joined.has(by)) asked.push(countsOf(unread, by, roomId, position() - back))
     },
     check: async () => {
       for (const upto of [position() - 2, position()]) {
-        const counts = await Promise.all(readers().map((reader) => unread.of(reader, roomId, upto)))
+        const counts = await Promise.all(readers().map((reader) => countsOf(unread, reader, roomId, upto)))
         const expected = readers().map((reader) => ledger.counts(reader, upto))
         expect(counts.map(plain)).toEqual(expected)
       }
@@ -248,10 +254,39 @@ forEachDatabase(({ dialect, freshUrl }) => {
       row: (sql, bindings) => database.row(sql, bindings),
     }
     const unread = new UnreadCounts({ database: slow, bus: heart.bus, streams: heart.streams })
-    const early = unread.of(ben, roomId, position)
+    const early = countsOf(unread, ben, roomId, position)
     await new Receipts(heart).add({ roomId, userId: ben, type: 'm.read', eventId: said })
     gate.resolve()
     await early
-    expect(plain(await unread.of(ben, roomId, position))).toEqual({ main: [0, 0], threads: {} })
+    expect(plain(await countsOf(unread, ben, roomId, position))).toEqual({ main: [0, 0], threads: {} })
+  })
+
+  test('counts of many rooms are read in few statements, and those of what is said later in none', async () => {
+    await using heart = await Heart.open(await freshUrl(), { push })
+    const [ann, ben] = users
+    const { database, bus, streams } = heart
+    let statements = 0
+    const counting: Conn = {
+      dialect,
+      rows: (sql, bindings) => (statements++, database.rows(sql, bindings)),
+      row: (sql, bindings) => (statements++, database.row(sql, bindings)),
+    }
+    const unread = new UnreadCounts({ database: counting, bus, streams })
+    const rooms: RoomId[] = []
+    for (const said of [0, 1, 2, 3]) {
+      const roomId = await heart.create(ann)
+      await heart.member(roomId, ben, 'join')
+      for (let index = 0; index < said; index++) await heart.send(roomId, ann)
+      rooms.push(roomId)
+    }
+    const notified = async (): Promise<number[]> => {
+      const counts = await unread.of(ben, rooms, streams.position('events'))
+      return rooms.map((roomId) => counts.get(roomId)?.main.notifications ?? -1)
+    }
+    expect(await notified()).toEqual([0, 1, 2, 3])
+    expect(statements).toBe(3)
+    for (const roomId of rooms) await heart.send(roomId, ann)
+    expect(await notified()).toEqual([1, 2, 3, 4])
+    expect(statements).toBe(3)
   })
 })

@@ -9,11 +9,10 @@ import type { Bell, Bus } from '../../platform/bus.ts'
 import { Lru } from '../../platform/lru.ts'
 import type { Conn } from '../../storage/database.ts'
 import type { Streams } from '../../storage/streams.ts'
-import { listPushEvents } from '../../storage/unread.ts'
-import { ChangeLog } from '../sync/change-log.ts'
 import type { ReceiptNews } from '../ephemeral/receipts.ts'
 import type { EventNews } from '../rooms/news.ts'
-import { decodeNotified, isIn, type Notified } from './push-column.ts'
+import { isIn } from './push-column.ts'
+import { type Counting, PushLogs } from './push-logs.ts'
 import { isRead, type ReadMarks, readMarks } from './read-marks.ts'
 
 interface Counts {
@@ -28,25 +27,10 @@ export interface RoomCounts {
   readonly threads: ReadonlyMap<EventId, Counts>
 }
 
-/** Events of one room that are counted; what is before them is not. */
-const MAX_EVENTS = 2_000
-/** Events in memory, and counts. */
-const MAX_LOGGED = 200_000
+/** Counts in memory. */
 const MAX_COUNTED = 100_000
-
-interface Counting extends Notified {
-  readonly streamId: number
-  readonly sender: UserId
-  readonly thread: EventId | undefined
-  readonly isState: boolean
-}
-
-/** The latest events of a room that matter for counts: all there are in (since, upto]. */
-interface RoomLog {
-  readonly since: number
-  readonly upto: number
-  readonly events: readonly Counting[]
-}
+/** Rooms that are counted at once: an upper bound of what is read for that. */
+const ROOMS_AT_ONCE = 50
 
 /** One user's counts in one room, as of a place in the events stream. */
 interface Counted extends RoomCounts {
@@ -58,38 +42,66 @@ const none: Counts = { notifications: 0, highlights: 0 }
 
 export class UnreadCounts {
   readonly #database: Conn
-  readonly #logs = new Lru<RoomId, RoomLog>(MAX_LOGGED, ({ events }) => events.length + 1)
-  /** When each room got its last event: what was counted after that is true until the next. */
-  readonly #moves: ChangeLog
+  readonly #logs: PushLogs
   readonly #counted = new Lru<RoomId, Map<UserId, Counted>>(MAX_COUNTED, (users) => users.size + 1)
   /** Counts news, so that what was overtaken by some is not kept. */
   #version = 0
 
-  constructor({ database, bus, streams }: { database: Conn; bus: Bus; streams: Pick<Streams, 'position'> }) {
-    this.#database = database
-    this.#moves = new ChangeLog(streams.position('events'))
-    bus.subscribe((bell) => this.#heard(bell))
+  constructor(parts: { database: Conn; bus: Bus; streams: Pick<Streams, 'position'> }) {
+    this.#database = parts.database
+    this.#logs = new PushLogs(parts)
+    parts.bus.subscribe((bell) => this.#heard(bell))
   }
 
-  /** The counts of a joined user, of all events at or below `upto` in the events stream. */
-  async of(userId: UserId, roomId: RoomId, upto: number): Promise<RoomCounts> {
-    const version = this.#version
-    const known = this.#counted.get(roomId)?.get(userId)
-    if (known && this.#isTrueAt(known, roomId, upto)) return known
-    const begun = known && known.upto < upto ? known : await this.#begin(userId, roomId)
-    const events = await this.#eventsOf(roomId, begun.upto, upto)
-    const counted = count(begun, events, userId, upto)
-    if (version === this.#version) this.#keep(userId, roomId, counted)
-    return counted
+  /** The counts of a joined user in each of the rooms, of all events at or below `upto` in the events stream. */
+  async of(userId: UserId, roomIds: readonly RoomId[], upto: number): Promise<ReadonlyMap<RoomId, RoomCounts>> {
+    const found = new Map<RoomId, RoomCounts>()
+    const unsure = roomIds.filter((roomId) => {
+      const known = this.#counted.get(roomId)?.get(userId)
+      if (!known || !this.#isTrueAt(known, roomId, upto)) return true
+      found.set(roomId, known)
+      return false
+    })
+    for (let from = 0; from < unsure.length; from += ROOMS_AT_ONCE) {
+      for (const [roomId, counted] of await this.#count(userId, unsure.slice(from, from + ROOMS_AT_ONCE), upto)) {
+        found.set(roomId, counted)
+      }
+    }
+    return found
   }
 
   #isTrueAt({ upto: place }: Counted, roomId: RoomId, upto: number): boolean {
-    return place === upto || (place < upto && !this.#moves.hasChanged(roomId, place))
+    return place === upto || (place < upto && !this.#logs.hasMoved(roomId, place))
   }
 
-  async #begin(userId: UserId, roomId: RoomId): Promise<Counted> {
-    const read = await readMarks(this.#database, userId, roomId)
-    return { upto: read.all, read, main: none, threads: new Map() }
+  async #count(userId: UserId, roomIds: readonly RoomId[], upto: number): Promise<ReadonlyMap<RoomId, Counted>> {
+    const version = this.#version
+    const begun = await this.#begin(userId, roomIds, upto)
+    const places = new Map([...begun].map(([roomId, { upto: place }]) => [roomId, place]))
+    const events = await this.#logs.list(places, upto)
+    const found = new Map<RoomId, Counted>()
+    for (const [roomId, counted] of begun) {
+      const now = count(counted, events.get(roomId) ?? [], userId, upto)
+      if (version === this.#version) this.#keep(userId, roomId, now)
+      found.set(roomId, now)
+    }
+    return found
+  }
+
+  /** What is counted on from: the last counts, or nothing at the place where the user came in or has read everything. */
+  async #begin(userId: UserId, roomIds: readonly RoomId[], upto: number): Promise<ReadonlyMap<RoomId, Counted>> {
+    const begun = new Map<RoomId, Counted>()
+    const unknown = roomIds.filter((roomId) => {
+      const known = this.#counted.get(roomId)?.get(userId)
+      if (!known || known.upto >= upto) return true
+      begun.set(roomId, known)
+      return false
+    })
+    if (unknown.length === 0) return begun
+    for (const [roomId, read] of await readMarks(this.#database, userId, unknown)) {
+      begun.set(roomId, { upto: read.all, read, main: none, threads: new Map() })
+    }
+    return begun
   }
 
   /** Callers for different places may come at the same time: the latest stays. */
@@ -100,23 +112,7 @@ export class UnreadCounts {
     this.#counted.set(roomId, users)
   }
 
-  /** At least the events in (since, upto], from memory as far as it reaches. */
-  async #eventsOf(roomId: RoomId, since: number, upto: number): Promise<readonly Counting[]> {
-    const version = this.#version
-    const known = this.#logs.get(roomId)
-    const reaches = known !== undefined && known.since <= since
-    if (reaches && known.upto >= upto) return known.events
-    const log = reaches
-      ? await extend(this.#database, roomId, known, upto)
-      : await read(this.#database, roomId, since, upto)
-    const kept = this.#logs.get(roomId)
-    const isBetter = !kept || kept.upto < log.upto || (kept.upto === log.upto && kept.since > log.since)
-    if (version === this.#version && isBetter) this.#logs.set(roomId, log)
-    return log.events
-  }
-
-  #heard({ stream, position, keys, payload }: Bell): void {
-    if (stream === 'events') for (const roomId of keys.rooms ?? []) this.#moves.record(roomId, position)
+  #heard({ stream, keys, payload }: Bell): void {
     if (stream === 'receipts') this.#heardReceipts(payload as ReceiptNews | undefined) // only receipts.ts rings it
     if (stream === 'events' && payload !== undefined) this.#heardEvents(payload as EventNews, keys.rooms ?? [])
   }
@@ -133,10 +129,7 @@ export class UnreadCounts {
     this.#version++
     for (const { room_id, user_id } of memberships) this.#counted.get(room_id)?.delete(user_id)
     if (redacted.length === 0) return
-    for (const room of rooms) {
-      this.#logs.delete(room as RoomId) // keys of this stream are ids
-      this.#counted.delete(room as RoomId)
-    }
+    for (const room of rooms) this.#counted.delete(room as RoomId) // keys of this stream are ids
   }
 }
 
@@ -174,29 +167,4 @@ function firstAfter(events: readonly Counting[], position: number): number {
     else low = middle + 1
   }
   return low
-}
-
-async function read(conn: Conn, roomId: RoomId, since: number, upto: number): Promise<RoomLog> {
-  const rows = await listPushEvents(conn, roomId, { since, upto, limit: MAX_EVENTS })
-  const events = rows.map((row): Counting => ({
-    ...decodeNotified(row.push),
-    streamId: row.stream_id,
-    sender: row.sender,
-    thread: row.thread_root ?? undefined,
-    isState: row.state_key !== null,
-  }))
-  return events.length < MAX_EVENTS ? { since, upto, events } : { since: beforeFirst(events), upto, events }
-}
-
-async function extend(conn: Conn, roomId: RoomId, log: RoomLog, upto: number): Promise<RoomLog> {
-  const added = await read(conn, roomId, log.upto, upto)
-  if (added.since > log.upto) return added
-  const events = [...log.events, ...added.events]
-  if (events.length <= 2 * MAX_EVENTS) return { since: log.since, upto, events }
-  const kept = events.slice(-MAX_EVENTS)
-  return { since: beforeFirst(kept), upto, events: kept }
-}
-
-function beforeFirst([first]: readonly Counting[]): number {
-  return (first?.streamId ?? 0) - 1
 }

@@ -162,8 +162,12 @@ export class Visibility {
     return visibilityOf(event) === 'world_readable'
   }
 
-  /** Reads at once what `visibleTo` asks of many rooms. */
-  async warm(roomIds: readonly RoomId[]): Promise<void> {
+  /** Reads at once what `visibleTo` asks of many rooms for a user. */
+  async warm(userId: UserId, roomIds: readonly RoomId[]): Promise<void> {
+    await Promise.all([this.#ignored?.of(userId), this.#warmRooms(roomIds)])
+  }
+
+  async #warmRooms(roomIds: readonly RoomId[]): Promise<void> {
     const missing = roomIds.filter((roomId) => !this.#open.has(roomId))
     if (missing.length === 0) return
     const version = this.#version
@@ -177,7 +181,7 @@ export class Visibility {
 
   /** Whether the room never hid its history from members who joined later. False where it is not known just now. */
   async wasAlwaysOpen(roomId: RoomId): Promise<boolean> {
-    await this.warm([roomId])
+    await this.#warmRooms([roomId])
     // Where it changed just now, the slow way is right too.
     return this.#open.get(roomId) ?? false
   }

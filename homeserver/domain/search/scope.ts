@@ -53,7 +53,7 @@ export async function withinSight(
   query: DocumentQuery,
 ): Promise<DocumentQuery> {
   const ids = query.rooms.map(({ roomId }) => roomId)
-  await visibility.warm(ids)
+  await visibility.warm(userId, ids)
   const areOpen = await Promise.all(ids.map((roomId) => visibility.wasAlwaysOpen(roomId)))
   const hiding = query.rooms.filter((_, index) => areOpen[index] !== true)
   if (hiding.length === 0) return query

@@ -90,7 +90,7 @@ export class JoinedSection {
       readable.pages(roomIds, { upto: upto.events, limit: filter.timeline.limit + 1 }),
       unread.texts(span, roomIds),
       this.#summaries(span, roomIds),
-      visibility.warm(roomIds),
+      visibility.warm(who.userId, roomIds),
     ])
     const timelineOf = async (roomId: RoomId): Promise<{ roomId: RoomId; timeline: Timeline }> => {
       const visible: Visible = (events) => visibility.visibleTo(who.userId, roomId, events)

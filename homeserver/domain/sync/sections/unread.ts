@@ -11,13 +11,14 @@ export interface Counts {
   readonly highlights: number
 }
 
-/** Asks for the counts of a joined user, of all events at or below a place in the events stream. Declared here, fulfilled by push. */
+export interface RoomCounts {
+  readonly main: Counts
+  readonly threads: ReadonlyMap<EventId, Counts>
+}
+
+/** Asks for the counts of a joined user in rooms, of all events at or below a place in the events stream. Declared here, fulfilled by push. */
 export interface UnreadCounts {
-  of(
-    userId: UserId,
-    roomId: RoomId,
-    upto: number,
-  ): Promise<{ readonly main: Counts; readonly threads: ReadonlyMap<EventId, Counts> }>
+  of(userId: UserId, roomIds: readonly RoomId[], upto: number): Promise<ReadonlyMap<RoomId, RoomCounts>>
 }
 
 export interface UnreadParts {
@@ -26,14 +27,16 @@ export interface UnreadParts {
   readonly unreadCounts: UnreadCounts
 }
 
-const MAX_QUIET = 50_000
+const MAX_ROOMS = 50_000
+/** Of a room in which an event has notified somebody: it stays so. */
+const loud = Infinity
 
 export class UnreadSection {
   readonly #database: Database
   readonly #notifier: Notifier
   readonly #counts: UnreadCounts
-  /** Rooms in which no event has ever notified anybody, as of a place in the events stream. */
-  readonly #quiet = new Lru<RoomId, number>(MAX_QUIET)
+  /** Up to which place in the events stream no event of a room has ever notified anybody, or `loud`. */
+  readonly #quiet = new Lru<RoomId, number>(MAX_ROOMS)
 
   constructor({ database, notifier, unreadCounts }: UnreadParts) {
     this.#database = database
@@ -42,50 +45,52 @@ export class UnreadSection {
   }
 
   /** The members of a joined room's object. */
-  async text({ who, upto, filter }: Span, roomId: RoomId): Promise<string> {
-    const { main, threads } = await this.#counts.of(who.userId, roomId, upto.events)
-    if (!filter.timeline.unreadThreadNotifications) return `"unread_notifications":${countText(total(main, threads))}`
-    if (threads.size === 0) return `"unread_notifications":${countText(main)}`
-    const each = [...threads].map(([root, counts]) => `${JSON.stringify(root)}:${countText(counts)}`)
-    return `"unread_notifications":${countText(main)},"unread_thread_notifications":{${each.join(',')}}`
+  async text(span: Span, roomId: RoomId): Promise<string> {
+    const counts = await this.#counts.of(span.who.userId, [roomId], span.upto.events)
+    return unreadText(span, counts.get(roomId))
   }
 
-  /** What is in no thread, of many rooms: most of them have nothing that could be unread. */
+  /** What is in no thread. Rooms in which nothing can be unread are left out. */
   async main(
     { who, upto }: Pick<Span, 'who' | 'upto'>,
     roomIds: readonly RoomId[],
   ): Promise<ReadonlyMap<RoomId, Counts>> {
     const notifying = roomIds.length > 1 ? await this.#notifying(roomIds, upto.events) : roomIds
-    const counted = notifying.map(
-      async (roomId) => [roomId, (await this.#counts.of(who.userId, roomId, upto.events)).main] as const,
-    )
-    return new Map(await Promise.all(counted))
+    const counts = await this.#counts.of(who.userId, notifying, upto.events)
+    return new Map([...counts].map(([roomId, { main }]) => [roomId, main]))
   }
 
-  /** As `text`, of many rooms: most of them have nothing that could be unread. */
+  /** As `text`, of many rooms. */
   async texts(span: Span, roomIds: readonly RoomId[]): Promise<ReadonlyMap<RoomId, string>> {
-    const notifying = new Set(await this.#notifying(roomIds, span.upto.events))
-    const quiet = `"unread_notifications":${countText(none)}`
-    const counted = roomIds.map(
-      async (roomId) => [roomId, notifying.has(roomId) ? await this.text(span, roomId) : quiet] as const,
-    )
-    return new Map(await Promise.all(counted))
+    const { who, upto } = span
+    const counts = await this.#counts.of(who.userId, await this.#notifying(roomIds, upto.events), upto.events)
+    return new Map(roomIds.map((roomId) => [roomId, unreadText(span, counts.get(roomId))]))
   }
 
-  /** Those of the rooms in which anything could be unread. */
+  /** Those of the rooms in which anything could be unread: most have nothing. */
   async #notifying(roomIds: readonly RoomId[], upto: number): Promise<readonly RoomId[]> {
-    const unsure = roomIds.filter((roomId) => {
+    const notifying = new Set<RoomId>()
+    const unsure: RoomId[] = []
+    for (const roomId of roomIds) {
       const place = this.#quiet.get(roomId)
-      return place === undefined || this.#notifier.roomChanged('events', roomId, place)
-    })
-    const notifying = unsure.length === 0 ? [] : await listNotifyingRooms(this.#database, unsure)
-    const loud = new Set(notifying)
-    for (const roomId of unsure) if (!loud.has(roomId)) this.#quiet.set(roomId, upto)
-    return notifying
+      if (place === loud) notifying.add(roomId)
+      else if (place === undefined || this.#notifier.roomChanged('events', roomId, place)) unsure.push(roomId)
+    }
+    if (unsure.length > 0) for (const roomId of await listNotifyingRooms(this.#database, unsure)) notifying.add(roomId)
+    for (const roomId of unsure) this.#quiet.set(roomId, notifying.has(roomId) ? loud : upto)
+    return roomIds.filter((roomId) => notifying.has(roomId))
   }
 }
 
-const none: Counts = { notifications: 0, highlights: 0 }
+function unreadText({ filter }: Pick<Span, 'filter'>, { main, threads }: RoomCounts = quiet): string {
+  if (!filter.timeline.unreadThreadNotifications) return `"unread_notifications":${countText(total(main, threads))}`
+  const text = `"unread_notifications":${countText(main)}`
+  if (threads.size === 0) return text
+  const each = [...threads].map(([root, counts]) => `${JSON.stringify(root)}:${countText(counts)}`)
+  return `${text},"unread_thread_notifications":{${each.join(',')}}`
+}
+
+const quiet: RoomCounts = { main: { notifications: 0, highlights: 0 }, threads: new Map() }
 
 function total(main: Counts, threads: ReadonlyMap<EventId, Counts>): Counts {
   let { notifications, highlights } = main

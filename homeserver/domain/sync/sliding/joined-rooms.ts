@@ -164,7 +164,8 @@ export class JoinedRooms {
         { upto, limit: limit + 1 },
       ),
     )
-    const [pages] = await Promise.all([Promise.all(byLimit), visibility.warm(tasks.map(({ roomId }) => roomId))])
+    const roomIds = tasks.map(({ roomId }) => roomId)
+    const [pages] = await Promise.all([Promise.all(byLimit), visibility.warm(span.who.userId, roomIds)])
     return await Promise.all(
       tasks.map(async ({ roomId, config }) => {
         const page = pages.flatMap((some) => some.get(roomId) ?? [])

@@ -26,9 +26,12 @@ export class AccountDataExtension implements Extension {
     const asked = request.extensions.account_data
     const rooms = roomsOf(scene, asked)
     const changed = await this.#changed(scene, rooms)
+    let read: Promise<readonly AccountDataRow[]> | undefined
+    const all = () =>
+      (read ??= listAccountData(this.#parts.database, span.who.userId, undefined, span.upto.account_data))
     const [global, texts] = await Promise.all([
-      asked?.enabled ? this.#global(scene, changed) : [],
-      this.#ofRooms(scene, rooms, changed),
+      asked?.enabled ? this.#global(scene, changed, all) : [],
+      this.#ofRooms(scene, rooms, changed, all),
     ])
     if (asked?.enabled) telling.accountData = live
     else if (telling.accountData === live && changed.some(isGlobal)) telling.accountData = span.since?.account_data
@@ -54,15 +57,16 @@ export class AccountDataExtension implements Extension {
     return await listAccountData(database, who.userId, from, upto.account_data)
   }
 
-  async #global({ span, telling }: Scene, changed: readonly AccountDataRow[]): Promise<string[]> {
-    const { database, notifier, pushRules } = this.#parts
+  async #global(
+    { span, telling }: Scene,
+    changed: readonly AccountDataRow[],
+    all: () => Promise<readonly AccountDataRow[]>,
+  ): Promise<string[]> {
+    const { notifier, pushRules } = this.#parts
     const { who, since, upto } = span
     const told = telling.accountData
     const from = told === live ? since?.account_data : told
-    const rows =
-      from === undefined
-        ? await listAccountData(database, who.userId, undefined, upto.account_data)
-        : changed.filter(({ stream_id }) => stream_id > from)
+    const rows = from === undefined ? await all() : changed.filter(({ stream_id }) => stream_id > from)
     const rulesMoved =
       from === undefined ||
       !since ||
@@ -75,6 +79,7 @@ export class AccountDataExtension implements Extension {
     scene: Scene,
     rooms: ReadonlySet<RoomId>,
     changed: readonly AccountDataRow[],
+    all: () => Promise<readonly AccountDataRow[]>,
   ): Promise<ReadonlyMap<RoomId, string>> {
     const { span, telling } = scene
     const byRoomId = Map.groupBy(changed, ({ room_id }) => room_id)
@@ -98,8 +103,7 @@ export class AccountDataExtension implements Extension {
     const { userId } = span.who
     if (fresh.length === 1 && fresh[0]) add(fresh[0], await listRoomAccountData(database, userId, fresh[0]))
     else if (fresh.length > 0) {
-      const all = await listAccountData(database, userId, undefined, span.upto.account_data)
-      const grouped = Map.groupBy(all, ({ room_id }) => room_id)
+      const grouped = Map.groupBy(await all(), ({ room_id }) => room_id)
       for (const roomId of fresh) add(roomId, grouped.get(roomId) ?? [])
     }
     for (const roomId of byRoomId.keys()) {

@@ -12,6 +12,9 @@ import { listOf, objectOf } from './json.ts'
 /** Where the homeserver finds an application service: a Unix socket, or a host with port. */
 export type ListenAddress = { readonly path: string } | { readonly host: string; readonly port: number }
 
+/** Gives what the homeserver is answered with; a `MatrixError` is answered as such. */
+export type Question = (body: unknown) => Promise<object>
+
 /** Resolves when it is done, and is answered with `{}`. A `MatrixError` is answered as such. */
 type Handler = (request: IncomingMessage) => Promise<void>
 
@@ -27,6 +30,8 @@ export interface ListenerParts {
   readonly isReady?: () => boolean
   /** For Prometheus, where the bridge has a process of its own. */
   readonly metrics?: () => string
+  /** What the homeserver asks besides, by method and path. */
+  readonly questions?: Readonly<Record<string, Question>>
   /** Requests of others than the homeserver, by method and path. Whoever makes them is for the handler to find out. */
   readonly others?: Readonly<Record<string, Handler>>
 }
@@ -59,7 +64,7 @@ export class Listener {
     const answer = (status: number, body: object): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     }
-    const { log, tracing = noTracing, take, isReady = () => true, metrics, others = {} } = this.#parts
+    const { log, tracing = noTracing, take, isReady = () => true, metrics, questions = {}, others = {} } = this.#parts
     const url = new URL(request.url ?? '/', 'http://bridge')
     const route = `${request.method} ${url.pathname.replace(/\/transactions\/.*/, '/transactions')}`
     try {
@@ -73,6 +78,8 @@ export class Listener {
       if (other) return answer(...(await answerOf(other(request))))
       if (!this.#isAllowed(request, url)) return answer(403, { errcode: 'M_FORBIDDEN', error: 'Wrong token' })
       if (route === 'POST /_matrix/app/v1/ping') return answer(200, {})
+      const question = questions[route]
+      if (question) return answer(...(await answerOf(json(request).then(question))))
       if (!/^PUT (?:\/_matrix\/app\/v1)?\/transactions$/.test(route)) {
         return answer(404, { errcode: 'M_NOT_FOUND', error: 'There is no such thing' })
       }
@@ -97,12 +104,11 @@ export class Listener {
   }
 }
 
-async function answerOf(done: Promise<void>): Promise<[number, object]> {
+async function answerOf(asked: Promise<object | void>): Promise<[number, object]> {
   try {
-    await done
-    return [200, {}]
+    return [200, (await asked) ?? {}]
   } catch (error) {
     if (!(error instanceof MatrixError)) throw error
-    return [error.status, { errcode: error.errcode, error: error.message }]
+    return [error.status, { ...error.extra, errcode: error.errcode, error: error.message }]
   }
 }

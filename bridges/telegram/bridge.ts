@@ -6,6 +6,7 @@ import { Lanes } from '../appservice/lanes.ts'
 import { Listener } from '../appservice/listener.ts'
 import { bridgedTypes } from './bridged-types.ts'
 import type { BridgeParts } from './config.ts'
+import { Chats } from './chats.ts'
 import { CustomEmoji } from './custom-emoji.ts'
 import { Files } from './files.ts'
 import { Ghosts } from './ghosts.ts'
@@ -21,6 +22,7 @@ import { Permissions } from './permissions.ts'
 import { Poller } from './poller.ts'
 import { Portals } from './portals.ts'
 import { PrivateChats } from './private-chats.ts'
+import { Provisioning } from './provisioning.ts'
 import { Puppets } from './puppets.ts'
 import { Rules } from './rules.ts'
 import { Stickers } from './stickers.ts'
@@ -105,14 +107,17 @@ export class TelegramBridge implements AsyncDisposable {
       portals,
       permissions,
     })
+    const chats = new Chats({ ...base, page: () => this.#login.chatsPage })
+    const provisioning = new Provisioning({ ...base, chats, portals, puppets, rules, permissions })
     const privateChats = new PrivateChats({ ...base, permissions, privateChats: config.privateChats })
-    const commands = new TelegramCommands({ ...base, login: this.#login, rules, portals, privateChats })
+    const commands = new TelegramCommands({ ...base, login: this.#login, chats, rules, portals, privateChats })
     this.#toMatrix = new ToMatrix({
       ...base,
       ghosts,
       puppets,
       files,
       commands,
+      chats,
       metadata,
       topics: new Topics(base),
       stickers: new Stickers({ files, ffmpeg: config.ffmpeg }),
@@ -170,6 +175,7 @@ export class TelegramBridge implements AsyncDisposable {
       tracing: parts.tracing,
       take: (events) => this.#keep(events),
       isReady: () => this.#intake.isHealthy,
+      questions: provisioning.questions,
       ...(takePost ? { others: { 'POST /telegram/webhook': (request) => takePost(postOf(request)) } } : {}),
       ...(parts.metrics ? { metrics: parts.metrics } : {}),
     })

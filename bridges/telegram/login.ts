@@ -2,6 +2,7 @@
 import type { CallbackQuery, InlineKeyboardMarkup, Message, User } from 'node-telegram-bot-api'
 import type {
   AccountAnswer,
+  BotAnswer,
   CodeAnswer,
   LinkAnswer,
   LoginAnswer,
@@ -40,6 +41,8 @@ export class Login {
   readonly #parts: LoginParts
   /** Messages that show codes, to be deleted when those are over. */
   readonly #shown = new Lru<string, { chat_id: number; message_id: number }>(1_000)
+  /** Where people choose which of their chats are rooms. */
+  chatsPage: string | undefined
   /** Whom the bot has heard of, for their language and profile. */
   readonly #people = new Lru<string, User>(10_000)
 
@@ -133,7 +136,7 @@ export class Login {
   /** Tells the homeserver who the bot is: its pages then lead to it. */
   async announce(): Promise<void> {
     const { id, username } = this.#parts.bot
-    await this.#ask('bot', { id, username })
+    this.chatsPage = (await this.#ask<BotAnswer>('bot', { id, username })).chats_url
   }
 
   /** Takes what happens on its pages until `signal` is aborted. */

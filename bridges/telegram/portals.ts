@@ -2,7 +2,7 @@
 import type { Chat } from 'node-telegram-bot-api'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Database } from '../appservice/database.ts'
-import { cleanName } from '../appservice/names.ts'
+import { titleOf } from './chats.ts'
 import { errcodeOf, type Matrix } from './matrix.ts'
 import type { Files } from './files.ts'
 import { type Ghosts, speakerOfUser } from './ghosts.ts'
@@ -149,5 +149,3 @@ export class Portals {
     return count
   }
 }
-
-const titleOf = ({ title }: Pick<Chat, 'title'>): string => cleanName(title ?? '') || 'Telegram'

@@ -1,5 +1,6 @@
 /** What may be bridged, and by whom: the same for commands, for the handshake and for what people choose on the homeserver's page. */
 import type { ChatMember } from 'node-telegram-bot-api'
+import type { BridgeRefusal } from '../../homeserver/core/telegram-chats.ts'
 import type { Conn } from '../appservice/database.ts'
 import { stringOf } from '../appservice/json.ts'
 import { findState, maySetState, type StateEvent } from '../appservice/powers.ts'
@@ -10,33 +11,12 @@ import type { Puppets } from './puppets.ts'
 import { countPortalsOf, findPortal, type Portal, portalOfRoom } from './store/portals.ts'
 import { type Telegram, verdictOf } from './telegram.ts'
 
-/** Why something is not bridged, or not changed; each has a sentence in `texts.ts`. */
-export type Refusal =
-  /** `telegram.permissions` let them be relayed, and no more. */
-  | 'relay_only'
-  /** In Matrix, they may not change power levels there. */
-  | 'no_power'
-  /** In Telegram, they are no administrators who may change the group's info. */
-  | 'no_chat_admin'
-  | 'encrypted'
-  | 'other_bridge'
-  /** People of other servers can enter the room, and that is not wished. */
-  | 'federated'
-  | 'room_bridged'
-  | 'chat_bridged'
-  | 'too_many'
-  | 'too_large'
-  /** Chats of two are no groups, and where the bot is not, it can bridge nothing. */
-  | 'no_chat'
-  /** Nor where nobody lets it in. */
-  | 'no_room'
-  | 'not_bridged'
-
+/** The reason has a sentence in `texts.ts`. */
 export class RuleError extends Error {
   override name = 'RuleError'
-  readonly reason: Refusal
+  readonly reason: BridgeRefusal
 
-  constructor(reason: Refusal) {
+  constructor(reason: BridgeRefusal) {
     super(reason)
     this.reason = reason
   }

@@ -2,24 +2,28 @@
 import type { CallbackQuery, Message } from 'node-telegram-bot-api'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Database } from '../appservice/database.ts'
-import { takeAway } from './gone.ts'
+import type { Chats } from './chats.ts'
 import type { Login } from './login.ts'
 import type { Matrix } from './matrix.ts'
 import type { PrivateChats } from './private-chats.ts'
 import type { Portals } from './portals.ts'
 import { RuleError, type Rules } from './rules.ts'
 import { countEvents } from './store/events.ts'
-import { findMessage } from './store/messages.ts'
+import { findMessage, removeMessage } from './store/messages.ts'
 import { findPortal, noteLastMessage, portalsOfChat, takeHandshake } from './store/portals.ts'
 import { countUpdates } from './store/updates.ts'
 import { type Telegram, verdictOf } from './telegram.ts'
-import { textsFor } from './texts.ts'
+import { type Texts, textsFor } from './texts.ts'
+
+/** Of the chats of somebody who asks for them. */
+const MAX_LISTED = 50
 
 export interface TelegramCommandsParts {
   readonly matrix: Matrix
   readonly telegram: Telegram
   readonly database: Database
   readonly login: Login
+  readonly chats: Chats
   readonly rules: Rules
   readonly portals: Portals
   readonly privateChats: PrivateChats
@@ -75,9 +79,17 @@ export class TelegramCommands {
   async #private(message: Message, command: Command | undefined): Promise<void> {
     const { login } = this.#parts
     const texts = textsFor(message.from?.language_code)
+    if (command?.name === 'chats') return await this.#answer(message, await this.#chats(message, texts))
     const handled = command && (await login.take(message, command))
     if (handled !== true)
       await this.#answer(message, command?.name === 'help' || command?.name === 'start' ? texts.start : texts.unknown)
+  }
+
+  async #chats({ from }: Message, texts: Texts): Promise<string> {
+    const { chats, login } = this.#parts
+    const all = await chats.list({ tgUser: String(from?.id) })
+    const lines = all.slice(0, MAX_LISTED).map(({ title, portal }) => `${portal ? '✓' : '–'} ${title}`)
+    return texts.chats(login.chatsPage, all.length > MAX_LISTED ? [...lines, '…'] : lines)
   }
 
   /** The answer; empty for none, undefined for what is not one of our commands. */
@@ -153,7 +165,7 @@ export class TelegramCommands {
 
   /** Telegram tells no bot of deletions, so people say which. */
   async #redact(message: Message): Promise<string> {
-    const { database, telegram } = this.#parts
+    const { database, matrix, telegram } = this.#parts
     const target = message.reply_to_message
     const texts = textsFor(message.from?.language_code)
     if (!target) return texts.replyToRedact
@@ -161,7 +173,8 @@ export class TelegramCommands {
     if (!isOwn && !(await this.#isAdmin(message))) return texts.onlyAdmins
     const known = await findMessage(database, String(message.chat.id), target.message_id)
     if (!known || known.is_from_matrix === 1) return texts.notThere
-    await takeAway(this.#parts, known)
+    await matrix.redact(known.sender, known.room_id, known.event_id, `tg.redact.${known.event_id.slice(1)}`)
+    await database.transaction('telegram redacted', (tx) => removeMessage(tx, known))
     for (const { message_id: id } of [target, message]) {
       await telegram.sender.deleteMessage({ chat_id: message.chat.id, message_id: id }).catch((error: unknown) => {
         if (verdictOf(error).kind !== 'never') throw error // the bot may lack the right

@@ -1,5 +1,5 @@
 /** What the bot says in Telegram, in English and Russian. */
-import type { Refusal } from './rules.ts'
+import type { BridgeRefusal } from '../../homeserver/core/telegram-chats.ts'
 import type { BrowserLabel, LinkRefusal, LoginRefusal } from '../../homeserver/core/telegram-login.ts'
 
 const english = {
@@ -8,6 +8,7 @@ const english = {
 /login – six digits for the login page
 /whoami – which Matrix account is yours
 /link – link this Telegram account with your Matrix account
+/chats – choose which of your groups are Matrix rooms
 /unlink – end the link with it
 /loginoff, /loginon – forbid and allow logging in by this bot
 /logout – sign out everywhere
@@ -22,6 +23,10 @@ In a group: add me as an administrator, then /bridge.`,
   howToBridge: 'In the Matrix room send !tg bridge. It gives you a code; send it here: /bridge CODE',
   badCode: 'This code is wrong or too old. Send !tg bridge in the Matrix room for a new one.',
   bridged: 'This group is bridged with a Matrix room. What is said here is read there, and the other way round.',
+  greeting: (page: string | undefined) =>
+    `Nothing that is said here goes to Matrix, until an administrator of this group chooses it: ${page === undefined ? '' : `at ${page}, or `}by !tg bridge in a Matrix room, and then /bridge here.`,
+  chats: (page: string | undefined, chats: readonly string[]) =>
+    `${chats.length === 0 ? 'I am in no group or channel of yours.' : `Yours, in which I am:\n${chats.join('\n')}`}${page === undefined ? '' : `\n\nChoose there which of them are Matrix rooms: ${page}`}`,
   notBridged: 'This group is not bridged.',
   unbridged: 'This group is not bridged any more.',
   paused: 'Nothing is bridged until /resume.',
@@ -71,6 +76,7 @@ In a group: add me as an administrator, then /bridge.`,
     relay_only: 'You may not bridge anything here.',
     no_power: 'You may not do that here: it needs the power to change power levels.',
     no_chat_admin: 'That is for administrators of the Telegram group who may change its info.',
+    no_admin: 'That is for admins of the bridge.',
     encrypted:
       'This room is encrypted, and Telegram is not: bridging it would give away what is said here. Make a room without encryption.',
     other_bridge: 'This room is bridged by somebody else already. If that is over: !tg bridge --force',
@@ -82,7 +88,7 @@ In a group: add me as an administrator, then /bridge.`,
     no_chat: 'The bot is not in that group.',
     no_room: 'The bot does not get into that room.',
     not_bridged: 'This room is not bridged.',
-  } satisfies Record<Refusal, string>,
+  } satisfies Record<BridgeRefusal, string>,
 }
 
 export type Texts = typeof english
@@ -93,6 +99,7 @@ const russian: Texts = {
 /login – шесть цифр для страницы входа
 /whoami – какая учётная запись Matrix ваша
 /link – связать этот Telegram с вашей учётной записью Matrix
+/chats – выбрать, какие из ваших групп станут комнатами Matrix
 /unlink – разорвать связь с ней
 /loginoff, /loginon – запретить и разрешить вход через бота
 /logout – выйти везде
@@ -107,6 +114,10 @@ const russian: Texts = {
   howToBridge: 'Отправьте в комнате Matrix !tg bridge. Полученный код отправьте сюда: /bridge КОД',
   badCode: 'Код неверен или устарел. Отправьте !tg bridge в комнате Matrix ещё раз.',
   bridged: 'Группа соединена с комнатой Matrix. Сказанное здесь читают там, и наоборот.',
+  greeting: (page) =>
+    `Ничего из сказанного здесь не попадает в Matrix, пока этого не выберет администратор группы: ${page === undefined ? '' : `на странице ${page} или `}через !tg bridge в комнате Matrix, а затем /bridge здесь.`,
+  chats: (page, chats) =>
+    `${chats.length === 0 ? 'Меня нет ни в одной вашей группе и ни в одном канале.' : `Ваши, где есть я:\n${chats.join('\n')}`}${page === undefined ? '' : `\n\nВыберите там, какие из них станут комнатами Matrix: ${page}`}`,
   notBridged: 'Группа не соединена.',
   unbridged: 'Группа больше не соединена.',
   paused: 'Ничего не передаётся до /resume.',
@@ -156,6 +167,7 @@ const russian: Texts = {
     relay_only: 'Вам здесь нельзя ничего соединять.',
     no_power: 'Вам здесь нельзя: нужно право менять уровни прав в комнате.',
     no_chat_admin: 'Это могут администраторы группы Telegram, которым разрешено менять её данные.',
+    no_admin: 'Это для администраторов моста.',
     encrypted:
       'Комната зашифрована, а Telegram – нет: сказанное в ней стало бы открытым. Создайте комнату без шифрования.',
     other_bridge: 'Комнату уже соединяет кто-то другой. Если это в прошлом: !tg bridge --force',
@@ -182,6 +194,7 @@ const commands: readonly { readonly name: string; readonly en: string; readonly 
   { name: 'login', en: 'Log in to Matrix', ru: 'Войти в Matrix' },
   { name: 'whoami', en: 'Which Matrix account is yours', ru: 'Какая учётная запись ваша' },
   { name: 'logout', en: 'Sign out everywhere', ru: 'Выйти везде' },
+  { name: 'chats', en: 'Choose which groups are Matrix rooms', ru: 'Выбрать группы для Matrix' },
   { name: 'bridge', en: 'Join this group with a Matrix room', ru: 'Соединить группу с комнатой Matrix' },
   { name: 'status', en: 'What is bridged', ru: 'Что соединено' },
   { name: 'help', en: 'What I can do', ru: 'Что я умею' },

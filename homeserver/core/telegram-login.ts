@@ -79,6 +79,14 @@ export type LoginRefusal =
   /** The account cannot be used, or its owner has switched this way off. */
   | 'not_allowed'
 
+export interface BotAnswer {
+  readonly server_name: string
+  /** The login page, and that on which people choose which of their chats are rooms. */
+  readonly url: string
+  readonly chats_url: string
+  readonly mode: string
+}
+
 export interface CodeAnswer {
   readonly kind: 'code'
   /** Six digits. */

@@ -112,6 +112,9 @@ export const maxCallIdentities = 200
 /** Characters of a slot and of a member id of a call. */
 export const maxCallIdLength = 255
 
+/** Rooms among which a user chooses one for a chat of Telegram. */
+export const maxRuledRooms = 500
+
 /** Links into calls that a user has made and that have not expired, and how long one may be good for, in milliseconds. */
 export const maxCallLinks = 100
 export const maxCallLinkLife = 30 * 86_400_000

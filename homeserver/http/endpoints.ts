@@ -81,6 +81,7 @@ import { threadSubscriptionEndpoints } from './client/thread-subscription.ts'
 import { syncEndpoints } from './client/sync.ts'
 import { tagEndpoints } from './client/tags.ts'
 import { telegramEndpoints } from './client/telegram.ts'
+import { telegramChatsEndpoints } from './client/telegram-chats.ts'
 import { thirdPartyEndpoints } from './client/third-party.ts'
 import { threePidEndpoints } from './client/threepids.ts'
 import { threadsEndpoints } from './client/threads.ts'
@@ -125,6 +126,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...loginEndpoints,
   ...ssoEndpoints,
   ...telegramEndpoints,
+  ...telegramChatsEndpoints,
   ...logoutEndpoints,
   ...accountEndpoints,
   ...authFallbackEndpoints,

@@ -221,3 +221,14 @@ export async function setRoomStats(tx: Tx, stats: readonly RoomStats[]): Promise
 export async function findRoomStats(conn: Conn, roomId: RoomId): Promise<RoomStats | undefined> {
   return await conn.row<RoomStats>(`select ${statsColumns.join(', ')} from room_stats where room_id = ?`, [roomId])
 }
+
+/** Rooms in which a user is, without encryption and of no special type, by name. */
+export async function plainRoomsOf(conn: Conn, userId: string, limit: number): Promise<RoomStats[]> {
+  return await conn.rows<RoomStats>(
+    `select ${statsColumns.map((column) => `s.${column}`).join(', ')} from memberships m
+       join room_stats s on s.room_id = m.room_id
+      where m.user_id = ? and m.membership = 'join' and s.encryption is null and s.room_type is null
+      order by case when s.name is null then 1 else 0 end, s.name, s.room_id limit ?`,
+    [userId, limit],
+  )
+}

@@ -114,8 +114,16 @@ test('in a process of its own the bridge joins a group with a room, tells how it
   const { child, atWork } = bridge.launch() // before the homeserver is there: it keeps trying
   await using server = await startServer({ config: `listen: { port: ${port} }\nappservices: ['${registration}']` })
   await atWork
-  const { ghost, tom } = await bridge.converse(await server.register('alice'), 'hs.test')
+  const alice = await server.register('alice')
+  const { ghost, tom } = await bridge.converse(alice, 'hs.test')
   expect(ghost).toBe(tom)
+  const { portals } = await alice.get('/_domovoi/client/v1/telegram/portals')
+  expect(portals).toMatchObject([{ bridged_by: alice.userId, state: 'active' }])
+  const unasked = await fetch(`http://127.0.0.1:${bridge.port}/_matrix/app/unstable/org.domovoi.telegram/chats`, {
+    method: 'POST',
+    body: JSON.stringify({ user_id: alice.userId }),
+  })
+  expect(unasked.status).toBe(403)
   expect((await bridge.ask('/healthz')).status).toBe(200)
   expect((await bridge.ask('/readyz')).status).toBe(200)
   expect((await bridge.ask('/metrics')).text).toMatch(

@@ -59,6 +59,15 @@ export async function countEvents(conn: Conn): Promise<{ waiting: number; dead: 
   return { waiting: of('waiting'), dead: of('dead') }
 }
 
+/** Of each room that has some: those on their way, and those that were given up. */
+export async function eventsByRoom(conn: Conn): Promise<ReadonlyMap<string, { waiting: number; dead: number }>> {
+  const rows = await conn.rows<{ room_id: string; waiting: number; dead: number }>(
+    `select room_id, sum(case when state = 'dead' then 0 else 1 end) as waiting, sum(case when state = 'dead' then 1 else 0 end) as dead
+      from telegram_events where state <> 'done' group by room_id`,
+  )
+  return new Map(rows.map(({ room_id: id, waiting, dead }) => [id, { waiting: Number(waiting), dead: Number(dead) }]))
+}
+
 /** It stays without its text, so that it is not taken again. */
 export async function finishEvent(tx: Tx, eventId: string): Promise<void> {
   await tx.run(`update telegram_events set state = 'done', json = null, is_sending = 0 where event_id = ?`, [eventId])

@@ -114,6 +114,14 @@ export class AppserviceClient {
 /** What is asked, without the ids in the path. */
 const nameOf = ({ method, path }: AppserviceRequest): string => `${method} /_matrix/app${path.split('/', 3).join('/')}`
 
+/** Says to clients that a request did not arrive, or was not answered. */
+export function unreachable(cause: unknown): never {
+  if (!(cause instanceof FetchError)) throw cause
+  throw cause.failure === 'timeout'
+    ? new MatrixError(504, 'M_CONNECTION_TIMEOUT', 'The application service did not answer in time', { cause })
+    : new MatrixError(502, 'M_CONNECTION_FAILED', 'The application service cannot be reached', { cause })
+}
+
 function urlNotSet(): MatrixError {
   return new MatrixError(400, 'M_URL_NOT_SET', 'The application service has no URL')
 }

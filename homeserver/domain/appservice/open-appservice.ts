@@ -15,6 +15,7 @@ import type { Presence } from '../ephemeral/presence.ts'
 import type { Typing } from '../ephemeral/typing.ts'
 import type { ClientEvents } from '../rooms/client-event.ts'
 import type { Members } from '../rooms/members.ts'
+import type { Memberships } from '../rooms/membership.ts'
 import { AliasQueries } from './alias-queries.ts'
 import { AppserviceClient } from './client.ts'
 import { AppserviceKeys } from './keys.ts'
@@ -22,12 +23,14 @@ import { AppserviceDelivery } from './delivery.ts'
 import { Interest } from './interest.ts'
 import { appserviceMetrics } from './metrics.ts'
 import { AppservicePing } from './ping.ts'
+import { TelegramChats } from './telegram-chats.ts'
 import { ThirdParty } from './third-party.ts'
 import { UserQueries } from './user-queries.ts'
 
 export interface AppserviceServices {
   readonly appservicePing: AppservicePing
   readonly thirdParty: ThirdParty
+  readonly telegramChats: TelegramChats
 }
 
 export interface AppserviceParts {
@@ -39,6 +42,7 @@ export interface AppserviceParts {
   readonly bus: Bus
   readonly streams: Streams
   readonly members: Members
+  readonly memberships: Memberships
   readonly appservices: Appservices
   readonly directory: Directory
   readonly clientEvents: ClientEvents
@@ -60,6 +64,7 @@ export function openAppservice(parts: AppserviceParts): AppserviceServices & { r
   return {
     appservicePing: new AppservicePing({ ...parts, client }),
     thirdParty: new ThirdParty({ ...parts, client }),
+    telegramChats: new TelegramChats({ ...parts, client }),
     runnable: [new AppserviceDelivery({ ...parts, client, interest, userQueries, metrics })],
   }
 }

@@ -1,9 +1,8 @@
 /** Whether we reach an application service. https://spec.matrix.org/v1.19/application-service-api/#pinging */
 import { MatrixError } from '../../core/errors.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { FetchError } from '../../platform/fetch-error.ts'
 import type { Appservice } from '../accounts/appservices.ts'
-import type { AppserviceClient } from './client.ts'
+import { type AppserviceClient, unreachable } from './client.ts'
 
 /** What is shown of an answer that says no. */
 const MAX_SHOWN = 4_096
@@ -26,19 +25,11 @@ export class AppservicePing {
     const body = JSON.stringify(transactionId === undefined ? {} : { transaction_id: transactionId })
     const { status, body: text } = await this.#client
       .request(appservice, { method: 'POST', path: '/v1/ping', body })
-      .catch((error: unknown) => {
-        throw error instanceof FetchError ? unreachable(error) : error
-      })
+      .catch(unreachable)
     if (status < 200 || status >= 300) {
       const extra = { status, body: text.slice(0, MAX_SHOWN) }
       throw new MatrixError(502, 'M_BAD_STATUS', `The application service answered with status ${status}`, { extra })
     }
     return Math.round(this.#clock.monotonic() - since)
   }
-}
-
-function unreachable(cause: FetchError): MatrixError {
-  return cause.failure === 'timeout'
-    ? new MatrixError(504, 'M_CONNECTION_TIMEOUT', 'The application service did not answer in time', { cause })
-    : new MatrixError(502, 'M_CONNECTION_FAILED', 'The application service cannot be reached', { cause })
 }

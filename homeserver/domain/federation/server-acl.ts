@@ -3,7 +3,6 @@ import { compileAcl, type ServerAcl } from '../../core/server-acl.ts'
 import type { RoomId, ServerName } from '../../core/ids.ts'
 import type { Bus } from '../../platform/bus.ts'
 import { Lru } from '../../platform/lru.ts'
-import { ReadCache } from '../../platform/read-cache.ts'
 import type { Database } from '../../storage/database.ts'
 import { findStateEvent } from '../../storage/rooms.ts'
 import { newsOf } from '../rooms/news.ts'
@@ -23,10 +22,10 @@ interface Known {
 
 export class ServerAcls {
   readonly #database: Database
-  /** Rooms without an ACL are open. */
-  readonly #known = new ReadCache<RoomId, Known | 'open'>(MAX_WEIGHT, (known) =>
-    known === 'open' ? ROOM_WEIGHT : known.weight,
-  )
+  /** Undefined for rooms without an ACL. */
+  readonly #known = new Lru<RoomId, Known | undefined>(MAX_WEIGHT, (known) => known?.weight ?? ROOM_WEIGHT)
+  /** Counts news, so that a read that was overtaken by some is not kept. */
+  #version = 0
 
   constructor({ database, bus }: { readonly database: Database; readonly bus: Bus }) {
     this.#database = database
@@ -36,14 +35,15 @@ export class ServerAcls {
       const changed = news
         ? news.changes.filter(({ type }) => type === aclType).map(({ roomId }) => roomId)
         : (bell.keys.rooms ?? [])
-      this.#known.drop(changed as RoomId[]) // keys of this stream are ids
+      if (changed.length > 0) this.#version++
+      for (const roomId of changed) this.#known.delete(roomId as RoomId) // keys of this stream are ids
     })
   }
 
   /** Whether the server may take part in the room. One without an ACL is open to all, and so is one that is unknown here. */
   async mayTalk(roomId: RoomId, server: ServerName): Promise<boolean> {
-    const known = await this.#known.of(roomId, () => this.#read(roomId))
-    if (known === 'open') return true
+    const known = this.#known.has(roomId) ? this.#known.get(roomId) : await this.#read(roomId)
+    if (!known) return true
     const decided = known.decisions.get(server)
     if (decided !== undefined) return decided
     const allowed = known.allows(server)
@@ -51,13 +51,15 @@ export class ServerAcls {
     return allowed
   }
 
-  async #read(roomId: RoomId): Promise<Known | 'open'> {
+  async #read(roomId: RoomId): Promise<Known | undefined> {
+    const version = this.#version
     const event = await findStateEvent(this.#database, roomId, aclType, '')
-    if (!event) return 'open'
-    return {
+    const known = event && {
       allows: compileAcl(event.pdu.content),
       decisions: new Lru<ServerName, boolean>(MAX_DECISIONS),
       weight: ROOM_WEIGHT + 10 * event.contentText.length, // what is made of a pattern is larger than its text
     }
+    if (version === this.#version) this.#known.set(roomId, known)
+    return known
   }
 }

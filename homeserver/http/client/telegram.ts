@@ -30,8 +30,9 @@ function call<Body extends z.ZodType>(
 export const telegramEndpoints = [
   call('bot', bodies.botBody, async ({ id, username }, { telegramPeople, config }) => {
     await telegramPeople.setBot({ botId: id, username })
-    const { mode } = config.telegram.login
-    return { server_name: config.server_name, url: `${config.public_url}/auth/telegram`, mode }
+    const { server_name, public_url: url } = config
+    const pages = { url: `${url}/auth/telegram`, chats_url: `${url}/account?action=telegram` }
+    return { server_name, ...pages, mode: config.telegram.login.mode } satisfies bodies.BotAnswer
   }),
   call('login/start', bodies.loginStartBody, async ({ person, nonce }, { telegramBotLogin }) =>
     telegramBotLogin.start(person, nonce ?? undefined),

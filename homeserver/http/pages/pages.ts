@@ -12,7 +12,6 @@ import { registerPages } from './register.ts'
 import { setupPages } from './setup.ts'
 import { statusPages } from './status.ts'
 import { telegramPages } from './telegram.ts'
-import { telegramWidgetPages } from './telegram-widget.ts'
 import { ssoPages } from './sso.ts'
 
 export const pages = [
@@ -28,7 +27,6 @@ export const pages = [
   ...newAccountPages,
   ...ssoPages,
   ...telegramPages,
-  ...telegramWidgetPages,
   ...oidcPages,
   ...accountPages,
 ]

@@ -8,7 +8,7 @@ import type { JsonObject } from '../../../core/event.ts'
 import type { RoomId } from '../../../core/ids.ts'
 import type { Bus } from '../../../platform/bus.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import { ReadCache } from '../../../platform/read-cache.ts'
+import { Lru } from '../../../platform/lru.ts'
 import type { Database } from '../../../storage/database.ts'
 import type { StoredEvent } from '../../../storage/events.ts'
 import { currentStateEvents } from '../../../storage/rooms.ts'
@@ -24,7 +24,9 @@ const MAX_ROOMS = 10_000
 
 export class Retention {
   readonly #parts: RetentionParts
-  readonly #lifetimes = new ReadCache<RoomId, number>(MAX_ROOMS)
+  readonly #lifetimes = new Lru<RoomId, number>(MAX_ROOMS)
+  /** Counts changes, so that a reading that was overtaken by one is not kept. */
+  #version = 0
 
   constructor(parts: RetentionParts) {
     this.#parts = parts
@@ -32,7 +34,8 @@ export class Retention {
       if (bell.stream !== 'events') return
       const news = newsOf(bell)
       const changed = news ? news.changes.filter(isPolicy).map(({ roomId }) => roomId) : (bell.keys.rooms ?? [])
-      this.#lifetimes.drop(changed as RoomId[]) // keys of this stream are ids
+      if (changed.length > 0) this.#version++
+      for (const roomId of changed) this.#lifetimes.delete(roomId as RoomId) // keys of this stream are ids
     })
   }
 
@@ -43,15 +46,18 @@ export class Retention {
   /** Messages of the room that were sent before this time are shown to nobody and will be deleted; undefined: none. */
   async cutOf(roomId: RoomId): Promise<number | undefined> {
     if (!this.isOn) return undefined
-    const lifetime = await this.#lifetimes.of(roomId, () => this.#read(roomId))
+    const lifetime = this.#lifetimes.get(roomId) ?? (await this.#read(roomId))
     return lifetime === Infinity ? undefined : this.#parts.clock.now() - lifetime
   }
 
   async #read(roomId: RoomId): Promise<number> {
     const { database, settings } = this.#parts
+    const version = this.#version
     const events = await currentStateEvents(database, roomId, retentionTypes)
     const ofRoom = retentionTypes.map((type) => events.find(({ row }) => row.type === type && row.state_key === ''))
-    return lifetimeOf(ofRoom.find((event) => event !== undefined)?.pdu.content, settings)
+    const lifetime = lifetimeOf(ofRoom.find((event) => event !== undefined)?.pdu.content, settings)
+    if (version === this.#version) this.#lifetimes.set(roomId, lifetime)
+    return lifetime
   }
 }
 

@@ -24,14 +24,18 @@ export class MatrixError extends Error {
   }
 }
 
-/** Asks for another stage of interactive authentication; the body is the 401 answer of the UIA protocol. */
+/**
+ * Asks for another stage of interactive authentication. The answer is its body: it names an error only where a stage was tried
+ * and refused, for clients show that to people.
+ * https://spec.matrix.org/v1.19/client-server-api/#user-interactive-authentication-api
+ */
 export class UiaRequired extends MatrixError {
   override name = 'UiaRequired'
   readonly body: Readonly<Record<string, unknown>>
 
   constructor(body: Record<string, unknown>, refusal?: { errcode: string; error: string }) {
-    super(401, refusal?.errcode ?? 'M_UNAUTHORIZED', refusal?.error ?? 'More authentication is needed', { extra: body })
-    this.body = body
+    super(401, refusal?.errcode ?? 'M_UNAUTHORIZED', refusal?.error ?? 'More authentication is needed')
+    this.body = { ...body, ...refusal }
   }
 }
 

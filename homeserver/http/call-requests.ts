@@ -17,9 +17,8 @@ export const hostedRequest = z.object({
 
 /** What is missing is bad JSON here. */
 export const asBadJson: Refuse = (refusal, request) => {
-  const { errcode } = refusal.body
   return asJson(
-    errcode === 'M_MISSING_PARAM' ? { ...refusal, body: { ...refusal.body, errcode: 'M_BAD_JSON' } } : refusal,
+    refusal.errcode === 'M_MISSING_PARAM' ? { ...refusal, body: { ...refusal.body, errcode: 'M_BAD_JSON' } } : refusal,
     request,
   )
 }

@@ -1,6 +1,6 @@
 /** The one place where anything thrown becomes an answer. */
 import type { z } from 'zod'
-import { DiskFull, diskFull, LimitExceeded, MatrixError, notJson } from '../core/errors.ts'
+import { DiskFull, diskFull, LimitExceeded, MatrixError, notJson, UiaRequired } from '../core/errors.ts'
 import { logger } from '../platform/log.ts'
 
 const log = logger('http')
@@ -8,7 +8,10 @@ const log = logger('http')
 export interface ErrorAnswer {
   readonly status: number
   readonly headers: Record<string, string>
-  readonly body: { readonly errcode: string; readonly error: string }
+  readonly errcode: string
+  readonly error: string
+  /** What Matrix clients get: the two and further keys. */
+  readonly body: object
 }
 
 /** A `MatrixError` is answered as itself; a fault tells the request id and nothing more. */
@@ -17,14 +20,17 @@ export function answerError(thrown: unknown, context: { requestId: string; route
   if (error instanceof MatrixError) {
     const headers: Record<string, string> =
       error instanceof LimitExceeded ? { 'Retry-After': String(Math.ceil(error.retryAfterMs / 1000)) } : {}
-    return { status: error.status, headers, body: { errcode: error.errcode, error: error.message, ...error.extra } }
+    const told = { errcode: error.errcode, error: error.message }
+    return {
+      status: error.status,
+      headers,
+      ...told,
+      body: error instanceof UiaRequired ? error.body : { ...told, ...error.extra },
+    }
   }
   log.error({ ...context, error }, 'request failed')
-  return {
-    status: 500,
-    headers: {},
-    body: { errcode: 'M_UNKNOWN', error: `Internal server error (request ${context.requestId})` },
-  }
+  const told = { errcode: 'M_UNKNOWN', error: `Internal server error (request ${context.requestId})` }
+  return { status: 500, headers: {}, ...told, body: told }
 }
 
 /** What a schema refused, in Matrix's words: missing, or of the wrong form, and where. */

@@ -18,7 +18,7 @@ forEachDatabase(({ dialect: database }) => {
   test('an empty body is answered with the flows and a session', async () => {
     await using server = await startServer({ database })
     const { status, body } = await server.client().request('POST', '/register', {})
-    expect({ status, body }).toMatchObject({
+    expect({ status, body }).toEqual({
       status: 401,
       body: { flows: [{ stages: ['m.login.dummy'] }], params: {}, session: expect.any(String) },
     })
@@ -83,8 +83,6 @@ forEachDatabase(({ dialect: database }) => {
       expect({ status, body }).toEqual({
         status: 401,
         body: {
-          errcode: 'M_UNAUTHORIZED',
-          error: expect.any(String),
           session: expect.any(String),
           flows: [{ stages: ['m.login.terms'] }],
           params: {

@@ -80,7 +80,7 @@ function pageHeaders(
 }
 
 /** What was refused before a page could say it better. */
-export const refusalPage: Refuse = ({ status, headers, body: { errcode, error } }, request) => {
+export const refusalPage: Refuse = ({ status, headers, errcode, error }, request) => {
   const messages = messagesFor(request)
   const text = status >= 500 ? messages.fault : (textOf(messages, errcode) ?? error)
   return pageReply({ messages, title: messages.sorry, content: html`<p role="alert">${text}</p>`, status, headers })

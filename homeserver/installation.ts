@@ -144,12 +144,8 @@ async function hasHistory(config: Config): Promise<boolean> {
   const { url } = config.database
   const file = url.startsWith('sqlite:') ? url.slice('sqlite:'.length) : undefined
   if (file !== undefined) return ((await statOrUndefined(file))?.size ?? 0) > 0
-  const database = await openDatabase(config)
-  try {
-    return (await schemaVersion(database)) > 0
-  } finally {
-    await database.close()
-  }
+  await using database = await openDatabase(config)
+  return (await schemaVersion(database)) > 0
 }
 
 async function statOrUndefined(path: string) {

@@ -1,15 +1,15 @@
 import { expect, test } from '@jest/globals'
 import type { Client } from '../../test/support/client.ts'
-import { until } from '../../test/e2e/element.ts'
 import { wavOf } from '../../test/music/wav.ts'
 import { startServer } from '../../test/support/server.ts'
+import { until } from '../../test/support/until.ts'
 import { askedIn } from './texts.ts'
 
 const bot = '@music:hs.test'
 const config = 'calls: { sfu: off, music: on }'
 
 async function says(client: Client, room: string, what: string): Promise<void> {
-  await until(`the bot says ${what}`, async () => {
+  await until(async () => {
     const { chunk } = await client.get(`/rooms/${room}/messages?dir=b&limit=50`)
     const events = chunk as { sender: string; content: { body?: string } }[]
     return events.some(({ sender, content }) => sender === bot && content.body?.includes(what) === true)
@@ -44,13 +44,13 @@ test('in an encrypted room the bot says why it does not stay, and when one becom
     initial_state: [{ type: 'm.room.encryption', state_key: '', content }],
   })
   await says(alice, secret, 'This room is encrypted')
-  await until('the bot has left', async () => (await membershipOf(alice, secret)) === 'leave')
+  await until(async () => (await membershipOf(alice, secret)) === 'leave')
 
   const open = await alice.createRoom({ invite: [bot] })
   await says(alice, open, '!queue')
   await alice.setState(open, 'm.room.encryption', content)
   await says(alice, open, 'This room is encrypted')
-  await until('the bot has left', async () => (await membershipOf(alice, open)) === 'leave')
+  await until(async () => (await membershipOf(alice, open)) === 'leave')
 })
 
 test('who may not join the call does not tell the bot what to play; it says what is wrong with what it is told', async () => {

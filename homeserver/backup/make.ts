@@ -46,25 +46,21 @@ export async function makeBackup({
   await mkdir(directory, { recursive: true, mode: 0o700 })
   const work = await mkdtemp(join(directory, '.partial-'))
   try {
-    const database = await openSnapshot(config, work)
-    try {
-      const partial = join(work, 'archive')
-      const archive = new Archive({ config, configFiles, work, now: clock.now() })
-      const manifest = await database.transaction('backup', async (tx) => {
-        const file = createWriteStream(partial, { mode: 0o600 })
-        const [rows, pack] = [archive.write(tx), createGzip({ level: 3 })]
-        if (passphrase === undefined) await pipeline(rows, pack, file)
-        else await pipeline(rows, pack, (packed: AsyncIterable<Buffer>) => seal(packed, passphrase), file)
-        return archive.manifest
-      })
-      await sync(partial)
-      const path = join(directory, nameOf(config, clock.now(), passphrase !== undefined))
-      await rename(partial, path)
-      await sync(directory)
-      return { path, manifest }
-    } finally {
-      await database.close()
-    }
+    await using database = await openSnapshot(config, work)
+    const partial = join(work, 'archive')
+    const archive = new Archive({ config, configFiles, work, now: clock.now() })
+    const manifest = await database.transaction('backup', async (tx) => {
+      const file = createWriteStream(partial, { mode: 0o600 })
+      const [rows, pack] = [archive.write(tx), createGzip({ level: 3 })]
+      if (passphrase === undefined) await pipeline(rows, pack, file)
+      else await pipeline(rows, pack, (packed: AsyncIterable<Buffer>) => seal(packed, passphrase), file)
+      return archive.manifest
+    })
+    await sync(partial)
+    const path = join(directory, nameOf(config, clock.now(), passphrase !== undefined))
+    await rename(partial, path)
+    await sync(directory)
+    return { path, manifest }
   } finally {
     await rm(work, { recursive: true, force: true })
   }

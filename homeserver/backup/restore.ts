@@ -83,26 +83,22 @@ export async function restore(source: Source, config: Config): Promise<Manifest>
   const manifest = await inspect(source)
   await refuseUnfit(manifest, config)
   await mkdir(config.data_dir, { recursive: true, mode: 0o700 })
-  const database = await openDatabase(config)
-  try {
-    if ((await schemaVersion(database)) > 0)
-      throw new BackupError('The database is in use: a backup goes into an empty one')
-    await migrate(database, { upTo: manifest.migrations.length })
-    await database.transaction('restore', async (tx) => {
-      await removeDefaults(tx, manifest)
-      await readEntries(source, async (entry, content) => {
-        const table = /^database\/(\w+)\.ndjson$/.exec(entry.name)?.[1]
-        if (table === undefined) return await restoreFile(config, entry, content)
-        await restoreTable(tx, table, content)
-      })
-      await compare(tx, manifest)
-      await beginAfterRestore(tx)
-      await continueNumbers(tx)
+  await using database = await openDatabase(config)
+  if ((await schemaVersion(database)) > 0)
+    throw new BackupError('The database is in use: a backup goes into an empty one')
+  await migrate(database, { upTo: manifest.migrations.length })
+  await database.transaction('restore', async (tx) => {
+    await removeDefaults(tx, manifest)
+    await readEntries(source, async (entry, content) => {
+      const table = /^database\/(\w+)\.ndjson$/.exec(entry.name)?.[1]
+      if (table === undefined) return await restoreFile(config, entry, content)
+      await restoreTable(tx, table, content)
     })
-    await migrate(database)
-  } finally {
-    await database.close()
-  }
+    await compare(tx, manifest)
+    await beginAfterRestore(tx)
+    await continueNumbers(tx)
+  })
+  await migrate(database)
   return manifest
 }
 

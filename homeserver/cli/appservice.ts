@@ -58,17 +58,13 @@ async function add(config: Config, file: string, settings: string): Promise<stri
 async function list(config: Config): Promise<string> {
   const { all } = await registered(config)
   if (all.length === 0) return 'The settings name no application service'
-  const database = await openDatabase(config)
-  try {
-    const lines = all.map(async ({ id, sender, url }: Appservice) => {
-      const progress = await findAppserviceProgress(database, id)
-      const waits = progress?.pending ? 'one waits' : ''
-      return [id, sender, url ?? 'hears nothing', `${progress?.txnId ?? 0} transactions`, waits].join('\t').trimEnd()
-    })
-    return (await Promise.all(lines)).join('\n')
-  } finally {
-    await database.close()
-  }
+  await using database = await openDatabase(config)
+  const lines = all.map(async ({ id, sender, url }: Appservice) => {
+    const progress = await findAppserviceProgress(database, id)
+    const waits = progress?.pending ? 'one waits' : ''
+    return [id, sender, url ?? 'hears nothing', `${progress?.txnId ?? 0} transactions`, waits].join('\t').trimEnd()
+  })
+  return (await Promise.all(lines)).join('\n')
 }
 
 async function ping(config: Config, id: string): Promise<string> {

@@ -1,9 +1,7 @@
-import type { Config } from '../config/schema.ts'
 import { parseDuration } from '../config/units.ts'
 import { createRegistrationToken } from '../domain/accounts/registration-tokens.ts'
 import { openDatabase } from '../open-database.ts'
 import { systemClock } from '../platform/clock.ts'
-import type { Database } from '../storage/database.ts'
 import { type Command, CommandError, UsageError } from './command.ts'
 
 export const invite: Command = {
@@ -29,24 +27,14 @@ The first line printed is the code alone; the last one is a link that leads peop
     const settings = config()
     if (!settings.registration.shared_secret)
       throw new CommandError('There is no server here yet: start it once with  npm start')
-    const created = await withDatabase(settings, (database) =>
-      createRegistrationToken(database, now, { token, usesAllowed, expiresTs }),
-    )
+    await using database = await openDatabase(settings)
+    const created = await createRegistrationToken(database, now, { token, usesAllowed, expiresTs })
     print(created.token)
     const until = expiresTs === undefined ? 'for ever' : `until ${new Date(expiresTs).toISOString().slice(0, 16)}Z`
     print(`Good for ${usesAllowed} account${usesAllowed === 1 ? '' : 's'} at ${settings.public_url}, ${until}`)
     print(`${settings.public_url}/i/${created.token}`)
     if (settings.registration.mode === 'closed') print('It works once registration.mode is invite: now it is closed')
   },
-}
-
-async function withDatabase<T>(config: Config, use: (database: Database) => Promise<T>): Promise<T> {
-  const database = await openDatabase(config)
-  try {
-    return await use(database)
-  } finally {
-    await database.close()
-  }
 }
 
 function readUses(text: string): number {

@@ -8,17 +8,13 @@ const PAGE = 1000
 
 export async function listUsers(config: Config, { all, print }: { all: boolean; print: (text: string) => void }) {
   const ownUser: UserId = `@${config.notices.user}:${config.server_name}`
-  const database = await openDatabase(config)
-  try {
-    for (let after = '', more = true; more;) {
-      const accounts = await listAccounts(database, { after, limit: PAGE })
-      const shown = all ? accounts : accounts.filter((account) => isInUseByPerson(account, ownUser))
-      if (shown.length > 0) print(shown.map(lineOf).join('\n'))
-      after = accounts.at(-1)?.userId ?? ''
-      more = accounts.length === PAGE
-    }
-  } finally {
-    await database.close()
+  await using database = await openDatabase(config)
+  for (let after = '', more = true; more;) {
+    const accounts = await listAccounts(database, { after, limit: PAGE })
+    const shown = all ? accounts : accounts.filter((account) => isInUseByPerson(account, ownUser))
+    if (shown.length > 0) print(shown.map(lineOf).join('\n'))
+    after = accounts.at(-1)?.userId ?? ''
+    more = accounts.length === PAGE
   }
 }
 

@@ -24,15 +24,11 @@ Refuses while a server works in the data directory.`,
     if (!dryRun) await makeDataDir(settings)
     using _lock = dryRun ? undefined : lockDataDir(settings)
     if (!dryRun && values['no-backup'] !== true) await backUp(settings, filesOf(values['config']), print)
-    const database = await openDatabase(settings)
-    try {
-      if (dryRun) for (const statement of await pendingStatements(database)) print(`${statement.trim()};\n`)
-      const { from, to, applied } = await migrate(database, { dryRun })
-      if (applied.length === 0) print(`Nothing to do: the database has schema ${to}`)
-      else print(`Schema ${from} → ${to}${dryRun ? ' would be reached by' : ':'} ${applied.join(', ')}`)
-    } finally {
-      await database.close()
-    }
+    await using database = await openDatabase(settings)
+    if (dryRun) for (const statement of await pendingStatements(database)) print(`${statement.trim()};\n`)
+    const { from, to, applied } = await migrate(database, { dryRun })
+    if (applied.length === 0) print(`Nothing to do: the database has schema ${to}`)
+    else print(`Schema ${from} → ${to}${dryRun ? ' would be reached by' : ':'} ${applied.join(', ')}`)
   },
 }
 
@@ -40,12 +36,10 @@ const filesOf = (named: unknown): readonly string[] => configFiles(Array.isArray
 
 /** Nothing is done where nothing would change, or nothing is there. */
 async function backUp(config: Config, files: readonly string[], print: (text: string) => void): Promise<void> {
-  const database = await openDatabase(config)
-  try {
+  {
+    await using database = await openDatabase(config)
     const { from, applied } = await migrate(database, { dryRun: true })
     if (from === 0 || applied.length === 0) return
-  } finally {
-    await database.close()
   }
   const passphrase = await passphraseOf(config)
   const { path } = await makeBackup({

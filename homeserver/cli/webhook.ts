@@ -1,5 +1,4 @@
 import { allHooks, type Hook, removeHook } from '../../bridges/webhooks/store/hooks.ts'
-import type { Config } from '../config/schema.ts'
 import { openDatabase } from '../open-database.ts'
 import type { Database } from '../storage/database.ts'
 import { type Command, CommandError, UsageError } from './command.ts'
@@ -11,21 +10,14 @@ export const webhook: Command = {
   list       id, name, room, who made it, and what it does
   remove ID  ends it: its address is over, or is told nothing any more`,
   async run({ positionals: [action, id, ...rest], config, print }) {
-    if (action === 'list' && id === undefined) return print(await withDatabase(config(), list))
-    if (action === 'remove' && id !== undefined && rest.length === 0) {
-      return print(await withDatabase(config(), (database) => remove(database, id)))
+    const isList = action === 'list' && id === undefined
+    const isRemove = action === 'remove' && id !== undefined && rest.length === 0
+    if (!isList && !isRemove) {
+      throw new UsageError(action === undefined ? 'What is to be done?' : 'The arguments do not fit')
     }
-    throw new UsageError(action === undefined ? 'What is to be done?' : 'The arguments do not fit')
+    await using database = await openDatabase(config())
+    print(isRemove ? await remove(database, id) : await list(database))
   },
-}
-
-async function withDatabase<T>(config: Config, use: (database: Database) => Promise<T>): Promise<T> {
-  const database = await openDatabase(config)
-  try {
-    return await use(database)
-  } finally {
-    await database.close()
-  }
 }
 
 async function list(database: Database): Promise<string> {

@@ -12,7 +12,7 @@ const HOUR_MS = 3_600_000
 export async function lookAtPush(config: Config, now: number): Promise<Finding[]> {
   const { url } = config.database
   if (url.startsWith('sqlite:') && !(await stat(url.slice('sqlite:'.length)).catch(() => undefined))) return []
-  const database = await openDatabase(config).catch(() => undefined)
+  await using database = await openDatabase(config).catch(() => undefined)
   if (!database) return []
   try {
     const { pushers, failing, since } = await countFailingPushers(database)
@@ -23,7 +23,5 @@ export async function lookAtPush(config: Config, now: number): Promise<Finding[]
     return [warn(AREA, what, "look for 'push' in the log; outgoing.allow_ranges if the gateway is in your own network")]
   } catch {
     return []
-  } finally {
-    await database.close()
   }
 }

@@ -13,7 +13,7 @@ import { migrate } from './migrate.ts'
 
 forEachDatabase(({ freshUrl }) => {
   test('deleted account data is told to those who may have it', async () => {
-    const database = await Database.open({ url: await freshUrl() })
+    await using database = await Database.open({ url: await freshUrl() })
     await migrate(database)
     const alice = { user_id: '@alice:hs.test', room_id: '', type: 'a' } as const
     const room = { ...alice, room_id: '!room:hs.test' } as const
@@ -34,6 +34,5 @@ forEachDatabase(({ freshUrl }) => {
     expect(await listRoomAccountData(database, alice.user_id, room.room_id)).toHaveLength(1)
     expect(await listAccountDataOfUsers(database, 'a', [alice.user_id])).toEqual(new Map())
     expect(await accountDataUsage(database, alice.user_id)).toEqual({ entries: 2, characters: 11 })
-    await database.close()
   })
 })

@@ -57,7 +57,7 @@ const MAX_BINDINGS = 30_000
 /** Of one statement that inserts: more would cost memory and save no time, as this one is prepared once. */
 const MAX_INSERTED = 5_000
 
-export class Database implements Conn {
+export class Database implements Conn, AsyncDisposable {
   readonly dialect: Dialect
   readonly #writers: Pool
   readonly #readers: Pool
@@ -165,6 +165,10 @@ export class Database implements Conn {
     await this.#lastWrite
     await this.#readers.close()
     if (this.#writers !== this.#readers) await this.#writers.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
   }
 
   async #concurrently<T>(name: string, fn: (tx: Tx) => Promise<T>): Promise<T> {

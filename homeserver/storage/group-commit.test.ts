@@ -5,7 +5,7 @@ import { GroupCommit } from './group-commit.ts'
 
 forEachDatabase(({ freshUrl }) => {
   test('what arrives together is written together, and a failure hits only its own item', async () => {
-    const database = await Database.open({ url: await freshUrl() })
+    await using database = await Database.open({ url: await freshUrl() })
     const batches: number[][] = []
     const commits = new GroupCommit<number, number>({
       database,
@@ -25,6 +25,5 @@ forEachDatabase(({ freshUrl }) => {
     ])
     expect(batches.filter((batch) => batch.length > 1)).toHaveLength(1)
     expect(await commits.add(5)).toBe(10)
-    await database.close()
   })
 })

@@ -18,7 +18,7 @@ const receipt = (row: Partial<ReceiptRow>): ReceiptRow => ({
 
 forEachDatabase(({ freshUrl }) => {
   test('private receipts are read by their own user alone', async () => {
-    const database = await Database.open({ url: await freshUrl() })
+    await using database = await Database.open({ url: await freshUrl() })
     await migrate(database)
     const rows = [
       receipt({ stream_id: 1 }),
@@ -34,6 +34,5 @@ forEachDatabase(({ freshUrl }) => {
     expect(await idsFor('@bob:hs.test', 1)).toEqual([3])
     expect(await listReceiptsOf(database, '!room:hs.test', ['@alice:hs.test', '@bob:hs.test'])).toHaveLength(3)
     expect(await listReceipts(database, rows.slice(0, 2))).toHaveLength(2)
-    await database.close()
   })
 })

@@ -3,6 +3,7 @@ import type { RoomId } from '../core/ids.ts'
 import { type Conn, rowsIn } from './database.ts'
 import { eventColumns, type EventRow, StoredEvent } from './events.ts'
 import type { StateChange } from './rooms.ts'
+import { stateChangeOf, type StateChangeRow } from './sync.ts'
 
 export interface RoomTraitsRow {
   readonly room_id: RoomId
@@ -55,26 +56,12 @@ export async function listStateChangesAfter(
   roomIds: readonly RoomId[],
   after: number,
 ): Promise<StateChange[]> {
-  const rows = await rowsIn<{
-    readonly room_id: RoomId
-    readonly stream_id: number
-    readonly type: string
-    readonly state_key: string
-    readonly event_nid: number | null
-    readonly prev_nid: number | null
-  }>(
+  const rows = await rowsIn<StateChangeRow>(
     conn,
     `select room_id, stream_id, type, state_key, event_nid, prev_nid from state_changes
       where room_id in (?) and stream_id > ? order by stream_id`,
     roomIds,
     { after: [after] },
   )
-  return rows.map((row) => ({
-    roomId: row.room_id,
-    streamId: row.stream_id,
-    type: row.type,
-    stateKey: row.state_key,
-    nid: row.event_nid ?? undefined,
-    prevNid: row.prev_nid ?? undefined,
-  }))
+  return rows.map(stateChangeOf)
 }

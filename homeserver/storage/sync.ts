@@ -59,7 +59,8 @@ export async function listRoomEvents(
   return rows.map((row) => new StoredEvent(row)).toReversed()
 }
 
-interface ChangeRow {
+/** As it is read from `state_changes`. */
+export interface StateChangeRow {
   readonly room_id: RoomId
   readonly stream_id: number
   readonly type: string
@@ -75,20 +76,22 @@ export async function listStateChanges(
   after: number,
   upto: number,
 ): Promise<StateChange[]> {
-  const rows = await conn.rows<ChangeRow>(
+  const rows = await conn.rows<StateChangeRow>(
     `select room_id, stream_id, type, state_key, event_nid, prev_nid from state_changes
       where room_id = ? and stream_id > ? and stream_id <= ? order by stream_id`,
     [roomId, after, upto],
   )
-  return rows.map(({ room_id, stream_id, type, state_key, event_nid, prev_nid }) => ({
-    roomId: room_id,
-    streamId: stream_id,
-    type,
-    stateKey: state_key,
-    nid: event_nid ?? undefined,
-    prevNid: prev_nid ?? undefined,
-  }))
+  return rows.map(stateChangeOf)
 }
+
+export const stateChangeOf = (row: StateChangeRow): StateChange => ({
+  roomId: row.room_id,
+  streamId: row.stream_id,
+  type: row.type,
+  stateKey: row.state_key,
+  nid: row.event_nid ?? undefined,
+  prevNid: row.prev_nid ?? undefined,
+})
 
 /** Those of the rooms that have events in (after, upto]. */
 export async function listRoomsWithEvents(

@@ -5,13 +5,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { JsonObject } from '../../homeserver/core/event.ts'
-import { roomVersions } from '../../homeserver/core/room-version.ts'
+import { roomOf } from '../drills/d17-large-join.ts'
 import { DrillServer } from '../drills/drill-server.ts'
 import { ForeignServers } from '../drills/foreign-servers.ts'
 import { cpuMs, peakMiB } from '../drills/process-figures.ts'
 import { type Site, Sites } from '../drills/sites.ts'
 import { Client } from '../support/client.ts'
-import { PeerRoom } from '../support/peer-room.ts'
 import { Synapse } from '../support/synapse.ts'
 
 const SERVERS = 20
@@ -22,7 +21,8 @@ const [ourSite, synapseSite, theirSite] = sites.list as [Site, Site, Site]
 await using others = await ForeignServers.start(theirSite, SERVERS)
 
 async function joins(name: string, { url, pid }: { readonly url: string; readonly pid: number }): Promise<void> {
-  const room = roomOf(others)
+  const room = roomOf(others, members)
+  for (let n = 0; n < members / 2; n++) room.say(`message ${n}`) // so that for each two members there are five events
   others.room = room
   const alice = await new Client(url).register('alice', 'password of alice')
   const path = `/rooms/${encodeURIComponent(room.roomId)}/joined_members`
@@ -45,21 +45,6 @@ async function joins(name: string, { url, pid }: { readonly url: string; readonl
     peakMiB: await peakMiB(pid),
   }
   process.stdout.write(`${JSON.stringify(figures)}\n`)
-}
-
-/** All members join, and give themselves a name; then some talk, so that for each two members there are five events. */
-function roomOf({ names }: ForeignServers): PeerRoom {
-  const room = new PeerRoom(roomVersions['11'], others.signer(names[0] ?? ''))
-  for (let n = 1; n < members; n++) {
-    const name = names[n % names.length] ?? ''
-    const sender = `@member${n}:${name}` as const
-    for (const displayname of ['', `Member ${n}`]) {
-      const content = { membership: 'join', displayname }
-      room.add({ type: 'm.room.member', sender, stateKey: sender, content, signer: others.signer(name) })
-    }
-  }
-  for (let n = 0; n < members / 2; n++) room.say(`message ${n}`)
-  return room
 }
 
 {

@@ -53,9 +53,8 @@ test(`no request makes a fault (seed ${seed})`, async () => {
   expect(Reflect.ownKeys(Object.prototype)).toEqual(prototype)
   for (const { server } of servers) {
     await server.settle() // somebody may still be on the way out of rooms
-    const database = await Database.open({ url: server.services.config.database.url })
+    await using database = await Database.open({ url: server.services.config.database.url })
     problems.push(...(await checkConsistency(database)))
-    await database.close()
   }
   const never = endpoints.filter((endpoint) => !carriedOut.has(endpoint))
   process.stderr.write(

@@ -1,4 +1,5 @@
 /** A client as Element Web is one: matrix-js-sdk with its real Rust crypto, over HTTP. */
+import { expect } from '@jest/globals'
 import { setTimeout as pause } from 'node:timers/promises'
 import {
   ClientEvent,
@@ -187,6 +188,18 @@ export class Element implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
+}
+
+/** Two people talk, encrypted; gives their room. */
+export async function meet(alice: Element, bob: Element): Promise<string> {
+  const room = await alice.createEncryptedRoom([bob.userId])
+  await bob.join(room)
+  await until('alice sees bob', () => alice.client.getRoom(room)?.getMember(bob.userId)?.membership === 'join')
+  await alice.say(room, 'Is anybody at home?')
+  expect((await bob.hears(room, 'Is anybody at home?')).isEncrypted()).toBe(true)
+  await bob.say(room, 'The domovoi is.')
+  await alice.hears(room, 'The domovoi is.')
+  return room
 }
 
 /** Two people compare emoji in a direct chat, or one person on two devices. */

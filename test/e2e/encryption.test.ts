@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import { forEachDatabase } from '../support/databases.ts'
 import { startServer } from '../support/server.ts'
-import { Element, until, verify } from './element.ts'
+import { Element, meet, until, verify } from './element.ts'
 
 forEachDatabase(({ dialect }) => {
   test('two people verify each other, talk encrypted, lose a device and restore from the key backup', async () => {
@@ -12,13 +12,7 @@ forEachDatabase(({ dialect }) => {
     const recoveryKey = await alice.setUpRecovery()
     await bob.setUpRecovery()
 
-    const room = await alice.createEncryptedRoom([bob.userId])
-    await bob.join(room)
-    await until('alice sees bob', () => alice.client.getRoom(room)?.getMember(bob.userId)?.membership === 'join')
-    await alice.say(room, 'Is anybody at home?')
-    expect((await bob.hears(room, 'Is anybody at home?')).isEncrypted()).toBe(true)
-    await bob.say(room, 'The domovoi is.')
-    await alice.hears(room, 'The domovoi is.')
+    const room = await meet(alice, bob)
 
     await verify(alice, bob, room)
     await until('both trust each other', async () => (await alice.trusts(bob)) && (await bob.trusts(alice)))

@@ -1,11 +1,11 @@
 /** People with standard clients on servers of their own talk, encrypted. */
 import { randomBytes } from 'node:crypto'
-import { describe, expect, jest, test } from '@jest/globals'
+import { describe, jest, test } from '@jest/globals'
 import { signingKeyFromSeed } from '../../homeserver/core/signing.ts'
 import { hasOpenssl } from '../support/certificates.ts'
 import { forEachDatabase, freshDatabaseUrl } from '../support/databases.ts'
 import { Federation } from '../support/federation.ts'
-import { Element, until, verify } from './element.ts'
+import { Element, meet, until, verify } from './element.ts'
 
 const describeTls = hasOpenssl ? describe : describe.skip
 
@@ -25,13 +25,7 @@ describeTls('over TLS', () => {
       await alice.setUpRecovery()
       await bob.setUpRecovery()
 
-      const room = await alice.createEncryptedRoom([bob.userId])
-      await bob.join(room)
-      await until('alice sees bob', () => alice.client.getRoom(room)?.getMember(bob.userId)?.membership === 'join')
-      await alice.say(room, 'Is anybody at home?')
-      expect((await bob.hears(room, 'Is anybody at home?')).isEncrypted()).toBe(true)
-      await bob.say(room, 'The domovoi is.')
-      await alice.hears(room, 'The domovoi is.')
+      const room = await meet(alice, bob)
 
       await verify(alice, bob, room)
       await until('both trust each other', async () => (await alice.trusts(bob)) && (await bob.trusts(alice)))

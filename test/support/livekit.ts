@@ -10,6 +10,7 @@ import { findLivekit } from '../../homeserver/domain/rtc/find-livekit.ts'
 import { freePort } from '../../homeserver/domain/rtc/run-livekit.ts'
 import type { Client } from './client.ts'
 import { startServer, type TestServer, type TestServerOptions } from './server.ts'
+import { until } from './until.ts'
 
 /** That which `LIVEKIT_SERVER` names, or where `npm run calls:install` puts it in a clone. */
 export const livekit = await findLivekit(join(import.meta.dirname, '../../data'), process.env)
@@ -73,7 +74,7 @@ export class LoneCaller implements AsyncDisposable {
 
   /** Resolves when it has said that. */
   async says(line: string): Promise<void> {
-    await until(() => this.#said.includes(line) || this.#child.exitCode !== null)
+    await until(() => this.#said.includes(line) || this.#child.exitCode !== null, 20)
     if (!this.#said.includes(line)) throw new Error(`The caller ended without saying ${line}: ${this.#said.join(', ')}`)
   }
 
@@ -87,11 +88,6 @@ export class LoneCaller implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill()
   }
-}
-
-/** Looks again and again; the time limit is that of the test. */
-export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 20))
 }
 
 async function freeUdpPort(): Promise<number> {

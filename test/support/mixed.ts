@@ -63,13 +63,9 @@ class OurServer implements Home {
   }
 
   async extremities(roomId: RoomId): Promise<readonly string[]> {
-    const database = await Database.open({ url: this.#databaseUrl })
-    try {
-      const room = await findRoom(database, roomId)
-      return (room?.extremities ?? []).map(({ eventId }) => eventId).toSorted()
-    } finally {
-      await database.close()
-    }
+    await using database = await Database.open({ url: this.#databaseUrl })
+    const room = await findRoom(database, roomId)
+    return (room?.extremities ?? []).map(({ eventId }) => eventId).toSorted()
   }
 
   retry(others: readonly Home[]): void {

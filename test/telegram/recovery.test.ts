@@ -78,7 +78,7 @@ forEachDatabase(({ dialect }) => {
   })
 
   test('cases 1 and 3: updates are kept with the place after them, and those of before are not taken again', async () => {
-    const database = await Database.open({ url: await freshDatabaseUrl(dialect) })
+    await using database = await Database.open({ url: await freshDatabaseUrl(dialect) })
     await migrate(database)
     const bot = { id: '1', username: 'bot' }
     const update = (id: number) => ({ id, lane: 'chat', json: String(id) })
@@ -94,11 +94,10 @@ forEachDatabase(({ dialect }) => {
       await add(5, 6, 7)
     }
     expect(taken).toEqual(['5', '6', '7'])
-    await database.close()
   })
 
   test('case 6: events wait in their order, also over a restart, and are not taken again when they are through', async () => {
-    const database = await Database.open({ url: await freshDatabaseUrl(dialect) })
+    await using database = await Database.open({ url: await freshDatabaseUrl(dialect) })
     await migrate(database)
     const event = (id: string) => ({ eventId: id, roomId: '!r', json: id })
     const add = (...ids: string[]) => database.transaction('add', (tx) => addEvents(tx, ids.map(event), 0))
@@ -107,11 +106,10 @@ forEachDatabase(({ dialect }) => {
     await database.transaction('finish', (tx) => finishEvent(tx, '$b'))
     expect(await add('$b', '$a')).toEqual(new Set())
     expect((await firstEvent(database, '!r'))?.event_id).toBe('$a')
-    await database.close()
   })
 
   test('what was given up is kept for a month, what came through for a week', async () => {
-    const database = await Database.open({ url: await freshDatabaseUrl(dialect) })
+    await using database = await Database.open({ url: await freshDatabaseUrl(dialect) })
     await migrate(database)
     const now = 100
     await database.transaction('add', async (tx) => {
@@ -129,11 +127,10 @@ forEachDatabase(({ dialect }) => {
     )
     await prune({ done: now + 1, dead: now + 1 })
     expect(await database.rows('select event_id from telegram_events')).toEqual([])
-    await database.close()
   })
 
   test('case 29: a code for bridging is good once, and for ten minutes', async () => {
-    const database = await Database.open({ url: await freshDatabaseUrl(dialect) })
+    await using database = await Database.open({ url: await freshDatabaseUrl(dialect) })
     await migrate(database)
     const clock = new FakeClock()
     const handshake = { room_id: '!r', user_id: '@alice:hs.test', expires_at: clock.now() + 600_000 }
@@ -145,7 +142,6 @@ forEachDatabase(({ dialect }) => {
     await database.transaction('add', (tx) => addHandshake(tx, 'CODE', handshake))
     await clock.advance(600_000)
     expect(await take('CODE')).toBeUndefined()
-    await database.close()
   })
 })
 

@@ -17,7 +17,7 @@ const lifetimes = { access_token_lifetime: 1, refresh_token_lifetime: undefined,
 forEachDatabase(({ freshUrl }) => {
   test('a deactivated account leaves its rooms until it has succeeded, after a restart too', async () => {
     const clock = new FakeClock()
-    const database = await Database.open({ url: await freshUrl() })
+    await using database = await Database.open({ url: await freshUrl() })
     await migrate(database)
     await database.transaction('test', (tx) => addAccount(tx, { userId, createdTs: 0 }))
     const tries: boolean[] = []
@@ -58,6 +58,5 @@ forEachDatabase(({ freshUrl }) => {
     expect(tries).toEqual([true, true, true])
     expect(await listDeparting(database)).toEqual([])
     second.stop.abort()
-    await database.close()
   })
 })

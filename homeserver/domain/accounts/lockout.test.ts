@@ -28,7 +28,7 @@ async function lock(lockout: Lockout): Promise<void> {
 
 forEachDatabase(({ freshUrl }) => {
   test('T100: a lock lasts as long as it should, however the wall clock jumps', async () => {
-    const database = await Database.open({ url: await freshUrl() })
+    await using database = await Database.open({ url: await freshUrl() })
     await migrate(database)
     const clock = new FakeClock()
     const lockout = new Lockout({ database, clock, settings })
@@ -40,11 +40,10 @@ forEachDatabase(({ freshUrl }) => {
     expect(await remaining(lockout)).toBe(40_000)
     await clock.advance(40_000)
     expect(await remaining(lockout)).toBe(0)
-    await database.close()
   })
 
   test('T100: a lock lasts no longer than it may when the server starts with the clock set back', async () => {
-    const database = await Database.open({ url: await freshUrl() })
+    await using database = await Database.open({ url: await freshUrl() })
     await migrate(database)
     const before = new FakeClock()
     await lock(new Lockout({ database, clock: before, settings }))
@@ -54,6 +53,5 @@ forEachDatabase(({ freshUrl }) => {
     expect(await remaining(lockout)).toBe(40_000)
     await clock.advance(40_000)
     expect(await remaining(lockout)).toBe(0)
-    await database.close()
   })
 })

@@ -34,7 +34,7 @@ test('a password is neither empty nor over 512 bytes, and nothing of it is cut o
 
 forEachDatabase(({ freshUrl }) => {
   test('T60: a hash of another cost is renewed when its owner logs in', async () => {
-    const database = await Database.open({ url: await freshUrl() })
+    await using database = await Database.open({ url: await freshUrl() })
     await migrate(database)
     const passwordHash = await new Passwords({ cost: 'fast' }).hash('secret')
     await database.transaction('test', (tx) => addAccount(tx, { userId, passwordHash, createdTs: 0 }))
@@ -47,6 +47,5 @@ forEachDatabase(({ freshUrl }) => {
     expect(renewed).toContain('m=19456,t=2,p=1')
     expect(await check.check(userId, 'secret', '127.0.0.1')).toMatchObject({ passwordHash: renewed })
     await passwords.stop()
-    await database.close()
   })
 })

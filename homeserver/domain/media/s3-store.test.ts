@@ -4,8 +4,9 @@ import sharp from 'sharp'
 import { FakeClock } from '../../platform/fake-clock.ts'
 import { forEachDatabase } from '../../../test/support/databases.ts'
 import { FakeS3 } from '../../../test/support/fake-s3.ts'
-import { download, filesIn, media, until, upload } from '../../../test/support/media-files.ts'
+import { download, filesIn, media, upload } from '../../../test/support/media-files.ts'
 import { startMediaServer } from '../../../test/support/media-server.ts'
+import { until } from '../../../test/support/until.ts'
 
 forEachDatabase(({ freshUrl }) => {
   test('files and thumbnails in S3 come back whole and in parts, and stay on no disk', async () => {

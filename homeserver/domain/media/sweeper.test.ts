@@ -9,7 +9,7 @@ import { FakeClock } from '../../platform/fake-clock.ts'
 import { Database } from '../../storage/database.ts'
 import { migrate } from '../../storage/migrate.ts'
 import { forEachDatabase } from '../../../test/support/databases.ts'
-import { download, filesIn, media, until, upload } from '../../../test/support/media-files.ts'
+import { download, filesIn, media, upload } from '../../../test/support/media-files.ts'
 import { startMediaServer } from '../../../test/support/media-server.ts'
 import { Client } from '../../../test/support/client.ts'
 import { DiskStore } from './disk-store.ts'
@@ -17,6 +17,7 @@ import { Spool } from './spool.ts'
 import { MediaSweeper } from './sweeper.ts'
 
 const program = join(import.meta.dirname, '../../../test/support/media-process.ts')
+import { until } from '../../../test/support/until.ts'
 const HOUR = 60 * 60_000
 
 async function temporary(): Promise<{ path: string } & AsyncDisposable> {

@@ -2,8 +2,9 @@ import { expect, test } from '@jest/globals'
 import sharp from 'sharp'
 import type { Client } from '../../../test/support/client.ts'
 import { forEachDatabase } from '../../../test/support/databases.ts'
-import { download, filesIn, media, until, upload } from '../../../test/support/media-files.ts'
+import { download, filesIn, media, upload } from '../../../test/support/media-files.ts'
 import { startMediaServer } from '../../../test/support/media-server.ts'
+import { until } from '../../../test/support/until.ts'
 
 interface Shape {
   readonly status: number

@@ -351,9 +351,8 @@ forEachDatabase(({ dialect, freshUrl }) => {
 
 /** As a crash leaves it that comes before the place of all pushers was kept. */
 async function forgetProgress(url: string): Promise<void> {
-  const database = await Database.open({ url })
+  await using database = await Database.open({ url })
   await database.transaction('forget', (tx) => tx.run('update push_progress set position = 0'))
-  await database.close()
 }
 
 const signingKeys = [signingKeyFromSeed('test', Buffer.alloc(32, 1))] as const

@@ -6,9 +6,10 @@ import type { MediaContent, Mxc } from '../../domain/media/media.ts'
 import { FakeClock } from '../../platform/fake-clock.ts'
 import type { Client } from '../../../test/support/client.ts'
 import { forEachDatabase } from '../../../test/support/databases.ts'
-import { download, filesIn, media as v1, until, upload } from '../../../test/support/media-files.ts'
+import { download, filesIn, media as v1, upload } from '../../../test/support/media-files.ts'
 import { startMediaServer } from '../../../test/support/media-server.ts'
 import { startServer } from '../../../test/support/server.ts'
+import { until } from '../../../test/support/until.ts'
 
 const v3 = '/_matrix/media/v3'
 

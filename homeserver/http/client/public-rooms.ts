@@ -3,8 +3,9 @@ import { z } from 'zod'
 import { invalidParam } from '../../core/errors.ts'
 import { isServerName } from '../../core/ids.ts'
 import type { PublicRoomsRequest } from '../../domain/directory/public-rooms.ts'
-import type { Services } from '../services.ts'
 import { endpoint } from '../endpoint.ts'
+import { publicRoomsFilter } from '../public-rooms-filter.ts'
+import type { Services } from '../services.ts'
 
 const since = ['r0', 'v3'] as const
 const maxLimit = 500
@@ -48,22 +49,14 @@ const search = endpoint({
   body: z.object({
     limit: limitField(z.int().positive().default(defaultLimit)),
     since: z.string().optional(),
-    filter: z
-      .object({
-        generic_search_term: z.string().max(1_000).nullish(),
-        room_types: z.array(z.string().nullable()).nullish(),
-      })
-      .optional(),
+    filter: publicRoomsFilter,
     third_party_instance_id: z.string().nullish(),
     include_all_networks: z.boolean().nullish(),
   }),
   handle: async ({ query, body }, services) => {
     const { limit, since: from, filter } = body
     const list = networkOf(body.third_party_instance_id ?? undefined, body.include_all_networks === true)
-    const term = filter?.generic_search_term ?? undefined
-    const types = filter?.room_types ?? undefined
-    const request = { limit, since: from, term: term === '' ? undefined : term, types, list }
-    return await listOf(query.server, request, services)
+    return await listOf(query.server, { limit, since: from, ...filter, list }, services)
   },
 })
 

@@ -1,6 +1,7 @@
 /** Rooms as other servers may know them without being in them. */
 import { z } from 'zod'
 import { endpoint } from '../endpoint.ts'
+import { publicRoomsFilter } from '../public-rooms-filter.ts'
 
 const asked = { auth: 'server', limit: 'federation' } as const
 const maxLimit = 500
@@ -25,19 +26,9 @@ const search = endpoint({
   body: z.object({
     limit: limit(z.int().nonnegative()),
     since: z.string().optional(),
-    filter: z
-      .object({
-        generic_search_term: z.string().max(1_000).nullish(),
-        room_types: z.array(z.string().nullable()).nullish(),
-      })
-      .optional(),
+    filter: publicRoomsFilter,
   }),
-  handle: async ({ body: { filter, ...page } }, { publicRooms }) =>
-    await publicRooms.list({
-      ...page,
-      term: filter?.generic_search_term || undefined,
-      types: filter?.room_types ?? undefined,
-    }),
+  handle: async ({ body: { filter, ...page } }, { publicRooms }) => await publicRooms.list({ ...page, ...filter }),
 })
 
 /** https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1hierarchyroomid */

@@ -1,8 +1,9 @@
 import { readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from '@jest/globals'
-import { askToken, callPorts, livekit, livekitMissing, startCallServer, until } from '../../support/livekit.ts'
+import { askToken, callPorts, livekit, livekitMissing, startCallServer } from '../../support/livekit.ts'
 import { Place } from '../../support/program.ts'
+import { until } from '../../support/until.ts'
 
 const withLivekit = livekitMissing ? describe.skip : describe
 
@@ -37,11 +38,11 @@ withLivekit(`LiveKit as our child${livekitMissing ? ` (${livekitMissing})` : ''}
     const first = await pid()
     await writeFile(place.path('hold'), '')
     process.kill(first, 'SIGKILL')
-    await until(() => !isUp())
+    await until(() => !isUp(), 20)
     expect((await askToken(server, alice, room)).status).toBe(500)
     await alice.send(room, 'hello')
     await unlink(place.path('hold'))
-    await until(isUp)
+    await until(isUp, 20)
     expect(await pid()).not.toBe(first)
     expect((await askToken(server, alice, room)).status).toBe(200)
   })
@@ -55,7 +56,7 @@ withLivekit(`LiveKit as our child${livekitMissing ? ` (${livekitMissing})` : ''}
       const its = await pid()
       expect(isAlive(its)).toBe(true)
       child.kill(signal)
-      await until(() => !isAlive(its))
+      await until(() => !isAlive(its), 20)
     }
   })
 

@@ -6,8 +6,9 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, jest, test } from '@jest/globals'
 import type { Client } from '../../support/client.ts'
-import { askToken, mediaMissing, startCallServer, until } from '../../support/livekit.ts'
+import { askToken, mediaMissing, startCallServer } from '../../support/livekit.ts'
 import type { TestServer } from '../../support/server.ts'
+import { until } from '../../support/until.ts'
 import { wavOf } from '../../music/wav.ts'
 
 jest.setTimeout(180_000)
@@ -41,7 +42,7 @@ class Ears implements AsyncDisposable {
   }
 
   async #until(what: string, isSo: () => boolean): Promise<void> {
-    await until(() => isSo() || this.#child.exitCode !== null)
+    await until(() => isSo() || this.#child.exitCode !== null, 20)
     if (!isSo()) throw new Error(`the listener ended before it heard ${what}`)
   }
 

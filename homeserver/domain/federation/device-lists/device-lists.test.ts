@@ -1,8 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from '@jest/globals'
 import { forEachDatabase } from '../../../../test/support/databases.ts'
 import { signedBy, TestCrossSigning, TestDevice } from '../../../../test/support/encryption.ts'
 import { Heart } from '../../../../test/support/heart.ts'
+import { until } from '../../../../test/support/until.ts'
 import { loadConfig } from '../../../config/load.ts'
 import type { JsonObject } from '../../../core/event.ts'
 import { type RoomId, serverNameOf, type ServerName, type UserId } from '../../../core/ids.ts'
@@ -192,7 +192,7 @@ class World implements AsyncDisposable {
   }
 
   async allIsTold(): Promise<void> {
-    while (await this.heart.database.row('select 1 from untold_key_changes')) await nextTurn()
+    await until(async () => !(await this.heart.database.row('select 1 from untold_key_changes')))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -200,10 +200,6 @@ class World implements AsyncDisposable {
     await this.#supervisor.stop()
     await this.heart[Symbol.asyncDispose]()
   }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await nextTurn()
 }
 
 const device = (userId: UserId, deviceId: string): TestDevice => new TestDevice({ userId, deviceId })
@@ -425,7 +421,7 @@ forEachDatabase(({ freshUrl }) => {
     world.peers.refusal = 404
     await world.update(bob, 3, [2], { device_id: 'X' })
     const rows = (): Promise<unknown[]> => world.heart.database.rows('select user_id from remote_device_lists')
-    while ((await rows()).length > 0) await nextTurn()
+    await until(async () => (await rows()).length === 0)
   })
 
   test('new cross-signing keys of others are taken over, and those that another master key signed go', async () => {

@@ -38,7 +38,7 @@ import { devicesEndpoints } from './client/devices.ts'
 import { directoryEndpoints } from './client/directory.ts'
 import { eventEndpoints } from './client/event.ts'
 import { forgetEndpoints } from './client/forget.ts'
-import { healthEndpoints } from './client/health.ts'
+import { hierarchyEndpoints } from './client/hierarchy.ts'
 import { inviteEndpoints } from './client/invite.ts'
 import { joinEndpoints } from './client/join.ts'
 import { joinedRoomsEndpoints } from './client/joined-rooms.ts'
@@ -52,6 +52,7 @@ import { logoutEndpoints } from './client/logout.ts'
 import { mediaEndpoints } from './client/media.ts'
 import { membersEndpoints } from './client/members.ts'
 import { messagesEndpoints } from './client/messages.ts'
+import { mutualRoomsEndpoints } from './client/mutual-rooms.ts'
 import { notificationEndpoints } from './client/notifications.ts'
 import { oldSyncEndpoints } from './client/old-sync.ts'
 import { openIdEndpoints } from './client/openid.ts'
@@ -64,6 +65,7 @@ import { pusherEndpoints } from './client/pushers.ts'
 import { readMarkerEndpoints } from './client/read-markers.ts'
 import { receiptEndpoints } from './client/receipts.ts'
 import { redactEndpoints } from './client/redact.ts'
+import { refreshEndpoints } from './client/refresh.ts'
 import { registerEndpoints } from './client/register.ts'
 import { relationsEndpoints } from './client/relations.ts'
 import { reportEndpoints } from './client/report.ts'
@@ -97,11 +99,14 @@ import { offersOAuth } from '../domain/oauth/open-oauth.ts'
 import { callGuestEndpoints } from './call-guests.ts'
 import type { Endpoint } from './endpoint.ts'
 import { callServiceEndpoints } from './rtc.ts'
+import { healthEndpoints } from './health.ts'
 import { oauthEndpoints } from './oauth/endpoints.ts'
 import { callPages } from './pages/call.ts'
 import { pages } from './pages/pages.ts'
 import { federatedHistoryEndpoints } from './server/history.ts'
-import { federatedRoomsEndpoints } from './server/rooms.ts'
+import { federatedHierarchyEndpoints } from './server/hierarchy.ts'
+import { openIdUserInfoEndpoints } from './server/openid.ts'
+import { federatedPublicRoomsEndpoints } from './server/public-rooms.ts'
 import { serverKeysEndpoints } from './server/keys.ts'
 import { federatedMediaEndpoints } from './server/media.ts'
 import { queryEndpoints } from './server/query.ts'
@@ -124,6 +129,7 @@ const ownEndpoints: readonly Endpoint[] = [
   versions,
   ...registerEndpoints,
   ...loginEndpoints,
+  ...refreshEndpoints,
   ...ssoEndpoints,
   ...telegramEndpoints,
   ...telegramChatsEndpoints,
@@ -166,6 +172,7 @@ const ownEndpoints: readonly Endpoint[] = [
   ...accountDataEndpoints,
   ...tagEndpoints,
   ...openIdEndpoints,
+  ...openIdUserInfoEndpoints,
   ...typingEndpoints,
   ...receiptEndpoints,
   ...readMarkerEndpoints,
@@ -177,7 +184,9 @@ const ownEndpoints: readonly Endpoint[] = [
   ...directoryEndpoints,
   ...publicRoomsEndpoints,
   ...roomSummaryEndpoints,
+  ...hierarchyEndpoints,
   ...userDirectoryEndpoints,
+  ...mutualRoomsEndpoints,
   ...banEndpoints,
   ...createRoomEndpoints,
   ...forgetEndpoints,
@@ -227,7 +236,8 @@ const federationEndpoints: readonly Endpoint[] = [
   ...thirdPartyInviteEndpoints,
   ...federatedStateEndpoints,
   ...federatedHistoryEndpoints,
-  ...federatedRoomsEndpoints,
+  ...federatedPublicRoomsEndpoints,
+  ...federatedHierarchyEndpoints,
   ...federatedMediaEndpoints,
 ]
 

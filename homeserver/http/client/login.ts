@@ -7,7 +7,7 @@ import { tokenOf } from '../auth.ts'
 import { type Call, endpoint } from '../endpoint.ts'
 import type { Services } from '../services.ts'
 import { authData } from './auth-data.ts'
-import { sessionAnswer, sessionOptions, sessionShape, tokenAnswer } from './session.ts'
+import { sessionAnswer, sessionOptions, sessionShape } from './session.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3login */
 const loginFlows = endpoint({
@@ -142,16 +142,4 @@ const getLoginToken = endpoint({
   },
 })
 
-/** https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3refresh */
-const refresh = endpoint({
-  method: 'POST',
-  path: '/refresh',
-  since: ['v3'],
-  also: ['/_matrix/client/v1/refresh', '/_matrix/client/unstable/org.matrix.msc2918.refresh_token/refresh'],
-  auth: 'none',
-  limit: 'login',
-  body: z.object({ refresh_token: z.string() }),
-  handle: async ({ body }, { sessions }) => tokenAnswer(await sessions.refresh(body.refresh_token)),
-})
-
-export const loginEndpoints = [loginFlows, logIn, getLoginToken, refresh]
+export const loginEndpoints = [loginFlows, logIn, getLoginToken]

@@ -1,6 +1,5 @@
 /** https://spec.matrix.org/v1.19/client-server-api/#openid */
 import { z } from 'zod'
-import { missingToken } from '../../core/errors.ts'
 import { endpoint } from '../endpoint.ts'
 import { ownUserId } from './path-ids.ts'
 
@@ -22,20 +21,4 @@ const requestOpenIdToken = endpoint({
   },
 })
 
-/**
- * For services, not only servers: nothing is signed here.
- * https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1openiduserinfo
- */
-const openIdUserInfo = endpoint({
-  method: 'GET',
-  path: '/_matrix/federation/v1/openid/userinfo',
-  auth: 'none',
-  limit: 'read',
-  query: z.object({ access_token: z.string().optional() }),
-  handle: async ({ query: { access_token: token } }, { openIdTokens }) => {
-    if (token === undefined) throw missingToken()
-    return { sub: await openIdTokens.userOf(token) }
-  },
-})
-
-export const openIdEndpoints = [requestOpenIdToken, openIdUserInfo]
+export const openIdEndpoints = [requestOpenIdToken]

@@ -1,10 +1,7 @@
-/** Rooms seen from outside: summaries and the hierarchy of spaces. */
-import { z } from 'zod'
 import { invalidParam, notFound } from '../../core/errors.ts'
 import { isRoomAlias, isRoomId, type RoomId, type ServerName } from '../../core/ids.ts'
 import type { Services } from '../services.ts'
 import { endpoint } from '../endpoint.ts'
-import { roomIdOf } from './path-ids.ts'
 import { serversToAsk } from './servers-to-ask.ts'
 
 async function resolve(
@@ -35,30 +32,4 @@ const summary = endpoint({
   },
 })
 
-const maxLimit = 100
-const maxDepth = 50
-
-/** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1roomsroomidhierarchy */
-const hierarchy = endpoint({
-  method: 'GET',
-  path: '/rooms/:roomId/hierarchy',
-  since: ['v1'],
-  also: ['/_matrix/client/unstable/org.matrix.msc2946/rooms/:roomId/hierarchy'],
-  auth: 'user',
-  limit: 'read',
-  query: z.object({
-    suggested_only: z.enum(['true', 'false']).default('false'),
-    limit: z.coerce.number().int().positive().default(50),
-    max_depth: z.coerce.number().int().nonnegative().default(maxDepth),
-    from: z.string().optional(),
-  }),
-  handle: async ({ who, params, query }, { roomPreviews }) =>
-    await roomPreviews.hierarchy(who.userId, roomIdOf(params), {
-      suggestedOnly: query.suggested_only === 'true',
-      limit: Math.min(query.limit, maxLimit),
-      maxDepth: Math.min(query.max_depth, maxDepth),
-      from: query.from,
-    }),
-})
-
-export const roomSummaryEndpoints = [summary, hierarchy]
+export const roomSummaryEndpoints = [summary]

@@ -1,4 +1,3 @@
-/** Rooms as other servers may know them without being in them. */
 import { z } from 'zod'
 import { endpoint } from '../endpoint.ts'
 import { publicRoomsFilter } from '../public-rooms-filter.ts'
@@ -31,15 +30,4 @@ const search = endpoint({
   handle: async ({ body: { filter, ...page } }, { publicRooms }) => await publicRooms.list({ ...page, ...filter }),
 })
 
-/** https://spec.matrix.org/v1.19/server-server-api/#get_matrixfederationv1hierarchyroomid */
-const hierarchy = endpoint({
-  ...asked,
-  method: 'GET',
-  path: '/_matrix/federation/v1/hierarchy/:roomId',
-  also: ['/_matrix/federation/unstable/org.matrix.msc2946/hierarchy/:roomId'],
-  query: z.object({ suggested_only: z.enum(['true', 'false']).default('false') }),
-  handle: async ({ who, params, query }, { spaceAnswers }) =>
-    await spaceAnswers.hierarchy(who.origin, params.roomId, { suggestedOnly: query.suggested_only === 'true' }),
-})
-
-export const federatedRoomsEndpoints = [list, search, hierarchy]
+export const federatedPublicRoomsEndpoints = [list, search]

@@ -1,4 +1,4 @@
-import { endpoint, Reply } from '../endpoint.ts'
+import { endpoint, Reply } from './endpoint.ts'
 
 const common = { method: 'GET', auth: 'none', limit: 'none' } as const
 const text = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' }

@@ -83,7 +83,7 @@ export class Presence implements Service {
   async start(signal: AbortSignal): Promise<void> {
     const { database, clock, members, mode } = this.#parts
     if (mode === 'off') return
-    const now = clock.now()
+    const now = clock.steady()
     for (const row of await listPresent(database)) {
       if (members.isLocal(row.user_id)) this.#users.set(row.user_id, userOf(row, now))
       else this.#remote.seen(row)
@@ -100,7 +100,7 @@ export class Presence implements Service {
   async set(userId: UserId, deviceId = '', state: PresenceState, statusMsg: string | null = null): Promise<void> {
     if (this.#parts.mode === 'off') return
     const user = this.#userOf(userId)
-    user.set(deviceId, state, this.#parts.clock.now())
+    user.set(deviceId, state, this.#parts.clock.steady())
     // Columns take no U+0000.
     user.statusMsg = statusMsg?.replaceAll('\0', '').toWellFormed() ?? null
     await this.#commit(userId)
@@ -111,26 +111,26 @@ export class Presence implements Service {
     if (this.#parts.mode === 'off' || state === 'offline') return () => undefined
     const { clock } = this.#parts
     const user = this.#userOf(userId)
-    const device = user.set(deviceId, state, clock.now())
+    const device = user.set(deviceId, state, clock.steady())
     if (device) device.syncs++
     this.#look(userId, user)
     return () => {
       if (!device) return
       device.syncs--
-      device.lastSeen = clock.now()
+      device.lastSeen = clock.steady()
     }
   }
 
   /** Resolves when what the user shows is on disk and told. */
   async shown(userId: UserId): Promise<void> {
-    if (this.#users.get(userId)?.hasNews(this.#parts.clock.now()) === true) await this.#commit(userId)
+    if (this.#users.get(userId)?.hasNews(this.#parts.clock.steady()) === true) await this.#commit(userId)
   }
 
   /** The user did something, such as sending a message. */
   active(userId: UserId, deviceId = ''): void {
     const user = this.#users.get(userId)
     if (!user) return
-    user.active(deviceId, this.#parts.clock.now())
+    user.active(deviceId, this.#parts.clock.steady())
     this.#look(userId, user)
   }
 
@@ -171,7 +171,7 @@ export class Presence implements Service {
     const lastActive = Math.max(last_active_ts, this.#users.get(user_id)?.lastActive ?? 0)
     return {
       presence: state,
-      ...(lastActive > 0 ? { last_active_ago: Math.max(0, this.#parts.clock.now() - lastActive) } : {}),
+      ...(lastActive > 0 ? { last_active_ago: Math.max(0, this.#parts.clock.steady() - lastActive) } : {}),
       ...(status_msg === null ? {} : { status_msg }),
       ...(state === 'online' ? { currently_active: currently_active === 1 } : {}),
     }
@@ -187,7 +187,7 @@ export class Presence implements Service {
 
   /** Tells others soon if there is something new. */
   #look(userId: UserId, user: UserPresence): void {
-    if (!user.hasNews(this.#parts.clock.now())) return
+    if (!user.hasNews(this.#parts.clock.steady())) return
     this.#changed.add(userId)
     this.#cancelGathering ??= this.#parts.clock.after(GATHER_MS, () => {
       this.#cancelGathering = undefined
@@ -204,7 +204,7 @@ export class Presence implements Service {
   }
 
   async #sweep(): Promise<void> {
-    const now = this.#parts.clock.now()
+    const now = this.#parts.clock.steady()
     for (const [userId, user] of this.#users) {
       if (user.hasNews(now)) this.#look(userId, user)
       else if (user.told.state === 'offline') this.#users.delete(userId)
@@ -239,7 +239,7 @@ export class Presence implements Service {
 
   /** One row a user, as it is when the transaction runs; none for those who show nothing new any more. */
   async #valuesOf(tx: Tx, writes: readonly Write[]): Promise<Values[]> {
-    const now = this.#parts.clock.now()
+    const now = this.#parts.clock.steady()
     const latest = new Map(writes.map((write) => [write.userId, write]))
     const unread = [...latest.keys()].filter((userId) => this.#users.get(userId)?.statusMsg === undefined)
     const stored = new Map(

@@ -32,7 +32,7 @@ export class RemotePresence {
       user_id: userId,
       state,
       status_msg: statusMsg?.slice(0, MAX_STATUS_LENGTH).replaceAll('\0', '').toWellFormed() ?? null,
-      last_active_ts: Math.max(0, this.#clock.now() - Math.max(0, lastActiveAgo)),
+      last_active_ts: Math.max(0, this.#clock.steady() - Math.max(0, lastActiveAgo)),
       currently_active: currentlyActive ? 1 : 0,
     }
     return this.seen(values) ? values : undefined
@@ -43,13 +43,13 @@ export class RemotePresence {
     this.#present.delete(values.user_id)
     if (values.state === 'offline') return true
     if (this.#present.size >= MAX_USERS) return false
-    this.#present.set(values.user_id, { values, until: this.#clock.now() + EXPIRES_MS })
+    this.#present.set(values.user_id, { values, until: this.#clock.steady() + EXPIRES_MS })
     return true
   }
 
   /** Those nothing was heard of for long, as offline. */
   takeGone(): Values[] {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     const gone: Values[] = []
     for (const [userId, { values, until }] of this.#present) {
       if (until > now) break

@@ -88,7 +88,7 @@ export class Authorization {
       scope: await this.#granting.scopeFor(userId, scope.text),
       deviceId: scope.deviceId,
       codeChallenge,
-      expiresTs: this.#clock.now() + CODE_MS,
+      expiresTs: this.#clock.steady() + CODE_MS,
     }
     await this.#database.transaction('issue code', (tx) => addCode(tx, hashToken(code), allowed))
     return code
@@ -104,7 +104,7 @@ export class Authorization {
     const opened = await this.#database.transaction('exchange code', async (tx) => {
       const code = await findCode(tx, codeHash)
       if (code?.isUsed === true) return await this.#endSessionOf(tx, code)
-      if (!code || code.expiresTs <= this.#clock.now()) throw invalidGrant('The code is unknown or expired')
+      if (!code || code.expiresTs <= this.#clock.steady()) throw invalidGrant('The code is unknown or expired')
       if (code.clientId !== client.clientId) throw invalidGrant('The code is for another client')
       if (code.redirectUri !== given.redirectUri) throw invalidGrant('The redirect_uri is another one')
       if (!verifies(given.codeVerifier, code.codeChallenge)) throw invalidGrant('The code_verifier is wrong')
@@ -123,7 +123,7 @@ export class Authorization {
   }
 
   async sweep(): Promise<void> {
-    const before = this.#clock.now() - REMEMBER_USED_MS
+    const before = this.#clock.steady() - REMEMBER_USED_MS
     await this.#database.transaction('forget codes', (tx) => removeCodes(tx, before))
   }
 }

@@ -38,7 +38,7 @@ export class BrowserSessions {
     { awaitsFactor, before }: { awaitsFactor?: string | undefined; before?: string | undefined } = {},
   ): Promise<string> {
     const cookie = newCookie()
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     await this.#database.transaction('begin browser session', async (tx) => {
       if (before !== undefined) await store.removeBrowserSession(tx, hashToken(before))
       const session = {
@@ -56,7 +56,7 @@ export class BrowserSessions {
   /** Over with the account, a lock of it, and another password. */
   async find(cookie: string): Promise<Visitor | undefined> {
     const session = await store.findBrowserSession(this.#database, hashToken(cookie))
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     if (!session || session.expiresTs <= now) return undefined
     const { userId, awaitsFactor, authenticatedTs, passwordStamp } = session
     const account = await findAccount(this.#database, userId)
@@ -75,7 +75,7 @@ export class BrowserSessions {
   }
 
   async sweep(): Promise<void> {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     await this.#database.transaction('forget browser sessions', (tx) => store.removeExpiredBrowserSessions(tx, now))
   }
 }

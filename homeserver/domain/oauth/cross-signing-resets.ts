@@ -27,13 +27,13 @@ export class CrossSigningResets {
   }
 
   async allow(userId: UserId): Promise<void> {
-    const expiresTs = this.#clock.now() + ALLOWED_MS
+    const expiresTs = this.#clock.steady() + ALLOWED_MS
     await this.#database.transaction('allow cross-signing reset', (tx) => allowCrossSigningReset(tx, userId, expiresTs))
   }
 
   /** Throws `UiaRequired` with the page's address until it is allowed. */
   async require(userId: UserId): Promise<void> {
-    if (await mayResetCrossSigning(this.#database, userId, this.#clock.now())) return
+    if (await mayResetCrossSigning(this.#database, userId, this.#clock.steady())) return
     throw new UiaRequired({
       // clients want one; the permission is the user's, for whichever of the clients comes first
       session: randomBytes(24).toString('base64url'),
@@ -44,7 +44,7 @@ export class CrossSigningResets {
 
   /** After the keys have been replaced. */
   async useUp(userId: UserId): Promise<void> {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     await this.#database.transaction('use up cross-signing reset', (tx) => takeCrossSigningReset(tx, userId, now))
   }
 }

@@ -55,7 +55,7 @@ export class DeviceGrants {
     const { text, deviceId } = parseScope(scope)
     const deviceCode = randomBytes(32).toString('base64url')
     const userCode = newUserCode()
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     await this.#database.transaction('begin device grant', async (tx) => {
       if ((await store.countDeviceGrants(tx)) >= maxDeviceGrants) throw busy()
       await store.addDeviceGrant(tx, {
@@ -77,7 +77,7 @@ export class DeviceGrants {
   async find(typed: string): Promise<DeviceRequest | undefined> {
     const userCode = typed.toUpperCase().replaceAll(/[^A-Z]/g, '')
     const grant = await store.findDeviceGrant(this.#database, { userCode })
-    if (!grant || grant.decision !== 'pending' || grant.expiresTs <= this.#clock.now()) return undefined
+    if (!grant || grant.decision !== 'pending' || grant.expiresTs <= this.#clock.steady()) return undefined
     const client = await this.#clients.find(grant.clientId)
     return client && { userCode, client, scope: grant.scope, deviceId: grant.deviceId }
   }
@@ -85,7 +85,7 @@ export class DeviceGrants {
   /** False if it has expired or been decided in the meantime. */
   async decide(userId: UserId, request: DeviceRequest, decision: 'allowed' | 'denied'): Promise<boolean> {
     const scope = await this.#granting.scopeFor(userId, request.scope)
-    const decided = { decision, userId, scope, now: this.#clock.now() }
+    const decided = { decision, userId, scope, now: this.#clock.steady() }
     return await this.#database.transaction('decide device grant', (tx) =>
       store.decideDeviceGrant(tx, request.userCode, decided),
     )
@@ -100,7 +100,7 @@ export class DeviceGrants {
     const result = await this.#database.transaction('poll device grant', async (tx) => {
       const grant = await store.findDeviceGrant(tx, { deviceCodeHash: hash })
       if (!grant || grant.clientId !== client.clientId) throw new OAuthError('invalid_grant', 'The code is unknown')
-      if (grant.expiresTs <= this.#clock.now()) throw new OAuthError('expired_token', 'The code has expired')
+      if (grant.expiresTs <= this.#clock.steady()) throw new OAuthError('expired_token', 'The code has expired')
       if (grant.decision === 'pending') return await this.#wait(tx, grant)
       await store.removeDeviceGrant(tx, hash)
       if (grant.decision === 'denied' || grant.userId === undefined) return 'access_denied'
@@ -113,7 +113,7 @@ export class DeviceGrants {
   }
 
   async #wait(tx: Tx, { deviceCodeHash, nextPollTs, intervalMs }: store.DeviceGrant) {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     const isEarly = now < nextPollTs
     const wait = isEarly ? intervalMs + INTERVAL_MS : intervalMs
     await store.setNextPoll(tx, deviceCodeHash, { nextPollTs: now + wait - LENIENCE_MS, intervalMs: wait })
@@ -121,7 +121,7 @@ export class DeviceGrants {
   }
 
   async sweep(): Promise<void> {
-    const before = this.#clock.now() - LIFETIME_MS
+    const before = this.#clock.steady() - LIFETIME_MS
     await this.#database.transaction('forget device grants', (tx) => store.removeDeviceGrants(tx, before))
   }
 }

@@ -32,7 +32,7 @@ export class RendezvousPoints {
   /** Throws `M_TOO_LARGE`. */
   create(data: string): Rendezvous {
     refuseLong(data)
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     const id = randomBytes(24).toString('base64url')
     const point = { id, data, version: newVersion(), previous: undefined, changedTs: now, expiresTs: now + LIFETIME_MS }
     this.#points.set(id, point)
@@ -42,7 +42,7 @@ export class RendezvousPoints {
   /** Throws `M_NOT_FOUND`. */
   get(id: string): Rendezvous {
     const point = this.#points.get(id)
-    if (!point || point.expiresTs <= this.#clock.now()) throw notFound('There is no such rendezvous, or it is over')
+    if (!point || point.expiresTs <= this.#clock.steady()) throw notFound('There is no such rendezvous, or it is over')
     return point
   }
 
@@ -51,7 +51,7 @@ export class RendezvousPoints {
     const point = this.get(id)
     refuseLong(data)
     if (point.version !== version) return { point, isUpdated: false }
-    const changed = { ...point, data, version: newVersion(), previous: version, changedTs: this.#clock.now() }
+    const changed = { ...point, data, version: newVersion(), previous: version, changedTs: this.#clock.steady() }
     this.#points.set(id, changed)
     return { point: changed, isUpdated: true }
   }

@@ -170,14 +170,14 @@ export class Passkeys implements Departure {
   }
 
   async sweep(): Promise<void> {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     await this.#database.transaction('forget challenges', (tx) => store.removeExpiredChallenges(tx, now))
   }
 
   async #challenge(cookie: string): Promise<Uint8Array<ArrayBuffer>> {
     const challenge = Uint8Array.from(randomBytes(32))
     const challengeHash = hashToken(Buffer.from(challenge).toString('base64url'))
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     await this.#database.transaction('ask for passkey', async (tx) => {
       if ((await store.countChallenges(tx)) >= maxPasskeyChallenges) throw limitExceeded(CHALLENGE_MS)
       await store.setChallenge(tx, hashToken(cookie), { challengeHash, expiresTs: now + CHALLENGE_MS })
@@ -187,7 +187,7 @@ export class Passkeys implements Departure {
 
   /** Good once, whatever comes of it. */
   async #takeChallenge(cookie: string): Promise<(challenge: string) => boolean> {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     const expected = await this.#database.transaction('take challenge', (tx) =>
       store.takeChallenge(tx, hashToken(cookie), now),
     )

@@ -89,12 +89,12 @@ export class ExternalAccounts implements Departure, ExternalLogins {
       displayname: cleanName(person.name),
       avatarUrl,
     }
-    const expiresTs = this.#clock.now() + SIGN_UP_MS
+    const expiresTs = this.#clock.steady() + SIGN_UP_MS
     await this.#database.transaction('begin sign-up', (tx) => store.setSignUp(tx, hashToken(cookie), signUp, expiresTs))
   }
 
   async signUpOf(cookie: string): Promise<SignUp | undefined> {
-    return await store.findSignUp(this.#database, hashToken(cookie), this.#clock.now())
+    return await store.findSignUp(this.#database, hashToken(cookie), this.#clock.steady())
   }
 
   /**
@@ -176,7 +176,7 @@ export class ExternalAccounts implements Departure, ExternalLogins {
   }
 
   async sweep(): Promise<void> {
-    await this.#database.transaction('forget sign-ups', (tx) => store.removeExpiredSignUps(tx, this.#clock.now()))
+    await this.#database.transaction('forget sign-ups', (tx) => store.removeExpiredSignUps(tx, this.#clock.steady()))
   }
 
   /** Their name there if it does here, and else one of provider and id, such as `tg42`. */

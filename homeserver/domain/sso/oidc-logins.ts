@@ -44,7 +44,7 @@ export class OidcLogins {
     const [state, nonce, codeVerifier] = [newSecret(), newSecret(), newSecret()]
     const url = await this.#with(provider, () => client.authorizationUrl({ state, nonce, codeVerifier }))
     const request = { provider, cookieHash: hashToken(cookie), nonce, codeVerifier, way, linksUserId }
-    const expiresTs = this.#clock.now() + REQUEST_MS
+    const expiresTs = this.#clock.steady() + REQUEST_MS
     await this.#database.transaction('begin OpenID login', (tx) =>
       addOidcRequest(tx, hashToken(state), { ...request, expiresTs }),
     )
@@ -65,7 +65,7 @@ export class OidcLogins {
     const isOurs =
       request?.provider === provider &&
       request.cookieHash === hashToken(cookie) &&
-      request.expiresTs > this.#clock.now()
+      request.expiresTs > this.#clock.steady()
     if (!isOurs) throw failed()
     const { nonce, codeVerifier, way, linksUserId } = request
     const claims = await this.#with(provider, () => client.claimsFor(query, { state, nonce, codeVerifier }))
@@ -73,7 +73,7 @@ export class OidcLogins {
   }
 
   async sweep(): Promise<void> {
-    await this.#database.transaction('forget OpenID logins', (tx) => removeExpiredOidcRequests(tx, this.#clock.now()))
+    await this.#database.transaction('forget OpenID logins', (tx) => removeExpiredOidcRequests(tx, this.#clock.steady()))
   }
 
   #get(provider: string): IdentityClient {

@@ -43,7 +43,7 @@ export class BotLinks {
     if (!isUsable || account.appserviceId !== undefined) throw forbidden('Only users of this server link their account')
     const nonce = randomBytes(32).toString('base64url')
     await database.transaction('begin link', (tx) =>
-      store.addLink(tx, hashToken(nonce), account.userId, clock.now() + LINK_MS),
+      store.addLink(tx, hashToken(nonce), account.userId, clock.steady() + LINK_MS),
     )
     return { nonce, expires_in_ms: LINK_MS }
   }
@@ -54,7 +54,7 @@ export class BotLinks {
     await people.note(person)
     const nonceHash = hashToken(nonce)
     const userId = await database.transaction('open link', async (tx) => {
-      const opened = await store.openLink(tx, nonceHash, person.id, clock.now())
+      const opened = await store.openLink(tx, nonceHash, person.id, clock.steady())
       if (opened === undefined) await store.removeLink(tx, nonceHash)
       return opened
     })
@@ -66,7 +66,7 @@ export class BotLinks {
   async confirm(tgUser: string, nonce: string): Promise<LinkAnswer> {
     const { database, clock, externalAccounts } = this.#parts
     const userId = await database.transaction('take link', (tx) =>
-      store.takeLink(tx, hashToken(nonce), tgUser, clock.now()),
+      store.takeLink(tx, hashToken(nonce), tgUser, clock.steady()),
     )
     if (userId === undefined) return refused('bad_link')
     return await answered('taken', async () => {

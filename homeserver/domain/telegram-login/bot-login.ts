@@ -63,7 +63,7 @@ export class BotLogin {
   /** A picture was tapped: the attempt is over, right or wrong. */
   async match(tgUser: string, choice: string): Promise<LoginAnswer> {
     const { database, clock, limits } = this.#parts
-    const now = clock.now()
+    const now = clock.steady()
     const offered = await database.transaction('take match', (tx) => store.takeMatch(tx, tgUser, now))
     const icon = icons.indexOf(choice)
     if (!offered?.includes(icon)) return refused('bad_choice')
@@ -85,7 +85,7 @@ export class BotLogin {
       const login = code.loginId === undefined ? undefined : await store.findLogin(tx, { loginId: code.loginId })
       if (!login) return
       await store.setLoginState(tx, login.loginId, { from: ['pending', 'asked', 'confirmed'], to: 'dead' })
-      await store.shutOut(tx, tgUser, login.network, clock.now() + SHUT_OUT_MS)
+      await store.shutOut(tx, tgUser, login.network, clock.steady() + SHUT_OUT_MS)
       await events.add(tx, tgUser, { type: 'code_over', code_id: codeId })
     })
   }
@@ -96,7 +96,7 @@ export class BotLogin {
     await database.transaction('confirm login', async (tx) => {
       const code = await store.findCode(tx, codeId)
       const login = code?.loginId === undefined ? undefined : await store.findLogin(tx, { loginId: code.loginId })
-      if (code?.tgUser !== tgUser || !login || login.expiresTs <= clock.now()) return
+      if (code?.tgUser !== tgUser || !login || login.expiresTs <= clock.steady()) return
       if (!(await store.setCodeState(tx, codeId, { from: 'typed', to: 'used' }))) return
       await store.setLoginState(tx, login.loginId, { from: ['asked'], to: 'confirmed' })
       await events.add(tx, tgUser, { type: 'code_over', code_id: codeId })
@@ -106,12 +106,12 @@ export class BotLogin {
   async #byLink(tgUser: string, nonce: string): Promise<LoginAnswer> {
     const { database, clock } = this.#parts
     const login = await store.findLogin(database, { nonceHash: hashToken(nonce) })
-    if (login?.state !== 'pending' || login.expiresTs <= clock.now()) return refused('bad_link')
+    if (login?.state !== 'pending' || login.expiresTs <= clock.steady()) return refused('bad_link')
     if (login.tgUser !== undefined && login.tgUser !== tgUser) {
       // a link that two people have was passed on: nobody gets in by it
       await database.transaction('end passed on page', async (tx) => {
         await store.setLoginState(tx, login.loginId, { from: ['pending'], to: 'dead' })
-        await this.#revoke(tx, await store.listLiveCodes(tx, { loginId: login.loginId }, clock.now()))
+        await this.#revoke(tx, await store.listLiveCodes(tx, { loginId: login.loginId }, clock.steady()))
       })
       return refused('bad_link')
     }
@@ -122,7 +122,7 @@ export class BotLogin {
     const { database, clock } = this.#parts
     const refusal = await this.#refusalFor(tgUser, login.purpose)
     if (refusal) return refused(refusal)
-    if (await store.isShutOut(database, tgUser, login.network, clock.now())) return refused('not_allowed')
+    if (await store.isShutOut(database, tgUser, login.network, clock.steady())) return refused('not_allowed')
     return await this.#issue(tgUser, login)
   }
 
@@ -150,7 +150,7 @@ export class BotLogin {
   /** Those on the pages that wait, among others; all there are, where more than a few wait. */
   async #askForPicture(tgUser: string): Promise<LoginAnswer> {
     const { database, clock } = this.#parts
-    const now = clock.now()
+    const now = clock.steady()
     const pages = await store.listFreeLogins(database, now)
     const shown = [...new Set(pages.map(({ icon }) => icon))]
     if (shown.length === 0) return this.#noPage()
@@ -166,7 +166,7 @@ export class BotLogin {
   /** A new code, which takes the place of those before. */
   async #issue(tgUser: string, login: TelegramLogin | undefined): Promise<LoginAnswer> {
     const { database, clock } = this.#parts
-    const now = clock.now()
+    const now = clock.steady()
     const codeId = randomBytes(12).toString('base64url')
     return await database.transaction('issue code', async (tx): Promise<LoginAnswer> => {
       if (login && !(await store.claimLogin(tx, login.loginId, tgUser))) return refused('bad_link')
@@ -185,7 +185,7 @@ export class BotLogin {
     for (;;) {
       const code = key.newCode()
       const codeHmac = key.hmac(code, loginId)
-      const isTaken = (await store.listLiveCodes(tx, { openHmac: codeHmac }, clock.now())).length > 0
+      const isTaken = (await store.listLiveCodes(tx, { openHmac: codeHmac }, clock.steady())).length > 0
       if (!isTaken) return { code, codeHmac }
     }
   }

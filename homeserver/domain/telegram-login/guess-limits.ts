@@ -67,7 +67,7 @@ export class GuessLimits {
 
   /** How long this Telegram user has to wait for the next code, or undefined. */
   async waitFor(tgUser: string): Promise<number | undefined> {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     const issued = await listIssued(this.#database, tgUser, now - DAY_MS)
     for (const { count, withinMs } of issues) {
       const oldest = issued[count - 1]

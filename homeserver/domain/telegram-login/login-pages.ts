@@ -104,12 +104,12 @@ export class LoginPages {
   }
 
   async #find(conn: Database | Tx, { cookie, purpose }: Browser): Promise<TelegramLogin | undefined> {
-    return await store.findLoginOf(conn, { cookieHash: hashToken(cookie), purpose, now: this.#clock.now() })
+    return await store.findLoginOf(conn, { cookieHash: hashToken(cookie), purpose, now: this.#clock.steady() })
   }
 
   async #begin({ cookie, ip, userAgent, purpose }: Browser): Promise<TelegramLogin> {
     await this.#limits.page(ip)
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     const loginId = randomBytes(16).toString('base64url')
     const begun = {
       loginId,
@@ -129,7 +129,7 @@ export class LoginPages {
 
   /** One that no other page shows, as long as there are such: then it names one browser, and a guess hits nobody. */
   async #freeIcon(tx: Tx): Promise<number> {
-    const taken = new Set((await store.listFreeLogins(tx, this.#clock.now())).map(({ icon }) => icon))
+    const taken = new Set((await store.listFreeLogins(tx, this.#clock.steady())).map(({ icon }) => icon))
     const all = [...icons.keys()]
     const free = all.filter((icon) => !taken.has(icon))
     const choice = free.length > 0 ? free : all
@@ -149,7 +149,7 @@ export class LoginPages {
 
   /** Of a page that somebody has claimed only its own code is good. */
   async #codeFor(tx: Tx, { loginId, tgUser, purpose }: TelegramLogin, code: string): Promise<TelegramCode | undefined> {
-    const now = this.#clock.now()
+    const now = this.#clock.steady()
     const openHmac = this.#key.hmac(code, undefined)
     if (tgUser === undefined) {
       const live = purpose === 'login' ? await store.listLiveCodes(tx, { openHmac }, now) : []
@@ -176,7 +176,7 @@ export class LoginPages {
 
   async #end(tx: Tx, { loginId }: TelegramLogin): Promise<void> {
     await store.setLoginState(tx, loginId, { from: ['pending'], to: 'dead' })
-    for (const { codeId, tgUser } of await store.listLiveCodes(tx, { loginId }, this.#clock.now())) {
+    for (const { codeId, tgUser } of await store.listLiveCodes(tx, { loginId }, this.#clock.steady())) {
       await store.setCodeState(tx, codeId, { from: 'live', to: 'revoked' })
       await this.#events.add(tx, tgUser, { type: 'code_over', code_id: codeId })
     }

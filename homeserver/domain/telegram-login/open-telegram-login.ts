@@ -73,7 +73,7 @@ export async function openTelegramLogin(
   })
   const sweep = () =>
     database.transaction('forget telegram logins', (tx) =>
-      sweepTelegramLogins(tx, { now: clock.now(), dayAgo: clock.now() - DAY_MS }),
+      sweepTelegramLogins(tx, { now: clock.steady(), dayAgo: clock.steady() - DAY_MS }),
     )
   const url = `${config.public_url}/auth/telegram`
   const botLogin = new BotLogin({ ...parts, people, key, limits, events, mode, signUps, url })

@@ -23,7 +23,7 @@ const create = endpoint({
   body: z.object({ data: z.string() }),
   handle: ({ body }, { clock, rendezvous }) => {
     const { id, version, expiresTs } = rendezvous.create(body.data)
-    const answer = { id, sequence_token: version, expires_in_ms: expiresTs - clock.now() }
+    const answer = { id, sequence_token: version, expires_in_ms: expiresTs - clock.steady() }
     return new Reply(200, answer, noStore)
   },
 })
@@ -36,7 +36,7 @@ const get = endpoint({
     const destination = request.headers['sec-fetch-dest'] ?? 'empty'
     if (destination !== 'empty') throw forbidden('This is no page')
     const { data, version, expiresTs } = rendezvous.get(params.id)
-    const answer = { data, sequence_token: version, expires_in_ms: expiresTs - clock.now() }
+    const answer = { data, sequence_token: version, expires_in_ms: expiresTs - clock.steady() }
     return new Reply(200, answer, { ...noStore, 'X-Content-Type-Options': 'nosniff' })
   },
 })

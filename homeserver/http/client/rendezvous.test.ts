@@ -51,6 +51,18 @@ test('a rendezvous is short, small, and over after five minutes (T70)', async ()
   expect((await client.request('GET', last)).status).toBe(404)
 })
 
+test('a rendezvous lasts as long as ever when the wall clock jumps', async () => {
+  const clock = new FakeClock()
+  await using server = await startServer({ parts: { clock } })
+  const client = server.client()
+  const point = ((await client.request('POST', path, '', plain)).body['url'] as string).replace('https://hs.test', '')
+  clock.jump(3_600_000)
+  expect((await client.request('GET', point)).status).toBe(200)
+  clock.jump(-7_200_000)
+  await clock.advance(300_000)
+  expect((await client.request('GET', point)).status).toBe(404)
+})
+
 test('the newer dialect has tokens instead of ETags, and takes the same write twice', async () => {
   await using server = await startServer()
   const client = server.client()

@@ -84,33 +84,33 @@ export class Validations {
 
   /** The id of the proof that was asked for so; undefined if none was, or it has expired. */
   async requested(asked: Omit<ValidationRequest, 'sendAttempt' | 'nextLink'>): Promise<string | undefined> {
-    return (await findValidationRequest(this.#parts.database, asked, this.#parts.clock.now()))?.sid
+    return (await findValidationRequest(this.#parts.database, asked, this.#parts.clock.steady()))?.sid
   }
 
   /** The proof whose link was opened, done with. Undefined if there is none. */
   async byLink(token: string): Promise<Validation | undefined> {
     const { database, clock } = this.#parts
-    const validation = await findValidationByToken(database, hashToken(token), clock.now())
+    const validation = await findValidationByToken(database, hashToken(token), clock.steady())
     if (validation?.medium !== 'email') return undefined
-    await database.transaction('prove an address', (tx) => setValidated(tx, validation.sid, clock.now()))
+    await database.transaction('prove an address', (tx) => setValidated(tx, validation.sid, clock.steady()))
     return validation
   }
 
   /** The proof that a link is for, which is not done with yet. */
   async peek(token: string): Promise<Validation | undefined> {
-    return await findValidationByToken(this.#parts.database, hashToken(token), this.#parts.clock.now())
+    return await findValidationByToken(this.#parts.database, hashToken(token), this.#parts.clock.steady())
   }
 
   /** False for a wrong code. Throws `M_SESSION_EXPIRED` when there were too many of these. */
   async byCode({ sid, clientSecret }: Credentials, code: string): Promise<boolean> {
     const { database, clock } = this.#parts
-    const validation = await findValidation(database, sid, clock.now())
+    const validation = await findValidation(database, sid, clock.steady())
     if (validation?.medium !== 'msisdn' || validation.clientSecret !== clientSecret) return false
     return await database.transaction('prove a number', async (tx) => {
       if (!(await useValidationTry(tx, sid)))
         throw refuse(400, 'M_SESSION_EXPIRED', 'Too many wrong codes: ask for another')
       const isRight = validation.tokenHash === hashToken(`${sid} ${code}`)
-      if (isRight) await setValidated(tx, sid, clock.now())
+      if (isRight) await setValidated(tx, sid, clock.steady())
       return isRight
     })
   }
@@ -125,7 +125,7 @@ export class Validations {
   /** The same; undefined if there is none. */
   async find({ sid, clientSecret }: Credentials, purpose: Purpose): Promise<Proof | undefined> {
     const { database, clock } = this.#parts
-    const validation = await findValidation(database, sid, clock.now())
+    const validation = await findValidation(database, sid, clock.steady())
     const { validatedTs } = validation ?? {}
     if (!validation || validatedTs === undefined) return undefined
     const isTheirs = validation.clientSecret === clientSecret && validation.purpose === purpose
@@ -139,7 +139,7 @@ export class Validations {
 
   async #request(asked: ValidationRequest): Promise<string> {
     const { database, clock } = this.#parts
-    const now = clock.now()
+    const now = clock.steady()
     const known = await findValidationRequest(database, asked, now)
     if (known && asked.sendAttempt <= known.sendAttempt) return known.sid
     if ((await countValidations(database, asked, now - HOUR_MS)) >= MAX_MESSAGES) {

@@ -258,55 +258,6 @@ export async function listEarlyRedactions(conn: Conn, targetId: EventId): Promis
   return rows.map(({ redaction_id }) => redaction_id)
 }
 
-export interface RelationRow {
-  readonly event_nid: number
-  readonly room_id: RoomId
-  readonly target_id: EventId
-  readonly rel_type: string
-  readonly type: string
-  readonly sender: UserId
-  readonly aggregation_key: string | null
-  readonly stream_id: number
-}
-
-export async function insertRelations(tx: Tx, rows: readonly RelationRow[]): Promise<void> {
-  if (rows.length === 0) return
-  await insertMany(
-    tx,
-    'relations',
-    ['event_nid', 'room_id', 'target_id', 'rel_type', 'type', 'sender', 'aggregation_key', 'stream_id'],
-    rows.map((row) => [
-      row.event_nid,
-      row.room_id,
-      row.target_id,
-      row.rel_type,
-      row.type,
-      row.sender,
-      row.aggregation_key,
-      row.stream_id,
-    ]),
-  )
-}
-
-/** Whether any event of the room relates to this one. */
-export async function isRelated(conn: Conn, roomId: RoomId, targetId: EventId): Promise<boolean> {
-  const row = await conn.row('select 1 from relations where target_id = ? and room_id = ? limit 1', [targetId, roomId])
-  return row !== undefined
-}
-
-/** Whether the user has annotated an event with this key, by an event of this type. */
-export async function hasAnnotation(
-  conn: Conn,
-  { targetId, type, sender, key }: { targetId: EventId; type: string; sender: UserId; key: string },
-): Promise<boolean> {
-  const row = await conn.row(
-    `select 1 from relations
-      where target_id = ? and rel_type = 'm.annotation' and sender = ? and type = ? and aggregation_key = ? limit 1`,
-    [targetId, sender, type, key],
-  )
-  return row !== undefined
-}
-
 /** The greatest interned id of an event or state group. */
 export async function lastNid(conn: Conn): Promise<number> {
   const row = await conn.row<{ nid: number | null }>(

@@ -1,6 +1,6 @@
 /** What events say about other events. There is a row for every accepted event that relates to one and is not redacted. */
 import type { EventId, RoomId, UserId } from '../core/ids.ts'
-import { type Conn, rowsIn, type Value } from './database.ts'
+import { type Conn, insertMany, rowsIn, type Tx, type Value } from './database.ts'
 import { eventColumns, type EventRow, StoredEvent } from './events.ts'
 import { type EventPage, type EventRange, orderOf, placeBeyond, rangeCondition } from './history.ts'
 
@@ -203,3 +203,52 @@ export async function listThreads(
 
 const participated = `and (e.sender = ? or exists (select 1 from relations p
   where p.target_id = r.target_id and p.rel_type = 'm.thread' and coalesce(p.room_id, '') = r.room_id and p.sender = ?))`
+
+export interface RelationRow {
+  readonly event_nid: number
+  readonly room_id: RoomId
+  readonly target_id: EventId
+  readonly rel_type: string
+  readonly type: string
+  readonly sender: UserId
+  readonly aggregation_key: string | null
+  readonly stream_id: number
+}
+
+export async function insertRelations(tx: Tx, rows: readonly RelationRow[]): Promise<void> {
+  if (rows.length === 0) return
+  await insertMany(
+    tx,
+    'relations',
+    ['event_nid', 'room_id', 'target_id', 'rel_type', 'type', 'sender', 'aggregation_key', 'stream_id'],
+    rows.map((row) => [
+      row.event_nid,
+      row.room_id,
+      row.target_id,
+      row.rel_type,
+      row.type,
+      row.sender,
+      row.aggregation_key,
+      row.stream_id,
+    ]),
+  )
+}
+
+/** Whether any event of the room relates to this one. */
+export async function isRelated(conn: Conn, roomId: RoomId, targetId: EventId): Promise<boolean> {
+  const row = await conn.row('select 1 from relations where target_id = ? and room_id = ? limit 1', [targetId, roomId])
+  return row !== undefined
+}
+
+/** Whether the user has annotated an event with this key, by an event of this type. */
+export async function hasAnnotation(
+  conn: Conn,
+  { targetId, type, sender, key }: { targetId: EventId; type: string; sender: UserId; key: string },
+): Promise<boolean> {
+  const row = await conn.row(
+    `select 1 from relations
+      where target_id = ? and rel_type = 'm.annotation' and sender = ? and type = ? and aggregation_key = ? limit 1`,
+    [targetId, sender, type, key],
+  )
+  return row !== undefined
+}

@@ -9,7 +9,14 @@ import { checkAuth } from '../../core/auth/rules.ts'
 import type { AuthState } from '../../core/auth/verdict.ts'
 import { encodeCanonical, topLevelSpan } from '../../core/canonical-json.ts'
 import { forbidden } from '../../core/errors.ts'
-import { depthAfter, type IdentifiedPdu, type JsonObject, type Pdu, type StateKey, stateKeyOf } from '../../core/event.ts'
+import {
+  depthAfter,
+  type IdentifiedPdu,
+  type JsonObject,
+  type Pdu,
+  type StateKey,
+  stateKeyOf,
+} from '../../core/event.ts'
 import { referenceHash } from '../../core/hash.ts'
 import type { EventId, RoomId, UserId } from '../../core/ids.ts'
 import { type FinishedEvent, finishEvent } from '../../core/pdu.ts'

@@ -6,7 +6,8 @@ import { forbidden } from '../../core/errors.ts'
 import { referenceIds } from '../../core/event.ts'
 import { type EventId, isUserId, type UserId } from '../../core/ids.ts'
 import type { Database, Tx } from '../../storage/database.ts'
-import { eventStatus, type EventStatus, insertRelations, placeEvents, StoredEvent } from '../../storage/events.ts'
+import { eventStatus, type EventStatus, placeEvents, StoredEvent } from '../../storage/events.ts'
+import { insertRelations } from '../../storage/relations.ts'
 import { setMemberships } from '../../storage/memberships.ts'
 import {
   completePartialRoom,

@@ -1,6 +1,7 @@
 /** The rows that are kept of an event. */
 import { isJsonObject, topLevelSpan } from '../../core/canonical-json.ts'
-import { eventStatus, type EventRow, type RelationRow, StoredEvent } from '../../storage/events.ts'
+import { eventStatus, type EventRow, StoredEvent } from '../../storage/events.ts'
+import { type RelationRow } from '../../storage/relations.ts'
 import type { BuiltEvent } from './build.ts'
 import { relationOf } from './relation.ts'
 

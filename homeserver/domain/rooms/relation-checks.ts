@@ -3,7 +3,7 @@ import { MatrixError, refuse } from '../../core/errors.ts'
 import type { JsonObject } from '../../core/event.ts'
 import type { RoomId, UserId } from '../../core/ids.ts'
 import type { Conn } from '../../storage/database.ts'
-import { hasAnnotation, isRelated } from '../../storage/events.ts'
+import { hasAnnotation, isRelated } from '../../storage/relations.ts'
 import type { EventCache } from './event-cache.ts'
 import { type Relation, relationOf } from './relation.ts'
 

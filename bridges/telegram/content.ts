@@ -1,11 +1,15 @@
 /** A Telegram message → what its event in Matrix holds. Whatever comes, something is shown: nothing is dropped or empty. */
-import { type Message, type MessageEntity, type MessageOrigin, TelegramApiError } from 'node-telegram-bot-api'
+import { type Message, TelegramApiError } from 'node-telegram-bot-api'
 import type { Content } from '../appservice/event.ts'
-import { EXTRA, extraOf } from './content/extra.ts'
+import { EXTRA, extraOf, SPOILER } from './content/extra.ts'
 import { type Medium, mediumOf } from './content/medium.ts'
+import { fitting } from './content/fit.ts'
 import { linkTo, wordsOf } from './content/words.ts'
+import { written, writtenHtml } from './content/written.ts'
 import type { Files } from './files.ts'
-import { escape, type Html, type Names, toHtml } from './format/to-html.ts'
+import type { Names } from './format/to-html.ts'
+import { readRich } from './rich/read.ts'
+import { renderRich } from './rich/render.ts'
 import type { Stickers } from './stickers.ts'
 import { TooLargeError, verdictOf } from './telegram.ts'
 
@@ -24,7 +28,24 @@ export interface ConvertParts {
   readonly isWithoutFile: boolean
 }
 
-export async function convert(message: Message, parts: ConvertParts): Promise<Converted> {
+/** One, or of a rich message its text and then its media. */
+export async function convert(message: Message, parts: ConvertParts): Promise<readonly Converted[]> {
+  const all = message.rich_message ? await convertRich(message, parts) : [await convertOne(message, parts)]
+  return await Promise.all(all.map(async (one) => ({ ...one, content: await fitting(one.content, parts.files) })))
+}
+
+async function convertRich(message: Message, parts: ConvertParts): Promise<readonly Converted[]> {
+  const { rich_message: given, ...rest } = message
+  const { nodes, hasText, media } = readRich(given)
+  if (!hasText && media.length === 0) return [await convertOne(message, parts)]
+  const html = renderRich(nodes, parts.names)
+  const content = { msgtype: 'm.text', ...writtenHtml(message, html), ...extraOf(message) }
+  const all: Converted[] = hasText ? [{ type: 'm.room.message', content, media: undefined }] : []
+  for (const medium of media) all.push(await convertOne({ ...rest, ...medium }, parts))
+  return all
+}
+
+async function convertOne(message: Message, parts: ConvertParts): Promise<Converted> {
   const medium = mediumOf(message)
   if (medium) return await convertMedium(message, medium, parts)
   const { text, entities, more = {}, extra, msgtype = 'm.text' } = wordsOf(message)
@@ -52,7 +73,7 @@ async function convertMedium(message: Message, medium: Medium, parts: ConvertPar
       message.caption === undefined && !message.forward_origin
         ? { body: name, 'm.mentions': {} }
         : written(message, message.caption ?? '', message.caption_entities, parts.names)
-    const spoiler = message.has_media_spoiler ? { 'page.codeberg.everypizza.msc4193.spoiler': true } : {}
+    const spoiler = message.has_media_spoiler ? { [SPOILER]: true } : {}
     const content = { msgtype, filename: name, ...text, url, info, ...aboutMedium(message, medium), ...spoiler }
     return { type: 'm.room.message', content, media: kind }
   } catch (error) {
@@ -103,53 +124,4 @@ function withoutFile(message: Message, { kind, name, file }: Medium, why: string
 function aboutMedium(message: Message, { more = {} }: Medium): Content {
   const { [EXTRA]: own, ...rest } = more
   return { ...rest, ...extraOf(message, own as Content | undefined) }
-}
-
-/** Text, and who wrote it first where it is forwarded. */
-function written(
-  message: Message,
-  text: string,
-  entities: readonly MessageEntity[] | undefined,
-  names: Names,
-): Content {
-  const { body, formatted, mentioned } = quoted(message, toHtml(text, entities ?? [], names))
-  return {
-    body,
-    ...(formatted === undefined ? {} : { format: 'org.matrix.custom.html', formatted_body: formatted }),
-    'm.mentions': mentioned.length > 0 ? { user_ids: mentioned } : {},
-  }
-}
-
-function quoted(message: Message, html: Html): Html {
-  const { forward_origin: origin, quote, external_reply: elsewhere } = message
-  let { body, formatted } = html
-  const inner = (): string => formatted ?? escape(body).replaceAll('\n', '<br>')
-  if (quote?.is_manual === true) {
-    formatted = `<blockquote>${escape(quote.text).replaceAll('\n', '<br>')}</blockquote>${inner()}`
-    body = `${quote.text.replace(/^/gm, '> ')}\n\n${body}`
-  }
-  if (elsewhere) {
-    const { chat, message_id: id } = elsewhere
-    const link = chat && id !== undefined ? linkTo({ chat, message_id: id }) : ''
-    const name = originName(elsewhere.origin)
-    const shown = link === '' ? escape(name) : `<a href="${escape(link)}">${escape(name)}</a>`
-    formatted = `<p>In reply to ${shown}</p>${inner()}`
-    body = `${['In reply to', name, link].filter(Boolean).join(' ')}\n\n${body}`
-  }
-  if (origin) {
-    const name = originName(origin)
-    const said = inner()
-    const header = `Forwarded from ${name}`
-    formatted = `<p>Forwarded from <strong>${escape(name)}</strong></p>${said === '' ? '' : `<blockquote>${said}</blockquote>`}`
-    body = body === '' ? header : `${header}:\n${body.replace(/^/gm, '> ')}`
-  }
-  return { ...html, body, formatted }
-}
-
-function originName(origin: MessageOrigin): string {
-  if ('sender_user' in origin)
-    return [origin.sender_user.first_name, origin.sender_user.last_name].filter(Boolean).join(' ')
-  if ('sender_user_name' in origin) return origin.sender_user_name
-  const chat = 'sender_chat' in origin ? origin.sender_chat : 'chat' in origin ? origin.chat : undefined
-  return chat?.title ?? 'a channel'
 }

@@ -1,4 +1,5 @@
 /** Files that go from one world to the other. One that is in both is not sent twice. */
+import { createHash } from 'node:crypto'
 import type { Database } from '../appservice/database.ts'
 import { errcodeOf, type Matrix } from './matrix.ts'
 import { addFile, findFile } from './store/people.ts'
@@ -43,15 +44,22 @@ export class Files {
     const known = await findFile(this.#database, id)
     if (known) return known
     const bytes = await this.#telegram.download(file)
-    const mxc = await this.put(change ? await change.make(bytes) : bytes, type, name)
+    const mxc = await uploaded(this.#matrix, change ? await change.make(bytes) : bytes, type, name)
     const row = { unique_id: id, file_id: file.file_id, kind, mxc }
     await this.#database.transaction('telegram file', (tx) => addFile(tx, row))
     return row
   }
 
-  /** What Telegram has as no file. Throws `TooLargeError` where the homeserver takes nothing as large. */
+  /** What Telegram has as no file: the same once. Throws `TooLargeError` where the homeserver takes nothing as large. */
   async put(bytes: Buffer, type: string, name: string): Promise<string> {
-    return await uploaded(this.#matrix, bytes, type, name)
+    const id = `bytes ${createHash('sha256').update(bytes).digest('base64url')}`
+    const known = await findFile(this.#database, id)
+    if (known) return known.mxc
+    const mxc = await uploaded(this.#matrix, bytes, type, name)
+    await this.#database.transaction('telegram file', (tx) =>
+      addFile(tx, { unique_id: id, file_id: '', kind: name, mxc }),
+    )
+    return mxc
   }
 }
 

@@ -95,6 +95,10 @@ function updates(chatId: number) {
       text: value,
       entities: fc.oneof(value, fc.array(withAny('type', 'offset', 'length'))),
       photo: value,
+      rich_message: fc.oneof(
+        value,
+        fc.record({ blocks: fc.array(withAny('type', 'text', 'blocks', 'items', 'photo')) }),
+      ),
       forward_origin: value,
       poll: value,
       old_reaction: value,

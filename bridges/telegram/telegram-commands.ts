@@ -3,13 +3,14 @@ import type { CallbackQuery, Message } from 'node-telegram-bot-api'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Database } from '../appservice/database.ts'
 import type { Chats } from './chats.ts'
+import { takeAway } from './gone.ts'
 import type { Login } from './login.ts'
 import type { Matrix } from './matrix.ts'
 import type { PrivateChats } from './private-chats.ts'
 import type { Portals } from './portals.ts'
 import { RuleError, type Rules } from './rules.ts'
 import { countEvents } from './store/events.ts'
-import { findMessage, removeMessage } from './store/messages.ts'
+import { findMessage } from './store/messages.ts'
 import { findPortal, noteLastMessage, portalsOfChat, takeHandshake } from './store/portals.ts'
 import { countUpdates } from './store/updates.ts'
 import { type Telegram, verdictOf } from './telegram.ts'
@@ -165,7 +166,7 @@ export class TelegramCommands {
 
   /** Telegram tells no bot of deletions, so people say which. */
   async #redact(message: Message): Promise<string> {
-    const { database, matrix, telegram } = this.#parts
+    const { database, telegram } = this.#parts
     const target = message.reply_to_message
     const texts = textsFor(message.from?.language_code)
     if (!target) return texts.replyToRedact
@@ -173,8 +174,7 @@ export class TelegramCommands {
     if (!isOwn && !(await this.#isAdmin(message))) return texts.onlyAdmins
     const known = await findMessage(database, String(message.chat.id), target.message_id)
     if (!known || known.is_from_matrix === 1) return texts.notThere
-    await matrix.redact(known.sender, known.room_id, known.event_id, `tg.redact.${known.event_id.slice(1)}`)
-    await database.transaction('telegram redacted', (tx) => removeMessage(tx, known))
+    await takeAway(this.#parts, known)
     for (const { message_id: id } of [target, message]) {
       await telegram.sender.deleteMessage({ chat_id: message.chat.id, message_id: id }).catch((error: unknown) => {
         if (verdictOf(error).kind !== 'never') throw error // the bot may lack the right

@@ -1,22 +1,20 @@
 /** Updates of Telegram → events of Matrix. Each may come again after a crash, and then makes nothing twice. */
-import { createHash } from 'node:crypto'
 import type { ChatMemberUpdated, Message, PollAnswer, Update } from 'node-telegram-bot-api'
 import type { Database } from '../appservice/database.ts'
-import { convert, type Converted } from './content.ts'
 import type { Chats } from './chats.ts'
 import type { Files } from './files.ts'
-import { type Ghosts, speakerOf, speakerOfChat, speakerOfUser } from './ghosts.ts'
+import { type Ghosts, speakerOfChat, speakerOfUser } from './ghosts.ts'
 import type { Matrix } from './matrix.ts'
 import type { Stickers } from './stickers.ts'
-import { addMessage, findMessage, findPoll, type MessageRow, setHash } from './store/messages.ts'
+import { findPoll } from './store/messages.ts'
 import { migratePortals, noteLastMessage } from './store/portals.ts'
 import { moveChat } from './store/chats.ts'
 import { moveLane } from './store/updates.ts'
 import type { TelegramCommands } from './telegram-commands.ts'
 import { ChatNews, type ChatNewsParts } from './to-matrix/chat.ts'
-import { LivePlaces } from './to-matrix/live-places.ts'
-import { namesOf, type NamesParts } from './to-matrix/names.ts'
-import { type Place, Places, type PlacesParts } from './to-matrix/places.ts'
+import type { NamesParts } from './to-matrix/names.ts'
+import { Places, type PlacesParts } from './to-matrix/places.ts'
+import { Posts } from './to-matrix/posts.ts'
 import { Reactions } from './to-matrix/reactions.ts'
 
 /** After so many failures a message goes without its file, and a comment without its post. */
@@ -33,19 +31,17 @@ export interface ToMatrixParts extends ChatNewsParts, NamesParts, PlacesParts {
   readonly bot: { readonly id: string; readonly username: string }
 }
 
-const hashOf = ({ content }: Converted): string =>
-  createHash('sha256').update(JSON.stringify(content)).digest('base64url')
-
 export class ToMatrix {
   readonly #parts: ToMatrixParts
   readonly #places: Places
   readonly #chat: ChatNews
   readonly #reactions: Reactions
-  readonly #live = new LivePlaces()
+  readonly #posts: Posts
 
   constructor(parts: ToMatrixParts) {
     this.#parts = parts
     this.#places = new Places(parts)
+    this.#posts = new Posts({ ...parts, places: this.#places })
     this.#chat = new ChatNews(parts)
     this.#reactions = new Reactions(parts)
   }
@@ -55,8 +51,8 @@ export class ToMatrix {
     const isLate = attempts >= PATIENCE
     if ('message' in update) return await this.#message(update.message, isLate)
     if ('channel_post' in update) return await this.#message(update.channel_post, isLate)
-    if ('edited_message' in update) return await this.#edit(update.edited_message, isLate)
-    if ('edited_channel_post' in update) return await this.#edit(update.edited_channel_post, isLate)
+    if ('edited_message' in update) return await this.#posts.edit(update.edited_message, isLate)
+    if ('edited_channel_post' in update) return await this.#posts.edit(update.edited_channel_post, isLate)
     if ('message_reaction' in update) return await this.#reactions.take(update.message_reaction)
     if ('message_reaction_count' in update) return await this.#reactions.count(update.message_reaction_count)
     if ('my_chat_member' in update) return await this.#ownMembership(update.my_chat_member)
@@ -81,67 +77,9 @@ export class ToMatrix {
     if (await this.#places.takePost(message, isLate)) return
     const place = await this.#places.of(message)
     if (place?.portal.state !== 'active') return
-    if (!(await this.#chat.service(message, place.portal))) return await this.#post(message, place, isLate)
+    if (!(await this.#chat.service(message, place.portal))) return await this.#posts.add(message, place, isLate)
     const chatId = String(message.chat.id)
     await database.transaction('telegram last message', (tx) => noteLastMessage(tx, chatId, message.message_id))
-  }
-
-  async #post(message: Message, place: Place, isLate: boolean): Promise<void> {
-    const { database, ghosts } = this.#parts
-    const speaker = speakerOf(message)
-    const chatId = String(message.chat.id)
-    if (!speaker || (await findMessage(database, chatId, message.message_id))) return
-    const converted = await this.#convert(message, isLate)
-    const relation = await this.#places.relation(message, place)
-    const event = {
-      roomId: place.portal.room_id,
-      type: converted.type,
-      content: { ...converted.content, ...relation },
-      txnId: this.#txn(message, 'new'),
-      ts: message.date * 1000,
-    }
-    const { sender, eventId } = await ghosts.speak(speaker, event)
-    const row: MessageRow = {
-      chat_id: chatId,
-      message_id: message.message_id,
-      part: 0,
-      room_id: place.portal.room_id,
-      event_id: eventId,
-      sender,
-      is_from_matrix: 0,
-      hash: hashOf(converted),
-      media: converted.media ?? null,
-    }
-    await database.transaction('telegram message', async (tx) => {
-      await addMessage(tx, row)
-      await noteLastMessage(tx, chatId, message.message_id)
-    })
-  }
-
-  /** Telegram tells of an edit also when only a reaction or a link preview changed. */
-  async #edit(message: Message, isLate: boolean): Promise<void> {
-    const { database, matrix } = this.#parts
-    const known = await findMessage(database, String(message.chat.id), message.message_id)
-    if (!known || known.is_from_matrix === 1 || this.#live.isTooSoon(message)) return
-    const converted = await this.#convert(message, isLate)
-    const hash = hashOf(converted)
-    if (hash === known.hash) return
-    const { body } = converted.content as { body: string }
-    const content = {
-      ...converted.content,
-      body: `* ${body}`,
-      'm.new_content': converted.content,
-      'm.relates_to': { rel_type: 'm.replace', event_id: known.event_id },
-    }
-    const ts = (message.edit_date ?? message.date) * 1000
-    const txnId = this.#txn(message, `${message.edit_date}.${hash.slice(0, 8)}`)
-    await matrix.send(known.sender, { roomId: known.room_id, type: converted.type, content, txnId, ts })
-    await database.transaction('telegram edit', (tx) => setHash(tx, known, hash))
-  }
-
-  async #convert(message: Message, isWithoutFile: boolean): Promise<Converted> {
-    const { files, stickers } = this.#parts
-    return await convert(message, { files, stickers, isWithoutFile, names: await namesOf(message, this.#parts) })
   }
 
   /** Votes of polls that came from Matrix. */
@@ -170,9 +108,5 @@ export class ToMatrix {
       await moveChat(tx, String(from), String(to))
       await moveLane(tx, String(from), String(to))
     })
-  }
-
-  #txn({ chat, message_id: id }: Message, what: string): string {
-    return `tg.${this.#parts.bot.id}.${chat.id}.${id}.${what}`
   }
 }

@@ -1,5 +1,5 @@
 /** What of an update is relied on; members that Telegram adds go through. https://core.telegram.org/bots/api#update */
-import type { Update } from 'node-telegram-bot-api'
+import type { Message, Update } from 'node-telegram-bot-api'
 import * as z from 'zod'
 import type { Content } from '../appservice/event.ts'
 import { objectOf } from '../appservice/json.ts'
@@ -54,7 +54,10 @@ const message = z.looseObject({
   external_reply: z.looseObject({ origin, chat: chat.optional(), message_id: id.optional() }).optional(),
   via_bot: user.optional(),
   author_signature: text.optional(),
+  sender_tag: text.optional(),
   media_group_id: text.optional(),
+  rich_message: z.looseObject({ blocks: z.array(z.unknown()) }).optional(),
+  live_photo: sized.extend({ duration: z.number(), photo: z.array(sized).optional() }).optional(),
   photo: z.array(sized).optional(),
   new_chat_photo: z.array(sized).optional(),
   video: sized.extend({ duration: z.number() }).optional(),
@@ -82,6 +85,24 @@ const message = z.looseObject({
   forum_topic_created: topic.optional(),
   forum_topic_edited: topic.optional(),
 })
+
+const medium = message.pick({
+  photo: true,
+  live_photo: true,
+  video: true,
+  animation: true,
+  audio: true,
+  voice: true,
+  document: true,
+  location: true,
+})
+
+/** What of a message holds a file or place, if it is of the form that these have: `members` has one of them, by its name. */
+export function mediaOf(members: Content): Partial<Message> | undefined {
+  const [[kind, value] = []] = Object.entries(members)
+  const isKnown = kind !== undefined && value !== undefined && kind in medium.shape
+  return isKnown && medium.safeParse(members).success ? members : undefined
+}
 
 const reaction = z.looseObject({ type: z.string(), emoji: text.optional(), custom_emoji_id: text.optional() })
 const membership = z.looseObject({ chat, date: z.int(), new_chat_member: z.looseObject({ status: z.string(), user }) })

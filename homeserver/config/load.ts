@@ -232,6 +232,7 @@ function* contradictions(config: Parsed): Generator<[key: string, problem: strin
   if (telegram.login.client_id !== undefined && !telegram.login.client_secret) {
     yield ['telegram.login.client_id', 'needs telegram.login.client_secret']
   }
+  if (telegram.login.widget && !telegram.bot_token) yield ['telegram.login.widget', 'needs telegram.bot_token']
   if (rooms.retention.default !== undefined && (usual < min || usual > max)) {
     yield ['rooms.retention.default', 'is not between rooms.retention.min and rooms.retention.max']
   }

@@ -21,9 +21,21 @@ export interface Medium {
 const seconds = (duration: number): Content => ({ duration: duration * 1000 })
 
 export function mediumOf(message: Message): Medium | undefined {
-  const { photo, video, animation, audio, voice, video_note: round, document, sticker } = message
+  const { photo, live_photo: live, video, animation, audio, voice, video_note: round, document, sticker } = message
   const size = ({ width, height }: { width: number; height: number }): Content => ({ w: width, h: height })
   const largest = photo?.at(-1)
+  if (live) {
+    return {
+      kind: 'live_photo',
+      file: live,
+      msgtype: 'm.video',
+      name: 'live.mp4',
+      type: live.mime_type ?? 'video/mp4',
+      info: { ...size(live), ...seconds(live.duration) },
+      more: { [EXTRA]: { kind: 'live_photo' } },
+      preview: live.photo?.at(-1) ?? largest,
+    }
+  }
   if (largest) {
     return {
       kind: 'photo',

@@ -1,6 +1,7 @@
 /** What of a message has no file, in words. Kinds that Matrix does not know are told by their name. */
 import type { Message, MessageEntity } from 'node-telegram-bot-api'
 import type { Content } from '../../appservice/event.ts'
+import { otherOf } from './other.ts'
 
 export interface Words {
   readonly text: string
@@ -21,7 +22,7 @@ export function linkTo({ chat, message_id: id }: Pick<Message, 'chat' | 'message
 }
 
 export function wordsOf(message: Message): Words {
-  const { text, entities, location, contact, poll, dice } = message
+  const { text, entities, location, contact, poll, dice, caption, caption_entities = [] } = message
   if (text !== undefined) return { text, entities }
   if (location) return placeOf(message, location)
   if (contact) {
@@ -36,8 +37,11 @@ export function wordsOf(message: Message): Words {
     return { text: [`Poll: ${poll.question}`, ...lines, end].join('\n') }
   }
   if (dice) return { text: `${dice.emoji} ${dice.value}`, extra: { kind: 'dice', value: dice.value } }
-  const kind = Object.keys(message).find((key) => !common.has(key)) ?? 'message'
-  return { text: `[${kind.replaceAll('_', ' ')}] ${linkTo(message)}`.trim(), extra: { kind } }
+  const { kind, lines } = otherOf(message)
+  const said = [`[${kind.replaceAll('_', ' ')}] ${linkTo(message)}`.trim(), ...lines].join('\n')
+  if (caption === undefined) return { text: said, extra: { kind } }
+  const moved = caption_entities.map((entity) => ({ ...entity, offset: entity.offset + said.length + 1 }))
+  return { text: `${said}\n${caption}`, entities: moved, extra: { kind } }
 }
 
 function placeOf({ venue }: Message, { latitude, longitude, live_period: live }: Required<Message>['location']): Words {
@@ -50,26 +54,3 @@ function placeOf({ venue }: Message, { latitude, longitude, live_period: live }:
   }
   return { text: `${name}: ${uri}`, msgtype: 'm.location', more }
 }
-
-/** Members that say nothing of what kind a message is. */
-const common = new Set([
-  'message_id',
-  'from',
-  'sender_chat',
-  'date',
-  'chat',
-  'message_thread_id',
-  'is_topic_message',
-  'reply_to_message',
-  'external_reply',
-  'quote',
-  'edit_date',
-  'forward_origin',
-  'via_bot',
-  'author_signature',
-  'has_protected_content',
-  'sender_boost_count',
-  'sender_tag',
-  'reply_markup',
-  'is_automatic_forward',
-])

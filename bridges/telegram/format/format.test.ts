@@ -74,6 +74,11 @@ describe('case 13: from Telegram', () => {
     expect(html('the secret', entity('spoiler', 4, 6)).body).toBe('the (spoiler)')
   })
 
+  test('spoilers within spoilers, and beside them, hide what they cover', () => {
+    const spoilers = [entity('spoiler', 2, 6), entity('spoiler', 3, 2), entity('spoiler', 6, 4)]
+    expect(html('a secret word, seen', ...spoilers).body).toBe('a (spoiler)ord, seen')
+  })
+
   test('mentions are pills of those whom we know, and told', () => {
     expect(html('@bob', entity('mention', 0, 4))).toMatchObject({
       formatted: '<a href="https://matrix.to/#/@telegram_8:hs.test">@bob</a>',

@@ -105,6 +105,12 @@ function wrap(entity: MessageEntity, text: string, inner: string, { names, menti
       return `<span data-mx-spoiler>${inner}</span>`
     case 'code':
       return `<code>${inner}</code>`
+    case 'subscript':
+      return `<sub>${inner}</sub>`
+    case 'superscript':
+      return `<sup>${inner}</sup>`
+    case 'marked':
+      return `<span data-mx-color="#000000" data-mx-bg-color="#fff3a3">${inner}</span>`
     case 'pre': {
       const language = /^[\w+#.-]{1,32}$/.test(entity.language ?? '') ? ` class="language-${entity.language}"` : ''
       return `<pre><code${language}>${inner}</code></pre>`
@@ -147,9 +153,13 @@ export const escape = (text: string): string => text.replace(/[&<>"]/g, (charact
 
 /** The plain body is shown where no HTML is: in notifications above all. */
 function hideSpoilers(text: string, entities: readonly MessageEntity[]): string {
-  const spoilers = entities.filter(({ type }) => type === 'spoiler').toSorted((a, b) => b.offset - a.offset)
-  return spoilers.reduce(
-    (body, { offset, length }) => `${body.slice(0, offset)}(spoiler)${body.slice(offset + length)}`,
-    text,
-  )
+  let shown = ''
+  let at = 0
+  for (const { type, offset, length } of entities.toSorted((a, b) => a.offset - b.offset)) {
+    const [start, end] = [Math.max(0, offset), Math.min(text.length, offset + length)]
+    if (type !== 'spoiler' || end <= start) continue
+    if (start >= at) shown += `${text.slice(at, start)}(spoiler)`
+    at = Math.max(at, end)
+  }
+  return shown + text.slice(at)
 }

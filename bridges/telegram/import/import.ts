@@ -189,12 +189,13 @@ class Writer {
     const path = pathOf(message)
     const { thumbnail, ...rest } = message
     const shown = thumbnail && (await files.has(thumbnail)) ? message : rest
-    return await convert(toMessage(shown, chat), {
+    const [first] = await convert(toMessage(shown, chat), {
       files,
       stickers: { moving: () => Promise.resolve(undefined), lottie: () => Promise.resolve(undefined) },
       names: this.#names,
       isWithoutFile: path !== undefined && !(await files.has(path)),
     })
+    return first
   }
 
   #relation({ reply_to_message_id: id, reply_to_peer_id: elsewhere }: ExportedMessage): Content {

@@ -10,7 +10,7 @@ export interface MessageRow {
   readonly event_id: string
   readonly sender: string
   readonly is_from_matrix: number
-  /** Of the content, to tell an edit from noise. */
+  /** Of the content, to tell an edit from noise; of what came from Matrix, the address of its file. */
   readonly hash: string
   /** The kind of the medium, where it has one; `topic` for what begins a topic of a forum. */
   readonly media: string | null
@@ -47,9 +47,30 @@ export async function messagesOfEvent(conn: Conn, eventId: string): Promise<Mess
   )
 }
 
-export async function setHash(tx: Tx, { chat_id, message_id, part }: MessageRow, hash: string): Promise<void> {
-  await tx.run('update telegram_messages set hash = ? where chat_id = ? and message_id = ? and part = ?', [
+/** The events of a message, in order. */
+export async function partsOfMessage(conn: Conn, chatId: string, messageId: number): Promise<MessageRow[]> {
+  return await conn.rows<MessageRow>(
+    `select ${columns} from telegram_messages where chat_id = ? and message_id = ? order by part`,
+    [chatId, messageId],
+  )
+}
+
+/** What it holds now; the event stays, edited. */
+export async function setContent(
+  tx: Tx,
+  { chat_id, message_id, part, hash, media }: Omit<MessageRow, 'event_id'>,
+): Promise<void> {
+  await tx.run('update telegram_messages set hash = ?, media = ? where chat_id = ? and message_id = ? and part = ?', [
     hash,
+    media,
+    chat_id,
+    message_id,
+    part,
+  ])
+}
+
+export async function removePart(tx: Tx, { chat_id, message_id, part }: MessageRow): Promise<void> {
+  await tx.run('delete from telegram_messages where chat_id = ? and message_id = ? and part = ?', [
     chat_id,
     message_id,
     part,

@@ -1,10 +1,12 @@
 /** What a message of Telegram points to, looked up before its text is walked: people, emoji, other messages. */
-import type { Message, MessageEntity } from 'node-telegram-bot-api'
+import type { Message } from 'node-telegram-bot-api'
 import type { Database } from '../../appservice/database.ts'
 import type { CustomEmoji } from '../custom-emoji.ts'
 import type { Names } from '../format/to-html.ts'
 import type { Matrix } from '../matrix.ts'
 import type { Puppets } from '../puppets.ts'
+import { readRich } from '../rich/read.ts'
+import { type Words, wordsIn } from '../rich/tree.ts'
 import { findMessage } from '../store/messages.ts'
 import { idsOfUsernames } from '../store/people.ts'
 
@@ -19,10 +21,13 @@ export async function namesOf(
   message: Message,
   { matrix, database, puppets, customEmoji }: NamesParts,
 ): Promise<Names> {
-  const entities = [...(message.entities ?? []), ...(message.caption_entities ?? [])]
-  const text = message.text ?? message.caption ?? ''
-  const wordOf = ({ offset, length }: MessageEntity): string => text.slice(offset, offset + length)
-  const mentions = entities.filter(({ type }) => type === 'mention').map((one) => wordOf(one).slice(1).toLowerCase())
+  const named = textsOf(message).flatMap(({ text, entities }) =>
+    entities.map((entity) => ({ entity, word: text.slice(entity.offset, entity.offset + entity.length) })),
+  )
+  const entities = named.map(({ entity }) => entity)
+  const mentions = named
+    .filter(({ entity }) => entity.type === 'mention')
+    .map(({ word }) => word.slice(1).toLowerCase())
   const ids = await idsOfUsernames(database, [...new Set(mentions)])
   const linked = new Map<string, string | undefined>()
   for (const id of [...ids.values(), ...entities.flatMap(({ user }) => (user ? [String(user.id)] : []))]) {
@@ -32,8 +37,8 @@ export async function namesOf(
     id === undefined ? undefined : (linked.get(id) ?? matrix.ghostOf(id))
   const emoji = await customEmoji.of(entities.flatMap(({ custom_emoji_id: id }) => (id === undefined ? [] : [id])))
   const links = new Map<string, string>()
-  for (const entity of entities) {
-    const url = entity.url ?? (entity.type === 'url' ? wordOf(entity) : '')
+  for (const { entity, word } of named) {
+    const url = entity.url ?? (entity.type === 'url' ? word : '')
     const there = await permalink(url, matrix, database)
     if (there !== undefined) links.set(url, there)
   }
@@ -43,6 +48,23 @@ export async function namesOf(
     emoji: (id) => emoji.get(id),
     link: (url) => links.get(url),
   }
+}
+
+function textsOf({
+  text = '',
+  entities = [],
+  caption = '',
+  caption_entities = [],
+  rich_message: rich,
+}: Message): Words[] {
+  const all: Words[] = [
+    { text, entities },
+    { text: caption, entities: caption_entities },
+  ]
+  if (!rich) return all
+  const { nodes, media } = readRich(rich)
+  const captions = media.map((one) => ({ text: one.caption ?? '', entities: one.caption_entities ?? [] }))
+  return [...wordsIn(nodes), ...captions]
 }
 
 /** Where the message with this address is in Matrix, if it is. https://core.telegram.org/api/links#message-links */

@@ -29,8 +29,17 @@ export class Delivery {
     this.#parts = parts
   }
 
-  /** Goes on after the parts that Telegram has. Throws what the Bot API answered, or that it is too early. */
-  async send(stored: StoredEvent, event: MatrixEvent, portal: Portal, steps: readonly Step[]): Promise<void> {
+  /**
+   * Goes on after the parts that Telegram has. `shown` is the event that they show, where that is another. Throws what the
+   * Bot API answered, or that it is too early.
+   */
+  async send(
+    stored: StoredEvent,
+    event: MatrixEvent,
+    portal: Portal,
+    steps: readonly Step[],
+    shown = event.event_id,
+  ): Promise<void> {
     const { database, matrix, pace, clock } = this.#parts
     const { answered, ...there } = await this.#destination(event, portal)
     const chatId = String(there.chat_id)
@@ -51,10 +60,10 @@ export class Delivery {
           message_id: messageId,
           part: 0,
           room_id: portal.room_id,
-          event_id: event.event_id,
+          event_id: shown,
           sender: event.sender,
           is_from_matrix: 1,
-          hash: '',
+          hash: step.source ?? '',
           media: step.media,
         })
       })

@@ -4,6 +4,7 @@ import type { Content } from '../../appservice/event.ts'
 import { mediaTypeOf, mxcOf } from '../../appservice/event.ts'
 import { objectOf, stringOf } from '../../appservice/json.ts'
 import { CAPTION_LIMIT } from '../format/split.ts'
+import { SPOILER } from '../content/extra.ts'
 import { MediaGoneError } from '../matrix.ts'
 import { OddError } from '../odd.ts'
 import { relayed, textOfContent } from '../relay.ts'
@@ -49,16 +50,17 @@ async function mediaSteps(parts: MessageParts, name: string, content: Content, m
   const hasCaption = filename !== undefined && filename !== body
   const caption = relayed(name, hasCaption ? textOfContent(content, await linksOf(content, parts)) : noText)
   const known = content['msgtype'] === 'm.sticker' ? await fileOfMxc(database, mxc, 'sticker') : undefined
-  if (known) return [fileStep(telegram, 'sticker', known.file_id, noText)]
+  if (known) return [fileStep(telegram, 'sticker', known.file_id)]
   try {
     const { bytes, type: served } = await matrix.download(mxc)
     const type = mediaTypeOf(mimetype) ?? served
     const sticker = content['msgtype'] === 'm.sticker' && type !== 'image/webp' && (await stickerFile(matrix, mxc))
-    if (sticker) return [fileStep(telegram, 'sticker', new InputFile(sticker, stickerShape), noText)]
+    if (sticker) return [fileStep(telegram, 'sticker', new InputFile(sticker, stickerShape))]
     const kind = kindOf(content, { type, size: bytes.length })
     const file = new InputFile(bytes, { filename: fileName, contentType: type })
-    if (caption.text.length <= CAPTION_LIMIT) return [fileStep(telegram, kind, file, caption)]
-    return [fileStep(telegram, kind, file, noText), ...textSteps(telegram, caption, content)]
+    const options = { source: mxc, isSpoiler: content[SPOILER] === true }
+    if (caption.text.length <= CAPTION_LIMIT) return [fileStep(telegram, kind, file, { ...options, caption })]
+    return [fileStep(telegram, kind, file, options), ...textSteps(telegram, caption, content)]
   } catch (error) {
     const why = absence(error, typeof size === 'number' ? size : parts.maxUpload)
     if (why === undefined) throw error

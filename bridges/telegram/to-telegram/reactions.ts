@@ -2,6 +2,7 @@
 import type { Database } from '../../appservice/database.ts'
 import type { MatrixEvent } from '../../appservice/event.ts'
 import { relationOf } from '../../appservice/event.ts'
+import { takeAway } from '../gone.ts'
 import type { Matrix } from '../matrix.ts'
 import { OddError } from '../odd.ts'
 import {
@@ -10,7 +11,6 @@ import {
   findReaction,
   messagesOfEvent,
   reactionsOf,
-  removeMessage,
   removeReaction,
 } from '../store/messages.ts'
 import type { Portal } from '../store/portals.ts'
@@ -79,10 +79,7 @@ export class Reactions {
 
   /** Telegram tells no bot of deletions: this one has come to light. */
   async #gone(chatId: string, messageId: number): Promise<void> {
-    const { database, matrix } = this.#parts
-    const known = await findMessage(database, chatId, messageId)
-    if (!known || known.is_from_matrix === 1) return
-    await matrix.redact(known.sender, known.room_id, known.event_id, `tg.gone.${known.event_id.slice(1)}`)
-    await database.transaction('telegram gone', (tx) => removeMessage(tx, known))
+    const known = await findMessage(this.#parts.database, chatId, messageId)
+    if (known?.is_from_matrix === 0) await takeAway(this.#parts, known)
   }
 }

@@ -13,6 +13,10 @@ export interface Step {
   /** Edits the message of this number to what it should be: unmodified, it is ours. */
   readonly probe: (to: Destination, messageId: number) => Promise<unknown>
   readonly media: string | null
+  /** What of Matrix it shows: the address of a file. */
+  readonly source?: string
+  /** Makes a message that is there show this; undefined where only a new message can. */
+  readonly replace?: (message: { readonly chat_id: number; readonly message_id: number }) => Promise<unknown>
 }
 
 export interface Destination {
@@ -34,7 +38,7 @@ export function textSteps(telegram: Telegram, text: Text, content: Content): Ste
   if (parts.length <= MAX_PARTS) return parts.map((part) => textStep(telegram, part, options))
   const document = new InputFile(Buffer.from(text.text), { filename: 'message.txt', contentType: 'text/plain' })
   const beginning = split(text, 500)[0] ?? text
-  return [textStep(telegram, beginning, options), fileStep(telegram, 'document', document, noText)]
+  return [textStep(telegram, beginning, options), fileStep(telegram, 'document', document)]
 }
 
 export function textStep({ sender }: Telegram, { text, entities }: Text, options: object): Step {
@@ -59,22 +63,30 @@ export function locationStep({ sender }: Telegram, place: Place): Step {
   }
 }
 
+export interface FileOptions {
+  readonly caption?: Text
+  readonly isSpoiler?: boolean
+  /** Of Matrix. */
+  readonly source?: string
+}
+
 export function fileStep(
   { sender }: Telegram,
   kind: FileKind,
   file: InputFile | string,
-  { text, entities }: Text,
+  { caption: { text, entities } = noText, isSpoiler = false, source }: FileOptions = {},
 ): Step {
   const caption = text === '' ? {} : { caption: text, caption_entities: [...entities] }
+  const covered = { ...caption, ...(isSpoiler ? { has_spoiler: true } : {}) }
   return {
     send: (to) => {
       switch (kind) {
         case 'photo':
-          return sender.sendPhoto({ ...to, photo: file, ...caption })
+          return sender.sendPhoto({ ...to, photo: file, ...covered })
         case 'animation':
-          return sender.sendAnimation({ ...to, animation: file, ...caption })
+          return sender.sendAnimation({ ...to, animation: file, ...covered })
         case 'video':
-          return sender.sendVideo({ ...to, video: file, ...caption })
+          return sender.sendVideo({ ...to, video: file, ...covered })
         case 'voice':
           return sender.sendVoice({ ...to, voice: file, ...caption })
         case 'audio':
@@ -87,5 +99,16 @@ export function fileStep(
     },
     probe: ({ chat_id }, message_id) => sender.editMessageCaption({ chat_id, message_id, ...caption }),
     media: kind,
+    ...(source === undefined ? {} : { source }),
+    ...(kind === 'sticker'
+      ? {}
+      : {
+          replace: (message) => {
+            const type = kind === 'voice' ? 'audio' : kind // no message becomes one that was spoken
+            const isCoverable = kind === 'photo' || kind === 'animation' || kind === 'video'
+            const media = { type, media: file, ...(isCoverable ? covered : caption) }
+            return sender.editMessageMedia({ ...message, media })
+          },
+        }),
   }
 }

@@ -20,7 +20,7 @@ export const mail = section('The SMTP server that sends e-mail: to confirm addre
 
 export const sms = section('Text messages, to confirm telephone numbers.', {
   gateway: httpUrl.meta({
-    description: 'Gets POST {"to": "447700900001", "text": "..."} for each message, and answers 2xx.',
+    description: 'POST {"to": "447700900001", "text": "..."} goes there.',
     example: 'https://sms.example.org/send',
     otherwise: 'off',
   }),

@@ -86,6 +86,7 @@ export const telegram = section(
         }),
       client_secret: secret("The secret for Telegram's own login, from @BotFather."),
       client_secret_file: secretFile('the secret of that client'),
+      widget: flag(false, 'Also by the login widget, whose page loads a script from telegram.org.'),
       issuer: issuer.default('https://oauth.telegram.org').meta({ description: "Address of Telegram's own login." }),
     }),
   },

@@ -3,7 +3,7 @@ import { isJsonObject } from '../../core/canonical-json.ts'
 import type { JsonObject } from '../../core/event.ts'
 import { isUserId, type UserId } from '../../core/ids.ts'
 import type { Bell, Bus } from '../../platform/bus.ts'
-import { Lru } from '../../platform/lru.ts'
+import { ReadCache } from '../../platform/read-cache.ts'
 import { listAccountDataOfUsers } from '../../storage/account-data.ts'
 import type { Conn, Database } from '../../storage/database.ts'
 import type { AccountDataNews } from './account-data.ts'
@@ -15,9 +15,7 @@ const none: ReadonlySet<UserId> = new Set()
 /** Ignored users in memory: filled from the table, kept by the account data stream. */
 export class IgnoredUsers {
   readonly #database: Database
-  readonly #byUser = new Lru<UserId, ReadonlySet<UserId>>(MAX_WEIGHT, (ignored) => ignored.size + 1)
-  /** Counts news without rows, so that a read that was overtaken by some is not kept. */
-  #version = 0
+  readonly #byUser = new ReadCache<UserId, ReadonlySet<UserId>>(MAX_WEIGHT, (ignored) => ignored.size + 1)
 
   constructor({ database, bus }: { database: Database; bus: Bus }) {
     this.#database = database
@@ -34,33 +32,16 @@ export class IgnoredUsers {
     userIds: Iterable<UserId>,
     conn: Conn = this.#database,
   ): Promise<ReadonlyMap<UserId, ReadonlySet<UserId>>> {
-    const found = new Map<UserId, ReadonlySet<UserId>>()
-    const missing: UserId[] = []
-    for (const userId of userIds) {
-      const cached = this.#byUser.get(userId)
-      if (cached) found.set(userId, cached)
-      else missing.push(userId)
-    }
-    if (missing.length === 0) return found
-    const version = this.#version
-    const contents = await listAccountDataOfUsers(conn, TYPE, missing)
-    for (const userId of missing) {
-      const ignored = ignoredIn(contents.get(userId), userId)
-      found.set(userId, ignored)
-      // What news have brought meanwhile is newer than what was read.
-      if (version === this.#version && !this.#byUser.has(userId)) this.#byUser.set(userId, ignored)
-    }
-    return found
+    return await this.#byUser.list(userIds, async (missing) => {
+      const contents = await listAccountDataOfUsers(conn, TYPE, missing)
+      return missing.map((userId) => [userId, ignoredIn(contents.get(userId), userId)] as const)
+    })
   }
 
   #heard(bell: Bell): void {
     if (bell.stream !== 'account_data') return
     const news = bell.payload as AccountDataNews | undefined // only account-data.ts rings this stream
-    if (!news) {
-      this.#version++
-      for (const userId of bell.keys.users ?? []) this.#byUser.delete(userId as UserId) // keys of this stream are ids
-      return
-    }
+    if (!news) return this.#byUser.drop((bell.keys.users ?? []) as UserId[]) // keys of this stream are ids
     for (const { user_id, room_id, type, content } of news.rows) {
       if (type === TYPE && room_id === '') this.#byUser.set(user_id, ignoredIn(content, user_id))
     }

@@ -1,7 +1,7 @@
 /** Which servers take part in a room: those of its joined members, ours included. From memory for the rooms at work. */
 import { type RoomId, serverNameOf, type ServerName } from '../../core/ids.ts'
 import type { Bell, Bus } from '../../platform/bus.ts'
-import { Lru } from '../../platform/lru.ts'
+import { ReadCache } from '../../platform/read-cache.ts'
 import type { Conn } from '../../storage/database.ts'
 import type { Members } from '../rooms/members.ts'
 import { newsOf } from '../rooms/news.ts'
@@ -13,9 +13,7 @@ const MAX_NAMES = 200_000
 export class RoomServers {
   readonly #members: Members
   readonly #partialRooms: Pick<PartialRooms, 'serversOf'>
-  readonly #servers = new Lru<RoomId, ReadonlySet<ServerName>>(MAX_NAMES, (servers) => servers.size + 1)
-  /** Counts news, so that a look at the members that was overtaken by some is not kept. */
-  #version = 0
+  readonly #servers = new ReadCache<RoomId, ReadonlySet<ServerName>>(MAX_NAMES, (servers) => servers.size + 1)
 
   constructor({
     members,
@@ -42,14 +40,12 @@ export class RoomServers {
   }
 
   async #ofMembers(roomId: RoomId, conn?: Conn): Promise<ReadonlySet<ServerName>> {
-    const known = this.#servers.get(roomId)
-    if (known) return known
-    const version = this.#version
-    const joined = await this.#members.joined(roomId, conn)
-    const servers = new Set<ServerName>()
-    for (const userId of joined.keys()) servers.add(serverNameOf(userId))
-    if (version === this.#version) this.#servers.set(roomId, servers)
-    return servers
+    return await this.#servers.of(roomId, async () => {
+      const joined = await this.#members.joined(roomId, conn)
+      const servers = new Set<ServerName>()
+      for (const userId of joined.keys()) servers.add(serverNameOf(userId))
+      return servers
+    })
   }
 
   /** Whether somebody of that server is joined. */
@@ -61,13 +57,13 @@ export class RoomServers {
     if (bell.stream !== 'events') return
     const news = newsOf(bell)
     if (news && news.memberships.length === 0) return
-    this.#version++
-    if (!news) for (const room of bell.keys.rooms ?? []) this.#servers.delete(room as RoomId) // keys of this stream are ids
+    this.#servers.overtake()
+    if (!news) this.#servers.drop((bell.keys.rooms ?? []) as RoomId[]) // keys of this stream are ids
     for (const { room_id: roomId, user_id: userId, membership } of news?.memberships ?? []) {
       const known = this.#servers.get(roomId)
       const server = serverNameOf(userId)
       // Who goes may be the last of that server: that is counted when somebody asks next.
-      if (membership !== 'join') this.#servers.delete(roomId)
+      if (membership !== 'join') this.#servers.drop([roomId])
       else if (known && !known.has(server)) this.#servers.set(roomId, new Set(known).add(server))
     }
   }

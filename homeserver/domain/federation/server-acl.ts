@@ -3,6 +3,7 @@ import { compileAcl, type ServerAcl } from '../../core/server-acl.ts'
 import type { RoomId, ServerName } from '../../core/ids.ts'
 import type { Bus } from '../../platform/bus.ts'
 import { Lru } from '../../platform/lru.ts'
+import { ReadCache } from '../../platform/read-cache.ts'
 import type { Database } from '../../storage/database.ts'
 import { findStateEvent } from '../../storage/rooms.ts'
 import { newsOf } from '../rooms/news.ts'
@@ -22,10 +23,10 @@ interface Known {
 
 export class ServerAcls {
   readonly #database: Database
-  /** Undefined for rooms without an ACL. */
-  readonly #known = new Lru<RoomId, Known | undefined>(MAX_WEIGHT, (known) => known?.weight ?? ROOM_WEIGHT)
-  /** Counts news, so that a read that was overtaken by some is not kept. */
-  #version = 0
+  /** Rooms without an ACL are open. */
+  readonly #known = new ReadCache<RoomId, Known | 'open'>(MAX_WEIGHT, (known) =>
+    known === 'open' ? ROOM_WEIGHT : known.weight,
+  )
 
   constructor({ database, bus }: { readonly database: Database; readonly bus: Bus }) {
     this.#database = database
@@ -35,15 +36,14 @@ export class ServerAcls {
       const changed = news
         ? news.changes.filter(({ type }) => type === aclType).map(({ roomId }) => roomId)
         : (bell.keys.rooms ?? [])
-      if (changed.length > 0) this.#version++
-      for (const roomId of changed) this.#known.delete(roomId as RoomId) // keys of this stream are ids
+      this.#known.drop(changed as RoomId[]) // keys of this stream are ids
     })
   }
 
   /** Whether the server may take part in the room. One without an ACL is open to all, and so is one that is unknown here. */
   async mayTalk(roomId: RoomId, server: ServerName): Promise<boolean> {
-    const known = this.#known.has(roomId) ? this.#known.get(roomId) : await this.#read(roomId)
-    if (!known) return true
+    const known = await this.#known.of(roomId, () => this.#read(roomId))
+    if (known === 'open') return true
     const decided = known.decisions.get(server)
     if (decided !== undefined) return decided
     const allowed = known.allows(server)
@@ -51,15 +51,13 @@ export class ServerAcls {
     return allowed
   }
 
-  async #read(roomId: RoomId): Promise<Known | undefined> {
-    const version = this.#version
+  async #read(roomId: RoomId): Promise<Known | 'open'> {
     const event = await findStateEvent(this.#database, roomId, aclType, '')
-    const known = event && {
+    if (!event) return 'open'
+    return {
       allows: compileAcl(event.pdu.content),
       decisions: new Lru<ServerName, boolean>(MAX_DECISIONS),
       weight: ROOM_WEIGHT + 10 * event.contentText.length, // what is made of a pattern is larger than its text
     }
-    if (version === this.#version) this.#known.set(roomId, known)
-    return known
   }
 }

@@ -4,7 +4,7 @@ import { defaultRuleset } from '../../core/push-rules/defaults.ts'
 import { type CompiledOwnRules, compileOwn } from '../../core/push-rules/evaluate.ts'
 import { mergeRules, type OwnRules, type Ruleset } from '../../core/push-rules/ruleset.ts'
 import type { Bus } from '../../platform/bus.ts'
-import { Lru } from '../../platform/lru.ts'
+import { ReadCache } from '../../platform/read-cache.ts'
 import type { Conn, Database } from '../../storage/database.ts'
 import { listPushRules, setPushRules } from '../../storage/push-rules.ts'
 import type { Streams } from '../../storage/streams.ts'
@@ -21,9 +21,7 @@ const nothing: Known = { own: { rules: {} }, compiled: undefined }
 export class PushRules {
   readonly #database: Database
   readonly #streams: Streams
-  readonly #known = new Lru<UserId, Known>(MAX_USERS)
-  /** Counts news without rules, so that a read that was overtaken by some is not kept. */
-  #version = 0
+  readonly #known = new ReadCache<UserId, Known>(MAX_USERS)
 
   constructor({ database, bus, streams }: { database: Database; bus: Bus; streams: Streams }) {
     this.#database = database
@@ -31,12 +29,9 @@ export class PushRules {
     bus.subscribe((bell) => {
       if (bell.stream !== 'push_rules') return
       const known = bell.payload as Known | undefined // only `change` rings this stream
-      if (!known) this.#version++
-      for (const user of bell.keys.users ?? []) {
-        if (known)
-          this.#known.set(user as UserId, known) // this stream is keyed by users
-        else this.#known.delete(user as UserId)
-      }
+      const users = (bell.keys.users ?? []) as UserId[] // this stream is keyed by users
+      if (!known) return this.#known.drop(users)
+      for (const user of users) this.#known.set(user, known)
     })
   }
 
@@ -64,24 +59,10 @@ export class PushRules {
   }
 
   async #list(conn: Conn, userIds: readonly UserId[]): Promise<Map<UserId, Known>> {
-    const found = new Map<UserId, Known>()
-    const missing: UserId[] = []
-    for (const userId of userIds) {
-      const known = this.#known.get(userId)
-      if (known) found.set(userId, known)
-      else missing.push(userId)
-    }
-    if (missing.length === 0) return found
-    const version = this.#version
-    const rows = new Map((await listPushRules(conn, missing)).map((row) => [row.userId, row]))
-    for (const userId of missing) {
-      const row = rows.get(userId)
-      const known = row ? knownOf(row.rules) : nothing
-      found.set(userId, known)
-      // What news have brought meanwhile is newer: a transaction does not see what came after its beginning.
-      if (version === this.#version && !this.#known.has(userId)) this.#known.set(userId, known)
-    }
-    return found
+    return await this.#known.list(userIds, async (missing) => {
+      const rows = new Map((await listPushRules(conn, missing)).map(({ userId, rules }) => [userId, knownOf(rules)]))
+      return missing.map((userId) => [userId, rows.get(userId) ?? nothing] as const)
+    })
   }
 }
 

@@ -31,8 +31,8 @@ function roomBefore(
   return { room, before, join: room.member(alice, 'join') }
 }
 
-/** A room with amy, which cat was an admin of until he left. He can cite what he was, but for its being over. */
-function roomOfGoneAdmin(): {
+/** A room with amy, which cat is an admin of, or was until he left. He cites what he was. */
+function roomOfGoneAdmin({ hasGone = true }: { hasGone?: boolean } = {}): {
   made: ReturnType<typeof roomBefore>
   /** He throws amy out. */
   kick: PeerDraft
@@ -44,7 +44,7 @@ function roomOfGoneAdmin(): {
   const keys = ['m.room.create\0', 'm.room.power_levels\0', `${memberPrefix}${amy}`, `${memberPrefix}${cat}`] as const
   const also = { auth_events: room.references(keys.flatMap((each) => room.main.state.get(each) ?? [])) }
   const kick = { type: 'm.room.member', sender: cat, stateKey: amy, content: { membership: 'leave' }, also }
-  room.member(cat, 'leave')
+  if (hasGone) room.member(cat, 'leave')
   const before = room.fork()
   return { made: { room, before, join: room.member(alice, 'join') }, kick }
 }
@@ -66,8 +66,10 @@ async function enter(heart: Heart, { room, before, join }: ReturnType<typeof roo
 async function receiveWithAuth({ writer }: Heart, room: PeerRoom, event: FinishedEvent) {
   const receipt = await writer.receive(room.roomId, event)
   if (receipt.status !== 'missing-auth') return
-  const cited = receipt.authEvents.flatMap((id) => room.events.get(id) ?? [])
-  await writer.storeOutliers(room.roomId, room.version, cited)
+  const cited = new Set(receipt.authEvents.flatMap((id) => room.events.get(id) ?? []))
+  for (const { pdu } of cited) for (const id of referenceIds(pdu.auth_events)) cited.add(room.events.get(id) ?? event)
+  cited.delete(event)
+  await writer.storeOutliers(room.roomId, room.version, [...cited])
   expect(await writer.receive(room.roomId, event)).toMatchObject({
     status: expect.stringMatching(/^(accepted|rejected)$/),
   })
@@ -110,7 +112,7 @@ function whatHappens(room: PeerRoom, seed: number): FinishedEvent[] {
   const random = new SeededRandom(seed)
   const users = [room.creator, amy, ben, cat] as const
   const joins = new Map(users.map((id) => [id, joinOf(room, id)]))
-  const kinds = ['say', 'topic', 'kick', 'ban', 'join', 'say as the rules have it'] as const
+  const kinds = ['say', 'topic', 'kick', 'ban', 'join', 'leave', 'say as the rules have it'] as const
   return Array.from({ length: 20 }, (_, n) => {
     const [sender, target] = [random.pick(users), random.pick(users)]
     const levels = room.version.privilegedCreators ? [] : [room.main.state.get('m.room.create\0')]
@@ -125,6 +127,7 @@ function whatHappens(room: PeerRoom, seed: number): FinishedEvent[] {
       kick: { ...member(target, 'leave'), also },
       ban: { ...member(target, 'ban'), also },
       join: member(sender, 'join'),
+      leave: { ...member(sender, 'leave'), also },
       'say as the rules have it': { type: 'm.room.message', sender, content: { n } },
     }
     const event = room.make(drafts[random.pick(kinds)])
@@ -145,7 +148,7 @@ forEachDatabase(({ freshUrl }) => {
       await using whole = await Heart.open(await freshUrl())
       await using part = await Heart.open(await freshUrl())
       let mistaken = 0
-      for (let seed = 1; seed <= 3; seed++) {
+      for (let seed = 1; seed <= 5; seed++) {
         const made = roomBefore(version, `peer${seed}.test`)
         await enter(whole, made, true)
         await enter(part, made, false)
@@ -269,21 +272,60 @@ forEachDatabase(({ freshUrl }) => {
     expect([...(await complete(heart, made))]).toEqual([]) // it is whole already
   })
 
-  test('who leaves after he seemed to be kicked has left, by his own word, when the members are known', async () => {
+  test.each([
+    ['wrongly', 'accepted'],
+    ['rightly', 'rejected'],
+  ] as const)(
+    'who leaves after he was kicked, %s, has left by his own word if the members allow it',
+    async (way, final) => {
+      await using heart = await Heart.open(await freshUrl())
+      const { made, kick } = roomOfGoneAdmin({ hasGone: way === 'wrongly' })
+      const { room } = made
+      await enter(heart, made, false)
+      await heart.writer.storeOutliers(room.roomId, room.version, [...room.events.values()])
+      const receive = async (event: FinishedEvent) => (await heart.writer.receive(room.roomId, event)).status
+      const leave = (on: Fork): FinishedEvent => room.member(amy, 'leave', { on: room.fork(on) })
+
+      const here = room.fork()
+      const kicked = room.make(kick)
+      here.tips = [kicked.eventId]
+      expect(await receive(kicked)).toBe('accepted')
+      expect(await receive(room.say('as if in the room', { sender: amy, on: room.fork(here) }))).toBe('rejected')
+      const ours = await heart.send(room.roomId, alice, 'meanwhile')
+      const [first, second] = [leave(here), leave(here)]
+      expect(await receive(first)).toBe('accepted')
+      expect(await receive(second)).toBe('soft-failed')
+      const after = { ...here, tips: [first.eventId] }
+      expect(await receive(leave(after))).toBe('rejected')
+      expect(await receive(room.say('as if in the room', { sender: amy, on: after }))).toBe('rejected')
+
+      expect(await complete(heart, made)).toContain(amy)
+      expect((await heart.events.find(first.eventId))?.row.status).toBe(final === 'accepted' ? 0 : 2)
+      const counts = final === 'accepted' ? first : kicked
+      expect((await currentState(heart.database, room.roomId)).get(`${memberPrefix}${amy}`)).toMatchObject({
+        eventId: counts.eventId,
+      })
+      expect((await heart.events.find(ours))?.row.status).toBe(0)
+    },
+  )
+
+  test('who was banned, or kicked by a member who is known, cannot leave by his own word', async () => {
     await using heart = await Heart.open(await freshUrl())
-    const { made, kick: kicked } = roomOfGoneAdmin()
+    const { made, kick } = roomOfGoneAdmin({ hasGone: false })
     const { room } = made
     await enter(heart, made, false)
     await heart.writer.storeOutliers(room.roomId, room.version, [...room.events.values()])
+    const receive = async (event: FinishedEvent) => (await heart.writer.receive(room.roomId, event)).status
+    const banned = room.make({ ...kick, content: { membership: 'ban' } })
+    expect(await receive(banned)).toBe('accepted')
+    expect(await receive(room.member(amy, 'leave', { on: { ...room.fork(), tips: [banned.eventId] } }))).toBe(
+      'rejected',
+    )
 
-    const kick = room.make(kicked)
-    room.main.tips = [kick.eventId]
-    expect(await heart.writer.receive(room.roomId, kick)).toMatchObject({ status: 'accepted' })
-    const leave = room.member(amy, 'leave')
-    expect(await heart.writer.receive(room.roomId, leave)).toMatchObject({ status: 'rejected' })
-    expect(await complete(heart, made)).toEqual(new Set([alice, amy]))
-    expect((await currentState(heart.database, room.roomId)).get(`${memberPrefix}${amy}`)).toMatchObject({
-      eventId: leave.eventId,
-    })
+    const here = room.fork()
+    expect(await receive(room.member(cat, 'join', { on: here }))).toBe('accepted') // with another name, say
+    const kicked = room.make(kick, here)
+    expect(await receive(kicked)).toBe('accepted')
+    expect(await receive(room.member(amy, 'leave', { on: { ...here, tips: [kicked.eventId] } }))).toBe('rejected')
   })
 })

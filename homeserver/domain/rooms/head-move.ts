@@ -1,6 +1,5 @@
 /** What an accepted event makes of the head of its room, when history may have forked. */
-import { checkAuth } from '../../core/auth/rules.ts'
-import { authStateOf, type Verdict } from '../../core/auth/verdict.ts'
+import type { Verdict } from '../../core/auth/verdict.ts'
 import { type IdentifiedPdu, referenceIds, type StateKey, stateKeyOf } from '../../core/event.ts'
 import type { EventId } from '../../core/ids.ts'
 import { eventStatus } from '../../storage/events.ts'
@@ -8,9 +7,10 @@ import { listMissingParents } from '../../storage/gaps.ts'
 import type { Extremity, RoomStats } from '../../storage/rooms.ts'
 import type { StateEntry } from '../../storage/state-groups.ts'
 import type { HeadChange } from './arrival.ts'
+import { checkAssuming } from './assumed.ts'
 import { extremityOf } from './build.ts'
 import type { RoomHead } from './head.ts'
-import { type Judgement, withAssumed } from './judge.ts'
+import type { Judgement } from './judge.ts'
 import type { KnownEvent } from './known-events.ts'
 import type { RemoteEvent } from './remote-event.ts'
 import { changesBetween, type StateForks } from './state-forks.ts'
@@ -37,7 +37,7 @@ export async function checkSoftly(
 ): Promise<Verdict> {
   if (groupBefore === head.stateGroup) return verdict
   const current = await reader.at(head, head.stateGroup, keys)
-  return checkAuth(event, authStateOf(withAssumed(current, assumed)), head.version)
+  return checkAssuming(event, current, { members: assumed.members }, head.version)
 }
 
 /** The head with an accepted event on it. */

@@ -3,12 +3,11 @@
  * https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu
  */
 import { authStateKeys } from '../../core/auth/auth-events.ts'
-import { checkAuth } from '../../core/auth/rules.ts'
-import { authStateOf, type Verdict } from '../../core/auth/verdict.ts'
+import type { Verdict } from '../../core/auth/verdict.ts'
 import { type Pdu, type StateKey, stateKeyOf } from '../../core/event.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
-import { eventStatus } from '../../storage/events.ts'
 import type { StateGroup, StateGroups } from '../../storage/state-groups.ts'
+import { type Assumptions, assumptionsIn, checkAssuming, doubtfulKick, nothingAssumed } from './assumed.ts'
 import type { RoomHead } from './head.ts'
 import { authIds, checkCited, type KnownEvent } from './known-events.ts'
 import type { RemoteEvent } from './remote-event.ts'
@@ -20,8 +19,7 @@ export interface Judgement {
   readonly keys: readonly StateKey[]
   /** The state before the event, as far as it decides. */
   readonly before: ReadonlyMap<StateKey, KnownEvent>
-  /** In a partial room: members as the event cites them. They decide where the state knows nothing of them. */
-  readonly assumed: ReadonlyMap<StateKey, KnownEvent>
+  readonly assumed: Assumptions
   readonly groupBefore: number | undefined
   readonly nid: number
   readonly isStored: boolean
@@ -68,8 +66,11 @@ export async function judge(
     reader.at(head, groupBefore, keys),
   ])
   const byCited = checkCited(event, version, (id) => cited.get(id))
-  const assumed = isPartial ? membersAmong(cited.values()) : new Map<StateKey, KnownEvent>()
-  const verdict = byCited.allowed ? checkAuth(event, authStateOf(withAssumed(before, assumed)), version) : byCited
+  const isKnown = async (key: StateKey): Promise<boolean> => (await reader.at(head, groupBefore, [key])).size > 0
+  const assumed = isPartial
+    ? { ...assumptionsIn(cited.values()), doubted: await doubtfulKick(event, before, isKnown) }
+    : nothingAssumed
+  const verdict = byCited.allowed ? checkAssuming(event, before, assumed, version) : byCited
   const nid = own?.nid ?? nextNid()
   const base = { verdict, keys, before, assumed, groupBefore, nid, isStored: own !== undefined }
   if (!verdict.allowed || pdu.state_key === undefined) {
@@ -80,22 +81,4 @@ export async function judge(
   const id = own?.stateGroup === undefined ? nid : nextNid() // groups never change, and may have others on them
   const newGroup = await groups.derive(reader.database, { id, roomId, prevId: groupBefore, changes })
   return { ...base, stateGroup: id, newGroup, replacesNid: before.get(key)?.nid }
-}
-
-/** A state as far as it is known, with what is assumed of the rest. */
-export function withAssumed(
-  known: ReadonlyMap<StateKey, KnownEvent>,
-  assumed: ReadonlyMap<StateKey, KnownEvent>,
-): ReadonlyMap<StateKey, KnownEvent> {
-  return assumed.size === 0 ? known : new Map([...assumed, ...known])
-}
-
-function membersAmong(events: Iterable<KnownEvent>): ReadonlyMap<StateKey, KnownEvent> {
-  const members = new Map<StateKey, KnownEvent>()
-  for (const event of events) {
-    const { type, state_key: stateKey } = event.pdu
-    if (type !== 'm.room.member' || stateKey === undefined || event.status === eventStatus.rejected) continue
-    members.set(stateKeyOf(type, stateKey), event)
-  }
-  return members
 }

@@ -3,7 +3,7 @@
  */
 import type { RoomId, ServerName, UserId } from '../../core/ids.ts'
 import type { Bell, Bus } from '../../platform/bus.ts'
-import { Lru } from '../../platform/lru.ts'
+import { ReadCache } from '../../platform/read-cache.ts'
 import type { Conn, Database } from '../../storage/database.ts'
 import { listMembers, listMembershipsOf, type MembershipRow } from '../../storage/memberships.ts'
 import { newsOf } from './news.ts'
@@ -18,11 +18,9 @@ export class Members {
   readonly #database: Database
   readonly #serverName: ServerName
   /** Joined members of a room. */
-  readonly #joined = new Lru<RoomId, Map<UserId, MembershipRow>>(MAX_ROWS, (rows) => rows.size + 1)
+  readonly #joined = new ReadCache<RoomId, Map<UserId, MembershipRow>>(MAX_ROWS, (rows) => rows.size + 1)
   /** Everything a user has to do with. */
-  readonly #rooms = new Lru<UserId, Map<RoomId, MembershipRow>>(MAX_ROWS, (rows) => rows.size + 1)
-  /** Counts news, so that a read that was overtaken by some is not kept. */
-  #version = 0
+  readonly #rooms = new ReadCache<UserId, Map<RoomId, MembershipRow>>(MAX_ROWS, (rows) => rows.size + 1)
 
   constructor({ database, bus, serverName }: { database: Database; bus: Bus; serverName: ServerName }) {
     this.#database = database
@@ -36,12 +34,12 @@ export class Members {
 
   /** The joined members of a room, those of other servers included. Within a transaction `conn` is that. */
   async joined(roomId: RoomId, conn: Conn = this.#database): Promise<ByUser> {
-    const cached = this.#joined.get(roomId)
-    if (cached) return cached
-    const version = this.#version
-    const rows = new Map((await listMembers(conn, roomId, 'join')).map((row) => [row.user_id, row]))
-    if (version === this.#version) this.#joined.set(roomId, rows)
-    return rows
+    const known = this.#joined.get(roomId)
+    if (known) return known // as nearly always: without a closure
+    return await this.#joined.of(
+      roomId,
+      async () => new Map((await listMembers(conn, roomId, 'join')).map((row) => [row.user_id, row])),
+    )
   }
 
   /** Whether anybody of this server is joined: only then is what we know of the room true. */
@@ -63,12 +61,12 @@ export class Members {
 
   /** Every room the user is or was in, is invited to or banned from; forgotten ones too. */
   async roomsOf(userId: UserId): Promise<ByRoom> {
-    const cached = this.#rooms.get(userId)
-    if (cached) return cached
-    const version = this.#version
-    const rows = new Map((await listMembershipsOf(this.#database, userId)).map((row) => [row.room_id, row]))
-    if (version === this.#version) this.#rooms.set(userId, rows)
-    return rows
+    const known = this.#rooms.get(userId)
+    if (known) return known
+    return await this.#rooms.of(
+      userId,
+      async () => new Map((await listMembershipsOf(this.#database, userId)).map((row) => [row.room_id, row])),
+    )
   }
 
   /** As `roomsOf`, if it is in memory. */
@@ -92,18 +90,18 @@ export class Members {
 
   /** Takes up what another way than an event changed, such as forgetting a room. */
   drop(userId: UserId): void {
-    this.#version++
-    this.#rooms.delete(userId)
+    this.#rooms.drop([userId])
   }
 
   #heard(bell: Bell): void {
     if (bell.stream !== 'events') return
     const news = newsOf(bell)
     if (news && news.memberships.length === 0) return
-    this.#version++
+    this.#joined.overtake()
+    this.#rooms.overtake()
     if (!news) {
-      for (const room of bell.keys.rooms ?? []) this.#joined.delete(room as RoomId) // keys of this stream are ids
-      for (const user of bell.keys.users ?? []) this.#rooms.delete(user as UserId)
+      this.#joined.drop((bell.keys.rooms ?? []) as RoomId[]) // keys of this stream are ids
+      this.#rooms.drop((bell.keys.users ?? []) as UserId[])
       return
     }
     for (const row of news.memberships) {

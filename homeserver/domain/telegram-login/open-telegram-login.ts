@@ -7,13 +7,14 @@ import type { Service } from '../../platform/lifecycle.ts'
 import type { Metrics } from '../../platform/metrics.ts'
 import type { Database } from '../../storage/database.ts'
 import { findProvedLogin, sweepTelegramLogins } from '../../storage/telegram-login.ts'
+import { forgetProofs } from '../../storage/telegram-proofs.ts'
 import type { Accounts } from '../accounts/accounts.ts'
 import type { Sessions } from '../accounts/sessions.ts'
 import type { Devices } from '../devices/devices.ts'
 import type { BrowserSessions } from '../oauth/browser-sessions.ts'
 import { OAuthHousekeeping } from '../oauth/housekeeping.ts'
 import type { ExternalAccounts } from '../sso/external-accounts.ts'
-import type { OidcLogins } from '../sso/oidc-logins.ts'
+import { OidcLogins } from '../sso/oidc-logins.ts'
 import type { SsoProvider } from '../sso/providers.ts'
 import { BotEvents } from './bot-events.ts'
 import { BotLinks } from './bot-links.ts'
@@ -24,6 +25,7 @@ import { GuessLimits } from './guess-limits.ts'
 import { LoginPages } from './login-pages.ts'
 import { provider, TelegramPeople } from './people.ts'
 import { TelegramOpenId } from './telegram-openid.ts'
+import { TelegramWidget } from './telegram-widget.ts'
 
 export interface TelegramLoginServices {
   readonly telegramPeople: TelegramPeople
@@ -31,6 +33,8 @@ export interface TelegramLoginServices {
   readonly telegramBotLogin: BotLogin
   readonly telegramBotLinks: BotLinks
   readonly telegramBotEvents: BotEvents
+  /** Undefined where it is not wanted. */
+  readonly telegramWidget: OidcLogins | undefined
 }
 
 interface TelegramLoginParts {
@@ -62,7 +66,8 @@ export async function openTelegramLogin(
   const limits = new GuessLimits({ database, clock })
   const events = new BotEvents({ database, clock })
   const signUps = signUpsOf(config)
-  const isReady = () => clientId !== undefined || (mode !== 'off' && people.bot !== undefined)
+  const isReady = () =>
+    clientId !== undefined || ((mode !== 'off' || config.telegram.login.widget) && people.bot !== undefined)
   providers.push({ id: provider, name: 'Telegram', brand: 'telegram', path: '/auth/telegram', signUps, isReady })
   externalAccounts.subscribe(async (tx, news) => {
     if (news.provider !== provider) return
@@ -72,14 +77,18 @@ export async function openTelegramLogin(
     await events.add(tx, subject, { type: 'signed_in', user_id: userId, device, is_new: news.isNew })
   })
   const sweep = () =>
-    database.transaction('forget telegram logins', (tx) =>
-      sweepTelegramLogins(tx, { now: clock.steady(), dayAgo: clock.steady() - DAY_MS }),
-    )
+    database.transaction('forget telegram logins', async (tx) => {
+      await sweepTelegramLogins(tx, { now: clock.steady(), dayAgo: clock.steady() - DAY_MS })
+      await forgetProofs(tx, clock.now())
+    })
   const url = `${config.public_url}/auth/telegram`
   const botLogin = new BotLogin({ ...parts, people, key, limits, events, mode, signUps, url })
+  const admits = async (tgUser: string) => await botLogin.admits(tgUser)
+  const { bot_token: token } = config.telegram
+  const widget =
+    config.telegram.login.widget && token && new TelegramWidget({ ...parts, token, url: `${url}/widget`, admits })
   if (clientId !== undefined && secret) {
     const redirectUri = `${config.public_url}/auth/oidc/${provider}/callback`
-    const admits = async (tgUser: string) => await botLogin.admits(tgUser)
     parts.oidcLogins.add(new TelegramOpenId({ ...parts, issuer, clientId, secret, redirectUri, admits }))
   }
   return {
@@ -88,6 +97,7 @@ export async function openTelegramLogin(
     telegramBotLogin: botLogin,
     telegramBotLinks: new BotLinks({ ...parts, people, serverName: config.server_name }),
     telegramBotEvents: events,
+    telegramWidget: widget ? new OidcLogins({ ...parts, clients: [widget] }) : undefined,
     runnable: [new OAuthHousekeeping({ clock, parts: [{ sweep }] })],
   }
 }

@@ -18,7 +18,7 @@ const put = endpoint({
   body: z.object({
     device_id: z.string().min(1),
     device_data: jsonObject,
-    initial_device_display_name: z.string().optional(),
+    initial_device_display_name: z.string().nullish(),
     device_keys: jsonObject.optional(),
     one_time_keys: keyObjects,
     fallback_keys: keyObjects,
@@ -29,7 +29,7 @@ const put = endpoint({
       ...keys,
       deviceId: device_id,
       deviceData: device_data,
-      displayName: initial_device_display_name,
+      displayName: initial_device_display_name ?? undefined,
     })
     return { device_id }
   },

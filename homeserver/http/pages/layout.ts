@@ -21,6 +21,8 @@ export interface Page {
   /** Other places that the script asks, as sources of a content security policy; and whether it loads more of itself. */
   readonly connects?: readonly string[]
   readonly loadsMore?: boolean
+  /** Of others, which nothing but a setting may bring here: scripts, and what they may show in frames. */
+  readonly embeds?: { readonly scripts: readonly string[]; readonly frames: readonly string[] } | undefined
   /** Seconds after which the page looks again. */
   readonly refreshAfter?: number | undefined
 }
@@ -54,7 +56,7 @@ const wide = new Html(' class="wide"')
 /** Nothing is loaded, and nothing run but the script of the page; nobody may put the page into a frame, and nobody learns where people came from (T68). */
 function pageHeaders(
   formTargets: readonly string[],
-  { script, connects = [], loadsMore = false }: Pick<Page, 'script' | 'connects' | 'loadsMore'>,
+  { script, connects = [], loadsMore = false, embeds }: Pick<Page, 'script' | 'connects' | 'loadsMore' | 'embeds'>,
 ): Record<string, string> {
   const scripts =
     script === undefined ? '' : `'sha256-${hash('sha256', script, 'base64')}'${loadsMore ? " 'strict-dynamic'" : ''}`
@@ -62,6 +64,7 @@ function pageHeaders(
     "default-src 'none'",
     `style-src '${styleHash}'`,
     ...(script === undefined ? [] : [`script-src ${scripts}`, `connect-src ${["'self'", ...connects].join(' ')}`]),
+    ...(embeds ? [`script-src ${embeds.scripts.join(' ')}`, `frame-src ${embeds.frames.join(' ')}`] : []),
     `form-action ${["'self'", ...formTargets].join(' ')}`,
     "frame-ancestors 'none'",
     "base-uri 'none'",

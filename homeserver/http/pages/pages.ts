@@ -12,6 +12,7 @@ import { registerPages } from './register.ts'
 import { setupPages } from './setup.ts'
 import { statusPages } from './status.ts'
 import { telegramPages } from './telegram.ts'
+import { telegramWidgetPages } from './telegram-widget.ts'
 import { ssoPages } from './sso.ts'
 
 export const pages = [
@@ -27,6 +28,7 @@ export const pages = [
   ...newAccountPages,
   ...ssoPages,
   ...telegramPages,
+  ...telegramWidgetPages,
   ...oidcPages,
   ...accountPages,
 ]

@@ -69,6 +69,7 @@ async function show(
   const title = isForLink(visit) ? messages.telegramLinkTitle : messages.telegramTitle
   if (bot === undefined || services.config.telegram.login.mode === 'off') {
     if (hasOwnLogin(services)) return seeOther(ownLogin(visit))
+    if (bot !== undefined && services.telegramWidget) return seeOther(widgetOf(visit))
     return visit.page({ title, status: 404, content: html`<p role="alert">${messages.telegramOff}</p>` })
   }
   try {
@@ -107,7 +108,7 @@ function showForm(
         <p class="actions"><button>${messages.proceed}</button></p>
       </form>
       <p class="soft">${messages.telegramWarning(bot)}</p>
-      ${hasOwnLogin(services) && ownLoginButton(visit)}
+      ${hasOwnLogin(services) && ownLoginButton(visit)} ${services.telegramWidget && widgetButton(visit)}
       ${!isForLink(visit) && html`<p><a href="${withContinue('/login', continueOf(query))}">${messages.otherWays}</a></p>`}`,
   })
 }
@@ -124,6 +125,17 @@ function ownLoginButton(visit: Visit): Html {
   const { messages } = visit
   return html`<p class="or"><span>${messages.or}</span></p>
     <p class="actions column"><a class="button plain" href="${ownLogin(visit)}">${messages.telegramOwn}</a></p>`
+}
+
+function widgetOf(visit: Visit): string {
+  const path = '/auth/telegram/widget'
+  return isForLink(visit) ? `${path}?link=1` : withContinue(path, continueOf(visit.query))
+}
+
+function widgetButton(visit: Visit): Html {
+  return html`<p class="actions column">
+    <a class="button plain" href="${widgetOf(visit)}">${visit.messages.telegramWidgetInstead}</a>
+  </p>`
 }
 
 /** Looks again and again, by itself and by the button. */

@@ -1,9 +1,10 @@
 /** What changes a message that is there: edits, deletions, reactions, pins. */
-import type { Message, ReactionType } from 'node-telegram-bot-api'
+import type { Message, MessageEntity, ReactionType } from 'node-telegram-bot-api'
 import type { Call, Method } from './call.ts'
 import { type MediaKind, mediaContent } from './media.ts'
 import { bad } from './problem.ts'
 import { captionOf, fileOf, keep, textOf } from './methods-send.ts'
+import { checkText } from './text.ts'
 import type { FakeChat } from './world.ts'
 
 const DELETABLE_SECONDS = 48 * 3600
@@ -45,13 +46,38 @@ const markup = ({ params }: Call): Partial<Message> => ({
   reply_markup: params.json<Message['reply_markup']>('reply_markup'),
 })
 
-function editedMedia(call: Call): Partial<Message> {
-  const input = call.params.json<{ type: MediaKind; media: string; caption?: string }>('media')
+const changeable: readonly MediaKind[] = ['photo', 'video', 'animation', 'audio', 'document']
+const without: Partial<Message> = Object.fromEntries(
+  [...changeable, 'text', 'entities', 'caption', 'caption_entities', 'has_media_spoiler'].map((key) => [
+    key,
+    undefined,
+  ]),
+)
+
+/** Another file in the place of one, or of a text. */
+function editedMedia(call: Call, message: Message): Partial<Message> {
+  const input = call.params.json<InputMedia>('media')
   if (!input) throw bad('media is required')
+  if (!changeable.includes(input.type)) throw bad(`type of the media "${input.type}" is unsupported`)
+  if (message.text === undefined && !changeable.some((kind) => message[kind])) throw bad("message can't be edited")
   const upload = call.params.attached(input.media)
   const file = upload ? keep(call, input.type, upload) : call.world.files.get(input.media)
   if (!file) throw bad('wrong file identifier/HTTP URL specified')
-  return { ...mediaContent(input.type, file), caption: input.caption }
+  const { text, entities } = checkText(input.caption ?? '', input.caption_entities ?? [], 1024, 'message caption')
+  return {
+    ...without,
+    ...mediaContent(input.type, file),
+    ...(text === '' ? {} : { caption: text, caption_entities: [...entities] }),
+    ...(input.has_spoiler === true ? { has_media_spoiler: true as const } : {}),
+  }
+}
+
+interface InputMedia {
+  readonly type: MediaKind
+  readonly media: string
+  readonly caption?: string
+  readonly caption_entities?: MessageEntity[]
+  readonly has_spoiler?: boolean
 }
 
 function remove(call: Call, id: number): boolean {

@@ -1,6 +1,6 @@
 /** What people do in Telegram's apps. */
 import { randomInt } from 'node:crypto'
-import type { Message, MessageEntity, ReactionType, TextQuote, User } from 'node-telegram-bot-api'
+import type { Message, MessageEntity, ReactionType, RichBlock, TextQuote, User } from 'node-telegram-bot-api'
 import type { FakeBot } from './bot.ts'
 import { type MediaKind, mediaContent, mediaNames } from './media.ts'
 import { bad } from './problem.ts'
@@ -64,6 +64,11 @@ export class Person {
     )
   }
 
+  /** A message of blocks, as Telegram gives them to bots. */
+  rich(chat: FakeChat, blocks: readonly object[]): Message {
+    return this.#post(chat, { rich_message: { blocks: blocks as RichBlock[] } })
+  }
+
   send(chat: FakeChat, kind: MediaKind, { bytes, caption, entities, more, fields, ...named }: Attachment): Message {
     const file = this.upload(kind, { bytes, ...named })
     const content = { ...mediaContent(kind, file, fields), ...(caption ? { caption } : {}), ...more }
@@ -96,6 +101,13 @@ export class Person {
     this.#world.onMessage(changed)
     this.#world.tellOfMessage('edited_message', changed)
     return changed
+  }
+
+  /** Puts another file in the place of a message's. */
+  replace(message: Message, kind: MediaKind, { caption, ...file }: Attachment): Message {
+    const content = mediaContent(kind, this.upload(kind, file), file.fields)
+    const none = { photo: undefined, video: undefined, animation: undefined, audio: undefined, document: undefined }
+    return this.edit(message, { ...none, ...content, caption })
   }
 
   /** No bot is told of it. */

@@ -8,7 +8,7 @@ import type { JsonObject } from '../../../core/event.ts'
 import type { RoomId } from '../../../core/ids.ts'
 import type { Bus } from '../../../platform/bus.ts'
 import type { Clock } from '../../../platform/clock.ts'
-import { Lru } from '../../../platform/lru.ts'
+import { ReadCache } from '../../../platform/read-cache.ts'
 import type { Database } from '../../../storage/database.ts'
 import type { StoredEvent } from '../../../storage/events.ts'
 import { currentStateEvents } from '../../../storage/rooms.ts'
@@ -24,9 +24,7 @@ const MAX_ROOMS = 10_000
 
 export class Retention {
   readonly #parts: RetentionParts
-  readonly #lifetimes = new Lru<RoomId, number>(MAX_ROOMS)
-  /** Counts changes, so that a reading that was overtaken by one is not kept. */
-  #version = 0
+  readonly #lifetimes = new ReadCache<RoomId, number>(MAX_ROOMS)
 
   constructor(parts: RetentionParts) {
     this.#parts = parts
@@ -34,8 +32,7 @@ export class Retention {
       if (bell.stream !== 'events') return
       const news = newsOf(bell)
       const changed = news ? news.changes.filter(isPolicy).map(({ roomId }) => roomId) : (bell.keys.rooms ?? [])
-      if (changed.length > 0) this.#version++
-      for (const roomId of changed) this.#lifetimes.delete(roomId as RoomId) // keys of this stream are ids
+      this.#lifetimes.drop(changed as RoomId[]) // keys of this stream are ids
     })
   }
 
@@ -46,18 +43,15 @@ export class Retention {
   /** Messages of the room that were sent before this time are shown to nobody and will be deleted; undefined: none. */
   async cutOf(roomId: RoomId): Promise<number | undefined> {
     if (!this.isOn) return undefined
-    const lifetime = this.#lifetimes.get(roomId) ?? (await this.#read(roomId))
+    const lifetime = await this.#lifetimes.of(roomId, () => this.#read(roomId))
     return lifetime === Infinity ? undefined : this.#parts.clock.now() - lifetime
   }
 
   async #read(roomId: RoomId): Promise<number> {
     const { database, settings } = this.#parts
-    const version = this.#version
     const events = await currentStateEvents(database, roomId, retentionTypes)
     const ofRoom = retentionTypes.map((type) => events.find(({ row }) => row.type === type && row.state_key === ''))
-    const lifetime = lifetimeOf(ofRoom.find((event) => event !== undefined)?.pdu.content, settings)
-    if (version === this.#version) this.#lifetimes.set(roomId, lifetime)
-    return lifetime
+    return lifetimeOf(ofRoom.find((event) => event !== undefined)?.pdu.content, settings)
   }
 }
 

@@ -1,7 +1,7 @@
 /** What a client needs to name a room without knowing its members. https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3sync */
 import type { RoomId, UserId } from '../../../core/ids.ts'
 import type { Bus } from '../../../platform/bus.ts'
-import { Lru } from '../../../platform/lru.ts'
+import { ReadCache } from '../../../platform/read-cache.ts'
 import type { Database } from '../../../storage/database.ts'
 import { type Hero, listHeroes, listRoomFacts, type RoomFacts } from '../../../storage/sync.ts'
 import { newsOf } from '../../rooms/news.ts'
@@ -36,9 +36,7 @@ const portraitTypes: ReadonlySet<string> = new Set([...types, 'm.room.avatar'])
 
 export class Summaries {
   readonly #database: Database
-  readonly #known = new Lru<RoomId, Known>(MAX_ROOMS)
-  /** Counts news, so that a read that was overtaken by some is not kept. */
-  #version = 0
+  readonly #known = new ReadCache<RoomId, Known>(MAX_ROOMS)
 
   constructor({ database, bus }: { database: Database; bus: Bus }) {
     this.#database = database
@@ -48,8 +46,7 @@ export class Summaries {
       const changed = news
         ? news.changes.filter(({ type }) => portraitTypes.has(type)).map(({ roomId }) => roomId)
         : (bell.keys.rooms ?? [])
-      if (changed.length > 0) this.#version++
-      for (const roomId of changed) this.#known.delete(roomId as RoomId) // keys of this stream are ids
+      this.#known.drop(changed as RoomId[]) // keys of this stream are ids
     })
   }
 
@@ -64,26 +61,17 @@ export class Summaries {
   }
 
   async portraits(roomIds: readonly RoomId[], userId: UserId): Promise<ReadonlyMap<RoomId, Portrait>> {
-    const known = await this.#list(roomIds)
+    const known = await this.#known.list(roomIds, (missing) => this.#read(missing))
     return new Map([...known].map(([roomId, room]) => [roomId, portraitOf(room, userId)]))
   }
 
   async list(roomIds: readonly RoomId[], userId: UserId): Promise<ReadonlyMap<RoomId, Summary>> {
-    const known = await this.#list(roomIds)
+    const known = await this.#known.list(roomIds, (missing) => this.#read(missing))
     return new Map([...known].map(([roomId, room]) => [roomId, summaryOf(room, userId)]))
   }
 
-  async #list(roomIds: readonly RoomId[]): Promise<ReadonlyMap<RoomId, Known>> {
-    const found = new Map<RoomId, Known>()
-    const missing: RoomId[] = []
-    for (const roomId of roomIds) {
-      const known = this.#known.get(roomId)
-      if (known) found.set(roomId, known)
-      else missing.push(roomId)
-    }
-    if (missing.length === 0) return found
-    const version = this.#version
-    const facts = await listRoomFacts(this.#database, missing)
+  async #read(roomIds: readonly RoomId[]): Promise<(readonly [RoomId, Known])[]> {
+    const facts = await listRoomFacts(this.#database, roomIds)
     const nameless = facts.filter(({ name, canonical_alias: alias }) => !name && !alias)
     const heroes = Map.groupBy(
       await listHeroes(
@@ -93,12 +81,7 @@ export class Summaries {
       ),
       ({ room_id }) => room_id,
     )
-    for (const room of facts) {
-      const known = { facts: room, heroes: heroes.get(room.room_id) ?? [] }
-      found.set(room.room_id, known)
-      if (version === this.#version) this.#known.set(room.room_id, known)
-    }
-    return found
+    return facts.map((room) => [room.room_id, { facts: room, heroes: heroes.get(room.room_id) ?? [] }] as const)
   }
 }
 

@@ -3,7 +3,7 @@ import { isJsonObject } from '../../../core/canonical-json.ts'
 import type { JsonObject } from '../../../core/event.ts'
 import type { RoomId, UserId } from '../../../core/ids.ts'
 import type { Bus } from '../../../platform/bus.ts'
-import { Lru } from '../../../platform/lru.ts'
+import { ReadCache } from '../../../platform/read-cache.ts'
 import { listDirectAndTags } from '../../../storage/account-data.ts'
 import type { Database } from '../../../storage/database.ts'
 
@@ -17,23 +17,20 @@ const MAX_ROOMS = 200_000
 
 export class RoomMarksCache {
   readonly #database: Database
-  readonly #known = new Lru<UserId, RoomMarks>(MAX_ROOMS, ({ direct, tags }) => direct.size + tags.size + 1)
-  /** Counts news, so that a read that was overtaken by some is not kept. */
-  #version = 0
+  readonly #known = new ReadCache<UserId, RoomMarks>(MAX_ROOMS, ({ direct, tags }) => direct.size + tags.size + 1)
 
   constructor({ database, bus }: { database: Database; bus: Bus }) {
     this.#database = database
     bus.subscribe(({ stream, keys }) => {
-      if (stream !== 'account_data') return
-      this.#version++
-      for (const userId of keys.users ?? []) this.#known.delete(userId as UserId) // keys of this stream are ids
+      if (stream === 'account_data') this.#known.drop((keys.users ?? []) as UserId[]) // keys of this stream are ids
     })
   }
 
   async of(userId: UserId): Promise<RoomMarks> {
-    const known = this.#known.get(userId)
-    if (known) return known
-    const version = this.#version
+    return await this.#known.of(userId, () => this.#read(userId))
+  }
+
+  async #read(userId: UserId): Promise<RoomMarks> {
     const direct = new Set<string>()
     const tags = new Map<RoomId, ReadonlySet<string>>()
     for (const { room_id: roomId, content } of await listDirectAndTags(this.#database, userId)) {
@@ -41,8 +38,6 @@ export class RoomMarksCache {
       if (roomId !== '') tags.set(roomId, new Set(isJsonObject(json['tags']) ? Object.keys(json['tags']) : []))
       else for (const rooms of Object.values(json)) if (Array.isArray(rooms)) for (const room of rooms) direct.add(room)
     }
-    const marks = { direct, tags }
-    if (version === this.#version) this.#known.set(userId, marks)
-    return marks
+    return { direct, tags }
   }
 }

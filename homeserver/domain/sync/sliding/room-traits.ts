@@ -1,10 +1,10 @@
 /** What lists sort and filter rooms by, in memory for the rooms at work. Filled from the tables, kept by the events stream. */
 import type { RoomId } from '../../../core/ids.ts'
 import type { Bell, Bus } from '../../../platform/bus.ts'
-import { Lru } from '../../../platform/lru.ts'
+import { ReadCache } from '../../../platform/read-cache.ts'
 import type { Database } from '../../../storage/database.ts'
 import { eventStatus } from '../../../storage/events.ts'
-import { listRoomTraits } from '../../../storage/sliding-rooms.ts'
+import { listRoomTraits, type RoomTraitsRow } from '../../../storage/sliding-rooms.ts'
 import { newsOf } from '../../rooms/news.ts'
 
 export interface RoomTraits {
@@ -32,9 +32,7 @@ const MAX_ROOMS = 100_000
 
 export class RoomTraitsCache {
   readonly #database: Database
-  readonly #known = new Lru<RoomId, RoomTraits>(MAX_ROOMS)
-  /** Counts news, so that a read that was overtaken by some is not kept. */
-  #version = 0
+  readonly #known = new ReadCache<RoomId, RoomTraits>(MAX_ROOMS)
 
   constructor({ database, bus }: { database: Database; bus: Bus }) {
     this.#database = database
@@ -43,42 +41,32 @@ export class RoomTraitsCache {
 
   /** Rooms that this server is not in are missing. */
   async list(roomIds: readonly RoomId[]): Promise<ReadonlyMap<RoomId, RoomTraits>> {
-    const found = new Map<RoomId, RoomTraits>()
-    const missing: RoomId[] = []
-    for (const roomId of roomIds) {
-      const known = this.#known.get(roomId)
-      if (known) found.set(roomId, known)
-      else missing.push(roomId)
-    }
-    if (missing.length === 0) return found
-    const version = this.#version
-    for (const row of await listRoomTraits(this.#database, missing, [...bumpTypes])) {
-      const traits = {
-        bumped: row.bumped ?? 0,
-        name: row.name ?? undefined,
-        isEncrypted: row.encryption !== null,
-        roomType: row.room_type ?? undefined,
-      }
-      found.set(row.room_id, traits)
-      if (version === this.#version) this.#known.set(row.room_id, traits)
-    }
-    return found
+    return await this.#known.list(roomIds, (missing) => this.#read(missing))
+  }
+
+  async #read(roomIds: readonly RoomId[]): Promise<(readonly [RoomId, RoomTraits])[]> {
+    const rows = await listRoomTraits(this.#database, roomIds, [...bumpTypes])
+    return rows.map((row) => [row.room_id, traitsOf(row)] as const)
   }
 
   #heard(bell: Bell): void {
     if (bell.stream !== 'events') return
     const news = newsOf(bell)
-    this.#version++
-    if (!news) {
-      for (const roomId of bell.keys.rooms ?? []) this.#known.delete(roomId as RoomId) // keys of this stream are ids
-      return
-    }
+    this.#known.overtake()
+    if (!news) return this.#known.drop((bell.keys.rooms ?? []) as RoomId[]) // keys of this stream are ids
     for (const { roomId, row } of news.events) {
       const known = this.#known.get(roomId)
       const bumped = row.stream_id ?? 0
       if (!known || row.status !== eventStatus.accepted || !bumpTypes.has(row.type) || bumped <= known.bumped) continue
       this.#known.set(roomId, { ...known, bumped })
     }
-    for (const { roomId, type } of news.changes) if (traitTypes.has(type)) this.#known.delete(roomId)
+    this.#known.drop(news.changes.filter(({ type }) => traitTypes.has(type)).map(({ roomId }) => roomId))
   }
 }
+
+const traitsOf = (row: RoomTraitsRow): RoomTraits => ({
+  bumped: row.bumped ?? 0,
+  name: row.name ?? undefined,
+  isEncrypted: row.encryption !== null,
+  roomType: row.room_type ?? undefined,
+})

@@ -47,6 +47,9 @@ export const en = {
   telegramUnreadable: 'A code has six digits.',
   telegramOver: 'That was too late or too often wrong. Here is a new page: begin again in Telegram.',
   telegramOwn: 'Log in on the page of Telegram',
+  telegramWidget:
+    'This button is from telegram.org. In Telegram you confirm that it is you, and who you are comes back here.',
+  telegramWidgetInstead: 'Log in with the button of Telegram',
   telegramOff: 'Telegram is not at work on this server.',
   otherWays: 'Other ways to log in',
   // Ways to log in

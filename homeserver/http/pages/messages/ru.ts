@@ -47,6 +47,8 @@ export const ru: Messages = {
   telegramOver:
     'Прошло много времени, или код слишком часто был неверным. Вот новая страница: начните в Telegram заново.',
   telegramOwn: 'Войти на странице Telegram',
+  telegramWidget: 'Эта кнопка — с telegram.org. В Telegram вы подтвердите, что это вы, и сюда вернётся, кто вы.',
+  telegramWidgetInstead: 'Войти кнопкой Telegram',
   telegramOff: 'На этом сервере Telegram не подключён.',
   otherWays: 'Другие способы входа',
   waysIn: 'Способы входа',

@@ -14,6 +14,7 @@ import {
   signText,
   verifyJson,
   verifyText,
+  verifyTextAside,
 } from './signing.ts'
 
 // https://spec.matrix.org/v1.19/appendices/#cryptographic-test-vectors
@@ -87,6 +88,11 @@ describe('signatures', () => {
     const shifted = Buffer.from(scalar.toString(16).padStart(64, '0'), 'hex').reverse()
     expect(verifyText('hello', encodeBase64(Buffer.concat([bytes.subarray(0, 32), shifted])), publicKey)).toBe(false)
   })
+
+  test.each([signature, `B${signature.slice(1)}`, signature.slice(1), ''])(
+    'are valid on another thread where they are here: %j',
+    async (text) => expect(await verifyTextAside('hello', text, publicKey)).toBe(verifyText('hello', text, publicKey)),
+  )
 
   test('are looked up as own keys only', () => {
     expect(verifyJson({ signatures: {} }, { serverName: '__proto__', keyId: 'toString', publicKey })).toBe(false)

@@ -96,6 +96,15 @@ export function verifyText(text: string, signature: string, publicKey: KeyObject
   return bytes !== undefined && verify(null, Buffer.from(text), publicKey, bytes)
 }
 
+/** As `verifyText`, on another thread: the main one has time for a tenth of what it would take there. */
+export async function verifyTextAside(text: string, signature: string, publicKey: KeyObject): Promise<boolean> {
+  const bytes = decodeBase64(signature, signatureBytes)
+  if (bytes === undefined) return false
+  return await new Promise((resolve, reject) => {
+    verify(null, Buffer.from(text), publicKey, bytes, (error, isValid) => (error ? reject(error) : resolve(isValid)))
+  })
+}
+
 type Signatures = NonNullable<Pdu['signatures']>
 
 /** `signatures` with one more. */

@@ -177,6 +177,35 @@ export async function listStatuses(conn: Conn, eventIds: readonly EventId[]): Pr
   return new Map(rows.map((row) => [row.event_id, row.status]))
 }
 
+/** As much of an event as its place in a state needs. */
+export type EventOutline = Pick<EventRow, 'nid' | 'event_id' | 'room_id' | 'type' | 'state_key' | 'status'>
+
+/** Those of the events that we have, which may be the state of a large room. */
+export async function listOutlines(conn: Conn, eventIds: readonly EventId[]): Promise<Map<EventId, EventOutline>> {
+  const rows = await rowsIn<EventOutline>(
+    conn,
+    'select nid, event_id, room_id, type, state_key, status from events where event_id in (?)',
+    eventIds,
+  )
+  return new Map(rows.map((row) => [row.event_id, row]))
+}
+
+/** What a state takes of an event. */
+export type StateRow = Pick<
+  EventRow,
+  'nid' | 'event_id' | 'room_id' | 'type' | 'state_key' | 'sender' | 'json' | 'content_at' | 'content_length'
+>
+
+/** As much of the events as a state takes of them, in no order. At most a thousand at once. */
+export async function listStateRows(conn: Conn, eventIds: readonly EventId[]): Promise<StateRow[]> {
+  return await rowsIn<StateRow>(
+    conn,
+    `select nid, event_id, room_id, type, state_key, sender, json, content_at, content_length
+       from events where event_id in (?)`,
+    eventIds,
+  )
+}
+
 export async function findEvent(conn: Conn, eventId: EventId): Promise<StoredEvent | undefined> {
   return (await listEvents(conn, [eventId]))[0]
 }

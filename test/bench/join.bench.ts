@@ -4,10 +4,9 @@
  * processor is told apart, because machines are busy with other things. Synapse is looked for as in test/support/synapse.ts.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { JsonObject } from '../../homeserver/core/event.ts'
-import { roomOf } from '../drills/d17-large-join.ts'
 import { DrillServer } from '../drills/drill-server.ts'
 import { ForeignServers } from '../drills/foreign-servers.ts'
+import { countJoined, joinPath, roomOfMembers } from '../drills/large-join.ts'
 import { cpuMs, peakMiB } from '../drills/process-figures.ts'
 import { type Site, Sites } from '../drills/sites.ts'
 import { Client } from '../support/client.ts'
@@ -21,20 +20,15 @@ const [ourSite, synapseSite, theirSite] = sites.list as [Site, Site, Site]
 await using others = await ForeignServers.start(theirSite, SERVERS)
 
 async function joins(name: string, { url, pid }: { readonly url: string; readonly pid: number }): Promise<void> {
-  const room = roomOf(others, members)
-  for (let n = 0; n < members / 2; n++) room.say(`message ${n}`) // so that for each two members there are five events
+  const room = roomOfMembers(others, members)
+  for (let n = 0; n < members / 2; n++) room.say(`message ${n}`) // for each two members there are five events
   others.room = room
   const alice = await new Client(url).register('alice', 'password of alice')
-  const path = `/rooms/${encodeURIComponent(room.roomId)}/joined_members`
   const cpuBefore = await cpuMs(pid)
   const began = performance.now()
-  const via = others.names[0] ?? ''
-  await alice.post(`/join/${encodeURIComponent(room.roomId)}?via=${via}&server_name=${via}`)
+  await alice.post(joinPath(room, others))
   const answeredMs = Math.round(performance.now() - began)
-  for (let joined = 0; joined <= members;) {
-    await sleep(20)
-    joined = Object.keys((await alice.get(path))['joined'] as JsonObject).length
-  }
+  while ((await countJoined(alice, room)) <= members) await sleep(20)
   const figures = {
     server: name,
     members,

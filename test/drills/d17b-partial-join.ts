@@ -3,16 +3,13 @@
  * writes, and ours dies while the members come, while they are written, and while the room is made whole.
  */
 import type { ServerResponse } from 'node:http'
-import type { JsonObject } from '../../homeserver/core/event.ts'
-import { Client } from '../support/client.ts'
 import { checkConsistency } from './consistency.ts'
-import { type LargeJoinOptions, roomOf, SERVERS } from './d17-large-join.ts'
+import type { LargeJoinOptions } from './d17-large-join.ts'
 import type { Outcome } from './drill.ts'
-import { DrillServer } from './drill-server.ts'
 import type { Failpoint } from './failpoints.ts'
-import { ForeignServers } from './foreign-servers.ts'
+import type { ForeignServers } from './foreign-servers.ts'
+import { LargeJoin } from './large-join.ts'
 import { peakMiB } from './process-figures.ts'
-import { type Site, Sites } from './sites.ts'
 
 const deaths: readonly Failpoint[] = [
   { transaction: 'store outliers', step: 2 },
@@ -23,22 +20,16 @@ const JOIN_MS = 5_000
 const WHOLE_MS = 30_000
 
 export async function partialJoin({ databaseUrl, members = 10_000 }: LargeJoinOptions): Promise<Outcome> {
-  await using sites = await Sites.make(2)
-  const [ourSite, theirSite] = sites.list as [Site, Site]
-  await using ours = await DrillServer.make({ databaseUrl, site: ourSite, withFailpoints: true })
-  await ours.start()
-  await using others = await ForeignServers.start(theirSite, SERVERS)
-  const room = roomOf(others, members)
-  others.room = room
+  await using scene = await LargeJoin.make({ databaseUrl, members })
+  const { ours, others, room, alice } = scene
   others.omitsMembers = true
   const questions = new Questions(others)
-  const alice = await new Client(ours.url).register('alice', 'password of alice')
 
   const half = Promise.withResolvers<void>()
   const { answerState } = others
   others.answerState = (response, text) => void response.write(text.slice(0, text.length / 2), () => half.resolve())
   const from = performance.now()
-  await alice.post(`/join/${encodeURIComponent(room.roomId)}?via=${others.names[0] ?? ''}`)
+  await scene.join()
   const joinMs = Math.round(performance.now() - from)
   const said = await alice.send(room.roomId, 'hello')
   ;(await questions.next()).answer()
@@ -61,9 +52,8 @@ export async function partialJoin({ databaseUrl, members = 10_000 }: LargeJoinOp
   const question = await questions.next()
   const begun = performance.now()
   question.answer()
-  const told = await alice.get(`/rooms/${encodeURIComponent(room.roomId)}/joined_members`)
+  const joined = await scene.joinedMembers()
   const wholeMs = Math.round(performance.now() - begun)
-  const joined = Object.keys(told['joined'] as JsonObject).length
   const peak = await peakMiB(ours.pid)
   const kept = await alice.get(`/rooms/${encodeURIComponent(room.roomId)}/event/${said}`).then(Object.keys)
   await ours.stop()

@@ -70,6 +70,13 @@ export class KeyRing {
     return this.#find(wanted)
   }
 
+  /** Whether `verifierFor` has the key in memory. */
+  has(server: ServerName, keyId: string, at: number | undefined): boolean {
+    return server === this.#parts.serverName
+      ? this.#parts.ownKeys.verifierFor(keyId, at) !== undefined
+      : suits(this.#servers.get(server)?.get(keyId), at)
+  }
+
   /** Reads what is stored about many servers at once, for a long list of events. Asks nobody. */
   async warm(servers: Iterable<ServerName>): Promise<void> {
     const missing = [...new Set(servers)].filter((server) => !this.#servers.has(server))

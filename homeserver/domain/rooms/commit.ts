@@ -20,7 +20,7 @@ import {
 } from '../../storage/rooms.ts'
 import { insertStateGroups, type StateGroup } from '../../storage/state-groups.ts'
 import type { Streams } from '../../storage/streams.ts'
-import { membershipAfter, membershipRow, stateChangeOf } from './arrival.ts'
+import { membershipAfter, membershipRow, stateChangeOf, stateEventOf } from './arrival.ts'
 import type { BuiltEvent } from './build.ts'
 import type { EventCache } from './event-cache.ts'
 import { relationRow, storedEvent } from './event-rows.ts'
@@ -261,7 +261,8 @@ function membershipsOf(event: BuiltEvent, streamId: number): MembershipRow[] {
   if (arrival && !arrival.strippedState) {
     return arrival.changes.flatMap((change) => membershipAfter(change, streamId) ?? [])
   }
-  const row = membershipRow({ nid, event }, streamId)
+  const made = stateEventOf(nid, event)
+  const row = made && membershipRow(made, streamId)
   return row ? [row] : []
 }
 

@@ -217,7 +217,7 @@ async function write(
   const added = stored.filter((_, index) => rejudged[index] !== undefined && isNew(rejudged[index]))
   news.events.push(...added)
   for (const change of changes) {
-    const event = (change.now ?? change.before)?.event
+    const event = change.now ?? change.before
     if (!event) continue
     news.changes.push(stateChangeOf(change, event, place))
     const membership = membershipAfter(change, place)

@@ -2,11 +2,11 @@
 import type { Verdict } from '../../core/auth/verdict.ts'
 import { type IdentifiedPdu, referenceIds, type StateKey, stateKeyOf } from '../../core/event.ts'
 import type { EventId } from '../../core/ids.ts'
-import { eventStatus } from '../../storage/events.ts'
+import { eventStatus, listStateRows } from '../../storage/events.ts'
 import { listMissingParents } from '../../storage/gaps.ts'
 import type { Extremity, RoomStats } from '../../storage/rooms.ts'
 import type { StateEntry } from '../../storage/state-groups.ts'
-import type { HeadChange } from './arrival.ts'
+import { type HeadChange, type StateEvent, stateEventOf, stateEventOfRow } from './arrival.ts'
 import { checkAssuming } from './assumed.ts'
 import { extremityOf } from './build.ts'
 import type { RoomHead } from './head.ts'
@@ -27,6 +27,8 @@ export interface HeadMove {
 const MAX_EXTREMITIES = 20
 /** Events that were refused are passed through to those before them, but not without end. */
 const MAX_CONSUMED = 200
+/** Of the events of a large state that are looked at, at once. */
+const BATCH = 500
 
 /** What the current state says about an event that the state before it allows. https://spec.matrix.org/v1.19/server-server-api/#soft-failure */
 export async function checkSoftly(
@@ -70,19 +72,36 @@ export async function headChanges(
   state: ReadonlyMap<StateKey, StateEntry>,
   own?: RemoteEvent & { readonly nid: number },
 ): Promise<HeadChange[]> {
-  const changes = [...changesBetween(head.state, state)].map(([key, now]) => ({
-    key,
-    now,
-    before: head.state.get(key),
-  }))
-  const ids = changes.flatMap(({ now, before }) => [now?.eventId ?? [], before?.eventId ?? []].flat())
-  const known = await reader.list(head, ids)
-  const eventOf = (entry: StateEntry | undefined): HeadChange['now'] => {
-    if (!entry) return undefined
-    const event = entry.eventId === own?.eventId ? own : known.get(entry.eventId)
-    return event && { nid: entry.nid, event }
+  const changes: HeadChange[] = []
+  const moves = [...changesBetween(head.state, state)]
+  for (let from = 0; from < moves.length; from += BATCH) {
+    const some = moves.slice(from, from + BATCH).map(([key, now]) => ({ key, now, before: head.state.get(key) }))
+    const ids = some.flatMap(({ now, before }) => [now?.eventId ?? [], before?.eventId ?? []].flat())
+    const known = await stateEvents(reader, head, ids)
+    if (own) known.set(own.eventId, stateEventOf(own.nid, own))
+    const eventOf = (entry: StateEntry | undefined): StateEvent | undefined => entry && known.get(entry.eventId)
+    for (const { key, now, before } of some) changes.push({ key, now: eventOf(now), before: eventOf(before) })
   }
-  return changes.map(({ key, now, before }) => ({ key, now: eventOf(now), before: eventOf(before) }))
+  return changes
+}
+
+/** What is not in memory is read and parsed no further than a state needs it: there may be tens of thousands. */
+async function stateEvents(
+  reader: StateReader,
+  head: RoomHead,
+  ids: readonly EventId[],
+): Promise<Map<EventId, StateEvent | undefined>> {
+  const events = new Map<EventId, StateEvent | undefined>()
+  const others: EventId[] = []
+  for (const id of ids) {
+    const built = head.uncommitted.get(id)
+    const row = built ? undefined : reader.peek(id)?.row
+    if (built) events.set(id, stateEventOf(built.nid, built))
+    else if (row) events.set(id, stateEventOfRow(row))
+    else others.push(id)
+  }
+  for (const row of await listStateRows(reader.database, others)) events.set(row.event_id, stateEventOfRow(row))
+  return events
 }
 
 function ownChange(event: RemoteEvent, { before, nid }: Judgement): HeadChange[] {
@@ -90,7 +109,7 @@ function ownChange(event: RemoteEvent, { before, nid }: Judgement): HeadChange[]
   if (stateKey === undefined) return []
   const key = stateKeyOf(type, stateKey)
   const replaced = before.get(key)
-  return [{ key, now: { nid, event }, before: replaced && { nid: replaced.nid, event: replaced } }]
+  return [{ key, now: stateEventOf(nid, event), before: replaced && stateEventOf(replaced.nid, replaced) }]
 }
 
 /** What is behind an event: its parents, and where those were refused, what is before them (T38). */
@@ -137,7 +156,6 @@ export async function groupsOf(
 export function statsAfterChanges(stats: RoomStats, changes: readonly HeadChange[]): RoomStats {
   return changes.reduce((after, { key, now, before }) => {
     const [type = '', stateKey = ''] = key.split('\0')
-    const content = now?.event.pdu.content ?? {}
-    return statsAfter(after, { type, stateKey, content, before: before?.event.pdu.content })
+    return statsAfter(after, { type, stateKey, content: now?.content ?? {}, before: before?.content })
   }, stats)
 }

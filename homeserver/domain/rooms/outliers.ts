@@ -6,14 +6,8 @@ import type { EventId, RoomId } from '../../core/ids.ts'
 import type { RoomVersion } from '../../core/room-version.ts'
 import { Lru } from '../../platform/lru.ts'
 import type { Database } from '../../storage/database.ts'
-import {
-  type EventRow,
-  eventStatus,
-  type EventStatus,
-  insertEvents,
-  listStatuses,
-  StoredEvent,
-} from '../../storage/events.ts'
+import { type EventRow, eventStatus, type EventStatus, insertEvents, listStatuses } from '../../storage/events.ts'
+import { citedFirst } from './cited-first.ts'
 import type { EventCache } from './event-cache.ts'
 import type { RoomHead } from './head.ts'
 import { authIds, checkCited, listKnown } from './known-events.ts'
@@ -22,7 +16,7 @@ import type { RemoteEvent } from './remote-event.ts'
 type CitedEvent = IdentifiedPdu & { readonly status: EventStatus }
 
 /** Parsed events that others were judged by last: most cite the same few. */
-const MAX_CITED = 1_000
+const MAX_CITED = 100
 
 export interface OutlierParts {
   readonly database: Database
@@ -38,7 +32,7 @@ export async function storeOutliers(
   events: readonly RemoteEvent[],
 ): Promise<ReadonlyMap<EventId, 'accepted' | 'rejected'>> {
   const given = new Map(events.map((event) => [event.eventId, event]))
-  const citations = citationsOf(events, version)
+  const citations = new Map(events.map((event) => [event.eventId, event.authIds ?? authIds(event, version)]))
   const stored = await listStatuses(database, [...given.keys()])
   for (const id of given.keys()) {
     const built = head?.uncommitted.get(id)
@@ -58,10 +52,10 @@ export async function storeOutliers(
     cited.set(id, found)
     return found
   }
-  const rows: StoredEvent[] = []
-  for (const event of inOrder(given, citations)) {
-    const { eventId } = event
-    if (stored.has(eventId)) continue
+  const rows: EventRow[] = []
+  for (const eventId of citedFirst(citations)) {
+    const event = given.get(eventId)
+    if (!event || stored.has(eventId)) continue
     // Who comes with no more than a part of his chain may come again with all of it.
     if (!citations.get(eventId)?.every((id) => known.has(id) || judged.has(id))) continue
     const { pdu } = event
@@ -69,20 +63,12 @@ export async function storeOutliers(
       event.roomId === roomId
         ? checkOutlier({ eventId, roomId, pdu }, version, createId, (id) => known.get(id) ?? find(id))
         : deny('v12/3.5', 'The event is of another room')
-    judged.set(eventId, verdict.allowed ? eventStatus.accepted : eventStatus.rejected)
+    const status = verdict.allowed ? eventStatus.accepted : eventStatus.rejected
+    judged.set(eventId, status)
+    cited.set(eventId, { eventId, roomId: event.roomId, pdu, status })
     rows.push(outlier({ eventId, roomId: event.roomId, pdu, json: event.json }, nextNid(), verdict))
   }
-  if (rows.length > 0) {
-    await database.transaction('store outliers', async (tx) => {
-      await insertEvents(
-        tx,
-        rows.map(({ row }) => row),
-      )
-      tx.onCommit(() => {
-        for (const event of rows) cache.put(event)
-      })
-    })
-  }
+  if (rows.length > 0) await database.transaction('store outliers', (tx) => insertEvents(tx, rows))
   return new Map(
     events.map(({ eventId }) => {
       const status = judged.get(eventId)
@@ -104,44 +90,9 @@ function checkOutlier(
   return checkCited(event, version, find)
 }
 
-/** What each of the events cites. One text stands for an id wherever it is cited, for large rooms name few events many times. */
-function citationsOf(events: readonly RemoteEvent[], version: RoomVersion): ReadonlyMap<EventId, readonly EventId[]> {
-  const ids = new Map(events.map(({ eventId }) => [eventId, eventId]))
-  return new Map(events.map((event) => [event.eventId, authIds(event, version).map((id) => ids.get(id) ?? id)]))
-}
-
-/** Cited events before those that cite them, without recursion; of a circle nobody is told. */
-function inOrder(
-  events: ReadonlyMap<EventId, RemoteEvent>,
-  citations: ReadonlyMap<EventId, readonly EventId[]>,
-): RemoteEvent[] {
-  const waitsFor = new Map<EventId, number>()
-  const citedBy = new Map<EventId, RemoteEvent[]>()
-  const ready: RemoteEvent[] = []
-  for (const event of events.values()) {
-    const cited = new Set(citations.get(event.eventId)?.filter((id) => events.has(id)))
-    waitsFor.set(event.eventId, cited.size)
-    for (const id of cited) {
-      const citing = citedBy.get(id)
-      if (citing) citing.push(event)
-      else citedBy.set(id, [event])
-    }
-    if (cited.size === 0) ready.push(event)
-  }
-  for (const event of ready) {
-    for (const citing of citedBy.get(event.eventId) ?? []) {
-      const left = (waitsFor.get(citing.eventId) ?? 0) - 1
-      waitsFor.set(citing.eventId, left)
-      if (left === 0) ready.push(citing)
-    }
-  }
-  return ready
-}
-
-/** Without what it was parsed to: it may be one of tens of thousands, and most of them nobody will look at soon. */
-function outlier({ eventId, roomId, pdu, json }: RemoteEvent, nid: number, { allowed }: Verdict): StoredEvent {
+function outlier({ eventId, roomId, pdu, json }: RemoteEvent, nid: number, { allowed }: Verdict): EventRow {
   const content = topLevelSpan(json, 'content') ?? { start: 0, end: 0 }
-  const row: EventRow = {
+  return {
     nid,
     event_id: eventId,
     room_id: roomId,
@@ -163,5 +114,4 @@ function outlier({ eventId, roomId, pdu, json }: RemoteEvent, nid: number, { all
     content_at: content.start,
     content_length: content.end - content.start,
   }
-  return new StoredEvent(row)
 }

@@ -12,6 +12,8 @@ import type { SentEvent } from './writer.ts'
 export interface RemoteEvent extends IdentifiedPdu {
   /** Its canonical JSON, without `unsigned`. */
   readonly json: string
+  /** What it cites, where `pdu` is parsed anew each time. */
+  readonly authIds?: readonly EventId[]
 }
 
 export type Receipt =

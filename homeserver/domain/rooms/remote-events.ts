@@ -232,7 +232,7 @@ export class RemoteEvents implements Omit<RemoteEventWriter, 'prepare'> {
     head.stateGroup = stateGroup
     head.stats = statsAfterChanges(head.stats, changes)
     for (const { key, now } of changes) {
-      if (now) head.state.set(key, { nid: now.nid, eventId: now.event.eventId })
+      if (now) head.state.set(key, { nid: now.nid, eventId: now.eventId })
       else head.state.delete(key)
     }
     head.uncommitted.set(built.eventId, built)

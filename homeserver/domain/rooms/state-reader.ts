@@ -2,6 +2,7 @@
 import type { StateKey } from '../../core/event.ts'
 import type { EventId } from '../../core/ids.ts'
 import type { Database } from '../../storage/database.ts'
+import type { StoredEvent } from '../../storage/events.ts'
 import type { StateEntry, StateGroups, StateMap } from '../../storage/state-groups.ts'
 import type { EventCache } from './event-cache.ts'
 import type { RoomHead } from './head.ts'
@@ -27,6 +28,11 @@ export class StateReader {
   /** Those of the events that are here. */
   async list(head: RoomHead | undefined, ids: readonly EventId[]): Promise<ReadonlyMap<EventId, KnownEvent>> {
     return await listKnown(this.#events, head, ids)
+  }
+
+  /** The event as it is stored, if it is in memory. */
+  peek(eventId: EventId): StoredEvent | undefined {
+    return this.#events.peek(eventId)
   }
 
   /** Some of a group's state. */

@@ -41,8 +41,10 @@ export class PresenceEdus implements EduReceiver, Service {
   start(): Promise<void> {
     const { bus, background, members } = this.#parts
     this.#leave = bus.subscribe((bell) => {
-      for (const { room_id: roomId, user_id: userId, membership } of newsOf(bell)?.memberships ?? []) {
-        if (membership === 'join') background.run('introduce users', () => this.#introduce(roomId, userId))
+      const joins = (newsOf(bell)?.memberships ?? []).filter(({ membership }) => membership === 'join')
+      for (const [roomId, rows] of Map.groupBy(joins, ({ room_id }) => room_id)) {
+        const came = new Set(rows.map(({ user_id }) => user_id))
+        background.run('introduce users', () => this.#introduce(roomId, came))
       }
       const news = bell.stream === 'presence' ? (bell.payload as PresenceNews | undefined) : undefined // only presence.ts rings this stream
       const ours = news?.rows.filter((row) => members.isLocal(row.user_id)) ?? []
@@ -69,20 +71,21 @@ export class PresenceEdus implements EduReceiver, Service {
     for (const row of rows) this.#tell(row, await this.#serversOf(row.user_id))
   }
 
-  /** Our user to the servers in the room, or our users to the server of whoever came. */
-  async #introduce(roomId: RoomId, userId: UserId): Promise<void> {
+  /** Those of ours who came to the servers in the room, and those who were there to servers that were not. */
+  async #introduce(roomId: RoomId, came: ReadonlySet<UserId>): Promise<void> {
     const { members, roomServers, presence } = this.#parts
     const servers = await roomServers.serversIn(roomId)
     if (servers.size < 2) return
-    if (members.isLocal(userId)) {
-      for (const row of await presence.listPresent([userId])) this.#tell(row, servers)
-      return
+    const ours = [...came].filter((userId) => members.isLocal(userId))
+    if (ours.length > 0) for (const row of await presence.listPresent(ours)) this.#tell(row, servers)
+    const added = new Set([...came].map((userId) => serverNameOf(userId)))
+    const here: UserId[] = []
+    for (const userId of (await members.joined(roomId)).keys()) {
+      if (came.has(userId)) continue
+      added.delete(serverNameOf(userId))
+      if (here.length < MAX_INTRODUCED && members.isLocal(userId)) here.push(userId)
     }
-    const server = serverNameOf(userId)
-    const joined = [...(await members.joined(roomId)).keys()]
-    if (joined.some((other) => other !== userId && serverNameOf(other) === server)) return
-    const ours = joined.filter((other) => members.isLocal(other)).slice(0, MAX_INTRODUCED)
-    for (const row of await presence.listPresent(ours)) this.#tell(row, new Set([server]))
+    if (added.size > 0 && here.length > 0) for (const row of await presence.listPresent(here)) this.#tell(row, added)
   }
 
   #tell(row: PresenceRow, servers: ReadonlySet<ServerName>): void {

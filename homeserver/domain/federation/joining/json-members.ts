@@ -1,4 +1,5 @@
 /** Reads a long JSON object as it arrives, so that it is never in memory as one text (T45). */
+import { setImmediate } from 'node:timers/promises'
 import { badJson } from '../../../core/errors.ts'
 
 /** Characters of a single value; events have at most 65,536 bytes. */
@@ -21,7 +22,10 @@ export async function* readMembers(chunks: AsyncIterable<Uint8Array>): AsyncGene
       throw badJson('The JSON is not UTF-8')
     }
   }
-  for await (const chunk of chunks) yield* scanner.push(decode(chunk))
+  for await (const chunk of chunks) {
+    yield* scanner.push(decode(chunk))
+    await setImmediate() // what has come already does not keep others waiting
+  }
   if (!scanner.isComplete) throw badJson('The JSON ends too early')
 }
 

@@ -56,14 +56,14 @@ export interface JoiningServices {
 }
 
 export function openJoining(parts: OpenJoiningParts): JoiningServices {
-  const { federationClient: client, keyRing: keys, roomHooks } = parts
+  const { federationClient: client, keyRing, roomHooks } = parts
   const rooms = new ResidentRooms(parts)
-  const verifier = new EventVerifier({ keys })
+  const verifier = new EventVerifier({ keys: keyRing })
   const outgoing = new OutgoingInvites({ ...parts, client, verifier })
   if (parts.config.federation.mode === 'open') {
     const remote = new RemoteHistory({ client, verifier })
     const missing = new MissingParts({ ...parts, rooms: new RoomsHere(parts), remote })
-    roomHooks.remoteRooms.push(new FederatedRooms({ ...parts, client, keys, verifier, outgoing, missing }))
+    roomHooks.remoteRooms.push(new FederatedRooms({ ...parts, client, verifier, outgoing, missing }))
   }
   return {
     templates: new Templates({ ...parts, rooms }),

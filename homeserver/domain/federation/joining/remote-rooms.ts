@@ -19,13 +19,13 @@ import type { Entrances } from '../entrances.ts'
 import { unusable } from '../federation-error.ts'
 import type { Outbox } from '../outbox.ts'
 import type { MissingParts } from '../receive/missing-parts.ts'
-import type { EventVerifier, Keys } from '../receive/verify-event.ts'
+import type { EventVerifier } from '../receive/verify-event.ts'
 import type { RoomServers } from '../room-servers.ts'
 import { candidatesFrom, firstThatCan } from './candidates.ts'
 import { leaveAlone } from './local-leave.ts'
 import type { OutgoingInvites } from './outgoing-invites.ts'
 import { signPassage, type SignedPassage } from './remote-template.ts'
-import { readRoom, type RoomOfVersion, type ToldRoom, verifyRoom } from './room-copy.ts'
+import { checkState, readRoom, type RoomOfVersion, type ToldRoom } from './room-copy.ts'
 import { checkToldState, serversTold } from './stripped-state.ts'
 import type { Passage } from './templates.ts'
 
@@ -34,7 +34,6 @@ export interface RemoteRoomsParts {
   readonly clock: Clock
   readonly signer: Signer
   readonly client: FederationClient
-  readonly keys: Keys
   readonly verifier: EventVerifier
   readonly members: Members
   readonly roomServers: RoomServers
@@ -142,7 +141,7 @@ export class FederatedRooms implements RemoteRooms {
   }
 
   /** Most members may be left out, unless the `whole` room is asked for. */
-  async #sendJoin(server: ServerName, { event }: SignedPassage, whole = false): Promise<ToldRoom> {
+  async #sendJoin(server: ServerName, { version, event }: SignedPassage, whole = false): Promise<ToldRoom> {
     const path = federationPath`/v2/send_join/${event.roomId}/${event.eventId}`
     const { body } = await this.#parts.client.open('PUT', server, path, {
       body: event.pdu,
@@ -151,7 +150,7 @@ export class FederatedRooms implements RemoteRooms {
       timeoutMs: SEND_JOIN_TIMEOUT_MS,
     })
     try {
-      return await readRoom(body)
+      return await readRoom({ version, roomId: event.roomId }, this.#parts.verifier, body)
     } catch (cause) {
       throw unusable(server, 'answered to the join with something that cannot be read', cause)
     } finally {
@@ -180,12 +179,15 @@ export class FederatedRooms implements RemoteRooms {
     return (await writer.adopt({ roomId, version, event, state, partial })).eventId
   }
 
-  /** Gives the ids of the state: no more of what may be a large room stays in memory. */
-  async #store(server: ServerName, room: RoomOfVersion, told: ToldRoom): Promise<EventId[]> {
-    const { roomId, version } = room
-    const { state, others } = await verifyRoom(this.#parts, server, room, told)
-    const fates = await this.#parts.writer.storeOutliers(roomId, version, [...others, ...state])
-    return state.filter(({ eventId }) => fates.get(eventId) === 'accepted').map(({ eventId }) => eventId)
+  /** Gives the ids of the state. What a large room is told of is stored while the rest is verified (T45). */
+  async #store(server: ServerName, { roomId, version }: RoomOfVersion, told: ToldRoom): Promise<EventId[]> {
+    const { writer } = this.#parts
+    const fates = new Map<EventId, 'accepted' | 'rejected'>()
+    for await (const events of told.events.verified()) {
+      for (const [eventId, fate] of await writer.storeOutliers(roomId, version, events)) fates.set(eventId, fate)
+    }
+    checkState(server, version, told, fates)
+    return [...told.state.keys()].filter((eventId) => fates.get(eventId) === 'accepted')
   }
 
   /** Into a room that this server is in: its state is here, and the join comes to it like any other event, with those before it. */

@@ -9,7 +9,7 @@ import type { EventId, RoomId, ServerName } from '../../../core/ids.ts'
 import type { RoomVersion } from '../../../core/room-version.ts'
 import type { Database } from '../../../storage/database.ts'
 import { findRoom } from '../../../storage/rooms.ts'
-import { eventStatus, listStatuses, type StoredEvent } from '../../../storage/events.ts'
+import { type EventOutline, eventStatus, listOutlines, listStatuses } from '../../../storage/events.ts'
 import type { EventCache } from '../../rooms/event-cache.ts'
 import type { Receipt, RemoteEvent, ToldState } from '../../rooms/remote-event.ts'
 import type { RoomWriter } from '../../rooms/writer.ts'
@@ -119,7 +119,7 @@ export class MissingParts {
     at: EventId,
     { after = false, thorough = false }: { readonly after?: boolean; readonly thorough?: boolean } = {},
   ): Promise<ToldState> {
-    const { database, remote, events, writer } = this.#parts
+    const { database, remote, writer } = this.#parts
     const { stateIds, authIds } = await remote.stateIds(place, at)
     const wanted = new Set([...authIds, ...stateIds, ...(after ? [at] : [])])
     const known = await listStatuses(database, [...wanted])
@@ -127,19 +127,23 @@ export class MissingParts {
     const areFew = absent.length <= (thorough ? AT_ONCE : MAX_SINGLE)
     const single = areFew ? await this.fetch(place, absent) : []
     const isEnough = areFew && (!thorough || single.length === absent.length)
-    const fetched = isEnough ? single : await this.#wholeState(place, at, after)
-    await writer.storeOutliers(place.roomId, place.version, fetched)
-    const stored = await events.list([...stateIds, at])
+    const [rest] = await Promise.all([
+      isEnough ? single : after ? this.fetch(place, [at]) : [],
+      isEnough ? undefined : this.#storeState(place, at),
+    ])
+    await writer.storeOutliers(place.roomId, place.version, rest)
+    const stored = await listOutlines(database, [...stateIds, at])
     const state = stateIds.flatMap((id) => stored.get(id) ?? [])
     return { stateBefore: stateAfter(state, after ? stored.get(at) : undefined) }
   }
 
-  async #wholeState(place: Place, at: EventId, withEvent: boolean): Promise<readonly RemoteEvent[]> {
-    const [state, event] = await Promise.all([
-      this.#parts.remote.state(place, at),
-      withEvent ? this.fetch(place, [at]) : [],
-    ])
-    return [...state, ...event]
+  /** Stores what is told of a state while the rest of it is verified. */
+  async #storeState(place: Place, at: EventId): Promise<void> {
+    const { remote, writer } = this.#parts
+    const told = await remote.state(place, at)
+    for await (const events of told.verified()) {
+      await writer.storeOutliers(place.roomId, place.version, events)
+    }
   }
 
   /** Those of the events that the server gives. */
@@ -158,9 +162,9 @@ export class MissingParts {
 }
 
 /** A state with the event it is the state before, unless that was rejected. */
-function stateAfter(state: readonly StoredEvent[], last: StoredEvent | undefined): EventId[] {
-  const event = last?.row.status === eventStatus.rejected ? undefined : last
-  const { type, state_key: stateKey } = event?.row ?? { type: '', state_key: null }
-  const kept = state.filter(({ row }) => stateKey === null || row.type !== type || row.state_key !== stateKey)
-  return [...kept, ...(event ? [event] : [])].map(({ eventId }) => eventId)
+function stateAfter(state: readonly EventOutline[], last: EventOutline | undefined): EventId[] {
+  const event = last?.status === eventStatus.rejected ? undefined : last
+  const { type, state_key: stateKey = null } = event ?? {}
+  const kept = state.filter((row) => stateKey === null || row.type !== type || row.state_key !== stateKey)
+  return [...kept, ...(event ? [event] : [])].map(({ event_id: id }) => id)
 }

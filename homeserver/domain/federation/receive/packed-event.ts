@@ -8,13 +8,15 @@ export class PackedEvent implements RemoteEvent {
   readonly eventId: EventId
   readonly roomId: RoomId
   readonly json: string
+  readonly authIds: readonly EventId[]
   /** Undefined for what is no state. */
   readonly key: StateKey | undefined
 
-  constructor({ eventId, roomId, json, pdu }: RemoteEvent) {
+  constructor({ eventId, roomId, json, pdu }: RemoteEvent, authIds: readonly EventId[]) {
     this.eventId = eventId
     this.roomId = roomId
     this.json = json
+    this.authIds = authIds
     this.key = pdu.state_key === undefined ? undefined : stateKeyOf(pdu.type, pdu.state_key)
   }
 

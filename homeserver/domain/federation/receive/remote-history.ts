@@ -1,5 +1,4 @@
 /** What other servers tell of the past of rooms. Nothing that they say is used before it is verified (T31). */
-import { parseJson } from '../../../core/canonical-json.ts'
 import type { Json } from '../../../core/event.ts'
 import { type EventId, isEventId, type RoomId, type ServerName } from '../../../core/ids.ts'
 import type { RoomVersion } from '../../../core/room-version.ts'
@@ -7,8 +6,8 @@ import type { RemoteEvent } from '../../rooms/remote-event.ts'
 import { type FederationClient, federationPath } from '../client.ts'
 import { unusable } from '../federation-error.ts'
 import { readMembers } from '../joining/json-members.ts'
+import { ToldEvents } from './told-events.ts'
 import type { EventVerifier } from './verify-event.ts'
-import { WantedKeys } from './wanted-keys.ts'
 
 /** Whom to ask about which room. */
 export interface Source {
@@ -88,29 +87,24 @@ export class RemoteHistory {
     return { stateIds, authIds }
   }
 
-  /** The events of the state before an event and of what it rests on: a large room, read as it arrives and kept as texts. */
-  async state(source: Source, eventId: EventId): Promise<readonly RemoteEvent[]> {
+  /** The events of the state before an event and of what it rests on, which may be a large room. */
+  async state(source: Source, eventId: EventId): Promise<ToldEvents> {
     const { origin, roomId, version } = source
     const { body } = await this.#client.open('GET', origin, federationPath`/v1/state/${roomId}`, {
       ...limits(source),
       maxBytes: MAX_STATE_BYTES,
       query: { event_id: eventId },
     })
-    const texts: string[] = []
-    const wantedKeys = new WantedKeys()
+    const told = new ToldEvents({ version, roomId }, this.#verifier)
     try {
-      for await (const { key, text } of readMembers(body)) {
-        if (key !== 'pdus' && key !== 'auth_chain') continue
-        texts.push(text)
-        wantedKeys.add(parseJson(text))
-      }
+      for await (const { key, text } of readMembers(body))
+        if (key === 'pdus' || key === 'auth_chain') await told.add(text)
     } catch (cause) {
       throw unusable(origin, 'told of a state that cannot be read', cause)
     } finally {
       body.destroy()
     }
-    await this.#verifier.fetchKeys(wantedKeys)
-    return await this.#verifier.verifyTexts(version, roomId, texts, new Set())
+    return told
   }
 
   async #verified(

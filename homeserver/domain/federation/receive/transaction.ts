@@ -17,6 +17,7 @@ import { addReceivedTransaction, findAnswer, stagePdus, type StagedPdu } from '.
 import type { Entrances } from '../entrances.ts'
 import type { Rescissions } from '../joining/rescissions.ts'
 import type { Incoming } from '../../rooms/hooks.ts'
+import type { RemoteEvent } from '../../rooms/remote-event.ts'
 import type { EduReceiver } from './edu-receiver.ts'
 import type { RoomInbox } from './room-inbox.ts'
 import type { RoomsHere } from './rooms-here.ts'
@@ -45,6 +46,21 @@ export interface TransactionParts {
   readonly entrances: Entrances
   /** By `result`: staged or refused. */
   readonly received: Counter<'result'>
+}
+
+interface PlacedPdu {
+  readonly origin: ServerName
+  readonly roomId: RoomId
+  /** Undefined for rooms that are not here. */
+  readonly version: RoomVersion | undefined
+  readonly json: Json
+}
+
+/** What is answered about a PDU, nothing without its id; and the event, if it is to be taken in. */
+interface Look {
+  readonly eventId?: EventId
+  readonly error?: string
+  readonly event?: RemoteEvent
 }
 
 const MAX_PDUS = 50
@@ -106,31 +122,59 @@ export class TransactionReceiver implements Incoming {
     return answer
   }
 
-  /** What is wrong with one PDU concerns no other one (T04). */
+  /** What is wrong with one PDU concerns no other one (T04). Their signatures are checked side by side. */
   async #look({ origin, pdus }: IncomingTransaction): Promise<{ staged: StagedPdu[]; answer: TransactionAnswer }> {
-    const results: Record<EventId, { error?: string }> = {}
-    const staged: StagedPdu[] = []
+    const looks: Promise<Look>[] = []
     for (const json of pdus) {
       const { version, roomId } = await this.#roomOf(json)
       if (roomId === undefined) continue // its id cannot be told, so neither can what is wrong with it
-      try {
-        const rescission = await this.#parts.rescissions.take(roomId, json)
-        if (rescission !== undefined) results[rescission] = {}
-        if (rescission !== undefined || !version) continue
-        await this.#parts.rooms.open(origin, roomId)
-        const event = await this.#parts.verifier.verify(version, roomId, json)
-        results[event.eventId] = {}
-        staged.push(this.#parts.inbox.take(origin, event))
-        this.#parts.received.inc({ result: 'staged' })
-      } catch (error) {
-        if (!(error instanceof MatrixError)) throw error
-        const eventId = version && idIn(json, version)
-        if (eventId !== undefined) results[eventId] = { error: error.message }
-        this.#parts.received.inc({ result: 'refused' })
-        log.info({ origin, roomId, eventId, reason: error.message }, 'PDU refused')
-      }
+      const pdu = { origin, roomId, version, json }
+      const decided = await this.#admit(pdu)
+      const look = decided ? Promise.resolve(decided) : this.#verify(pdu)
+      look.catch(() => undefined) // until it is waited for
+      looks.push(look)
+    }
+    const results: Record<EventId, { error?: string }> = {}
+    const staged: StagedPdu[] = []
+    for (const { eventId, event, error } of await Promise.all(looks)) {
+      if (eventId !== undefined) results[eventId] = error === undefined ? {} : { error }
+      if (event) staged.push(this.#parts.inbox.take(origin, event))
     }
     return { staged, answer: { pdus: results } }
+  }
+
+  /** What becomes of an event that is not for the room as it is here; undefined for all others. */
+  async #admit(pdu: PlacedPdu): Promise<Look | undefined> {
+    const { origin, roomId, version, json } = pdu
+    try {
+      const rescission = await this.#parts.rescissions.take(roomId, json)
+      if (rescission !== undefined) return { eventId: rescission }
+      if (!version) return {}
+      await this.#parts.rooms.open(origin, roomId)
+      return undefined
+    } catch (error) {
+      return this.#refused(pdu, error)
+    }
+  }
+
+  async #verify(pdu: PlacedPdu): Promise<Look> {
+    const { roomId, version, json } = pdu
+    if (!version) return {}
+    try {
+      const event = await this.#parts.verifier.verify(version, roomId, json)
+      this.#parts.received.inc({ result: 'staged' })
+      return { eventId: event.eventId, event }
+    } catch (error) {
+      return this.#refused(pdu, error)
+    }
+  }
+
+  #refused({ origin, roomId, version, json }: PlacedPdu, error: unknown): Look {
+    if (!(error instanceof MatrixError)) throw error
+    const eventId = version && idIn(json, version)
+    this.#parts.received.inc({ result: 'refused' })
+    log.info({ origin, roomId, eventId, reason: error.message }, 'PDU refused')
+    return { ...(eventId === undefined ? {} : { eventId }), error: error.message }
   }
 
   async #roomOf(json: Json): Promise<{ version?: RoomVersion | undefined; roomId?: RoomId }> {

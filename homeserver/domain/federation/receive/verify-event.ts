@@ -3,29 +3,33 @@
  * https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu
  */
 import { setImmediate } from 'node:timers/promises'
-import { encodeCanonical, isJsonObject, parseJson } from '../../../core/canonical-json.ts'
-import { badJson, forbidden, MatrixError } from '../../../core/errors.ts'
-import { type Pdu, referenceIds } from '../../../core/event.ts'
+import { isJsonObject } from '../../../core/canonical-json.ts'
+import { forbidden, MatrixError } from '../../../core/errors.ts'
 import { type EventId, isUserId, type RoomId, serverNameOf, type ServerName } from '../../../core/ids.ts'
-import { type ReceivedEvent, receiveEvent } from '../../../core/pdu.ts'
-import { redact } from '../../../core/redact.ts'
 import type { RoomVersion } from '../../../core/room-version.ts'
-import { findSignature, type Verifier, verifyText } from '../../../core/signing.ts'
+import { type Verifier, verifyTextAside } from '../../../core/signing.ts'
 import type { RemoteEvent } from '../../rooms/remote-event.ts'
-import type { WantedKeys } from './wanted-keys.ts'
-import { PackedEvent } from './packed-event.ts'
+import { type Claim, claimOf, signaturesBy } from './claim.ts'
 
 /** Gives the key that a server signed with at a time. `KeyRing` is one. */
 export interface Keys {
   verifierFor(server: ServerName, keyId: string, at: number | undefined): Promise<Verifier | undefined>
+  /** Whether it is in memory. */
+  has(server: ServerName, keyId: string, at: number | undefined): boolean
   /** Reads at once what is stored about many servers. */
   warm(servers: Iterable<ServerName>): Promise<void>
 }
 
-/** Signatures of one server that are tried. */
-const MAX_SIGNATURES = 5
 /** Events after which others get their turn. */
 const BATCH = 50
+/** Claims of one list that are checked side by side: enough for all threads, and few others wait behind them. */
+const AT_ONCE = 64
+
+export interface Verified {
+  readonly events: readonly RemoteEvent[]
+  /** Why the others are none. */
+  readonly refusals: readonly MatrixError[]
+}
 
 export class EventVerifier {
   readonly #keys: Keys
@@ -39,107 +43,73 @@ export class EventVerifier {
    * signature is missing. An event whose content was tampered with is redacted (T16).
    */
   async verify(version: RoomVersion, roomId: RoomId, json: unknown): Promise<RemoteEvent> {
-    return await this.#vouchedFor(parse(version, roomId, json), version)
+    const claim = claimOf(version, roomId, json)
+    const objection = await this.#objectionTo(claim)
+    if (objection) throw objection
+    return claim.event
   }
 
-  /** Those of the events that are some, without repetition, and why the others are none. */
-  async verifyAll(
-    version: RoomVersion,
-    roomId: RoomId,
-    list: readonly unknown[],
-  ): Promise<{ readonly events: readonly RemoteEvent[]; readonly refusals: readonly MatrixError[] }> {
+  /** Those of the events that are some, without repetition. */
+  async verifyAll(version: RoomVersion, roomId: RoomId, list: readonly unknown[]): Promise<Verified> {
     const senders = list.flatMap((json) => (isJsonObject(json) && isUserId(json['sender']) ? [json['sender']] : []))
     await this.#keys.warm(senders.map((sender) => serverNameOf(sender)))
-    const events = new Map<EventId, RemoteEvent>()
+    const claims = new Map<EventId, Claim>()
     const refusals: MatrixError[] = []
     for (const [index, json] of list.entries()) {
       if (index % BATCH === BATCH - 1) await setImmediate()
       try {
-        const event = await this.verify(version, roomId, json)
-        events.set(event.eventId, event)
+        const claim = claimOf(version, roomId, json)
+        if (!claims.has(claim.event.eventId)) claims.set(claim.event.eventId, claim)
       } catch (error) {
         if (!(error instanceof MatrixError)) throw error
         refusals.push(error)
       }
     }
-    return { events: [...events.values()], refusals }
+    const { events, refusals: objections } = await this.check([...claims.values()])
+    return { events, refusals: [...refusals, ...objections] }
   }
 
-  /**
-   * As `verifyAll`, of the texts of a large room, whose keys are warm. The list is used up, so that a text may go when its
-   * event has come; events that are `known` are left out.
-   */
-  async verifyTexts(
-    version: RoomVersion,
-    roomId: RoomId,
-    texts: string[],
-    known: ReadonlySet<EventId>,
-  ): Promise<PackedEvent[]> {
-    const events = new Map<EventId, PackedEvent>()
-    for (const [index, text] of texts.entries()) {
-      texts[index] = ''
-      if (index % BATCH === BATCH - 1) await setImmediate()
-      try {
-        const event = parse(version, roomId, parseJson(text))
-        if (known.has(event.eventId) || events.has(event.eventId)) continue
-        events.set(event.eventId, new PackedEvent(await this.#vouchedFor(event, version)))
-      } catch (error) {
-        if (!(error instanceof MatrixError)) throw error
-      }
+  /** The events of the claims that are true, in their order. */
+  async check(claims: readonly Claim[]): Promise<Verified> {
+    const objections: (MatrixError | undefined)[] = []
+    const left = claims.entries()
+    const work = async (): Promise<void> => {
+      for (const [index, claim] of left) objections[index] = await this.#objectionTo(claim)
     }
-    return [...events.values()]
-  }
-
-  /** Gets keys before many events are verified with them. */
-  async fetchKeys(wanted: WantedKeys): Promise<void> {
-    await wanted.fetch(this.#keys)
-  }
-
-  async #vouchedFor(event: ReceivedEvent, version: RoomVersion): Promise<RemoteEvent> {
-    const { eventId, roomId } = event
-    for (const server of signersOf(event.pdu, version)) {
-      if (!(await this.#isSignedBy(event, server, version))) throw forbidden(`${server} has not signed the event`)
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+    return {
+      events: claims.filter((_, index) => !objections[index]).map(({ event }) => event),
+      refusals: objections.filter((objection) => objection !== undefined),
     }
-    if (event.hashMatches) return { eventId, roomId, pdu: event.pdu, json: event.json }
-    const pdu = redact(event.pdu, version)
-    return { eventId, roomId, pdu, json: encodeCanonical(pdu, version) }
   }
 
-  async #isSignedBy({ pdu, signed }: ReceivedEvent, server: ServerName, version: RoomVersion): Promise<boolean> {
-    const ofServer = pdu.signatures && Object.hasOwn(pdu.signatures, server) ? pdu.signatures[server] : undefined
-    const at = version.enforceKeyValidity ? pdu.origin_server_ts : undefined
-    for (const keyId of Object.keys(ofServer ?? {}).slice(0, MAX_SIGNATURES)) {
-      const signature = findSignature(pdu, server, keyId)
-      const verifier = signature === undefined ? undefined : await this.#keys.verifierFor(server, keyId, at)
-      if (signature !== undefined && verifier && verifyText(signed, signature, verifier.publicKey)) return true
+  /** Those of the claims that can be checked without asking anybody for a key. */
+  async decidable(claims: readonly Claim[]): Promise<readonly Claim[]> {
+    await this.#keys.warm(claims.flatMap(({ signers }) => signers))
+    return claims.filter((claim) =>
+      claim.signers.every((server) =>
+        signaturesBy(claim, server).every(([keyId]) => this.#keys.has(server, keyId, claim.at)),
+      ),
+    )
+  }
+
+  /** Asks for a key before it is needed. What is not found is missed later. */
+  async seekKey(server: ServerName, keyId: string): Promise<void> {
+    await this.#keys.verifierFor(server, keyId, undefined)
+  }
+
+  async #objectionTo(claim: Claim): Promise<MatrixError | undefined> {
+    for (const server of claim.signers) {
+      if (!(await this.#isSignedBy(claim, server))) return forbidden(`${server} has not signed the event`)
+    }
+    return undefined
+  }
+
+  async #isSignedBy(claim: Claim, server: ServerName): Promise<boolean> {
+    for (const [keyId, signature] of signaturesBy(claim, server)) {
+      const verifier = await this.#keys.verifierFor(server, keyId, claim.at)
+      if (verifier && (await verifyTextAside(claim.signed, signature, verifier.publicKey))) return true
     }
     return false
   }
-}
-
-function parse(version: RoomVersion, roomId: RoomId, json: unknown): ReceivedEvent {
-  if (!isJsonObject(json)) throw badJson('An event is a JSON object')
-  const { unsigned: _unsigned, ...covered } = json // nobody vouches for what stands there (T15)
-  const event = receiveEvent(covered, version)
-  if ('reason' in event) throw badJson(event.reason)
-  if (event.roomId !== roomId) throw badJson('The event is of another room')
-  if (version.roomIdIsCreateHash && referenceIds(event.pdu.auth_events).includes(`$${roomId.slice(1)}`)) {
-    throw badJson('The create event is among the auth events') // T14
-  }
-  return event
-}
-
-/** Whose signatures an event needs. https://spec.matrix.org/v1.19/server-server-api/#validating-hashes-and-signatures-on-received-events */
-function signersOf(pdu: Pdu, version: RoomVersion): ReadonlySet<ServerName> {
-  const signers = new Set<ServerName>()
-  const { membership, third_party_invite: invite, join_authorised_via_users_server: authoriser } = pdu.content
-  const isMember = pdu.type === 'm.room.member'
-  // The server of the invited user makes such an invite, and the sender's server may never have seen it.
-  if (!(isMember && membership === 'invite' && invite !== undefined)) signers.add(serverNameOf(pdu.sender))
-  if (version.eventIds === 'server' && pdu.event_id !== undefined) signers.add(serverNameOf(pdu.event_id) ?? '')
-  if (isMember && version.restricted && membership === 'join' && authoriser !== undefined) {
-    if (!isUserId(authoriser)) throw badJson('join_authorised_via_users_server is not a user id')
-    signers.add(serverNameOf(authoriser))
-  }
-  return signers
 }

@@ -1,34 +1,47 @@
-/** The keys that many events are signed with. */
-import { isJsonObject } from '../../../core/canonical-json.ts'
-import type { Json, JsonObject } from '../../../core/event.ts'
-import { isUserId, serverNameOf, type ServerName } from '../../../core/ids.ts'
-import type { Keys } from './verify-event.ts'
+/** Gets the keys of many events before they are needed, side by side: each server that does not answer takes its time. */
+import type { ServerName } from '../../../core/ids.ts'
+import { type Claim, signaturesBy } from './claim.ts'
+
+type Seek = (server: ServerName, keyId: string) => Promise<unknown>
 
 /** Keys asked for at once. */
 const AT_ONCE = 100
 
 export class WantedKeys {
-  readonly #wanted = new Map<string, readonly [server: ServerName, keyId: string]>()
+  readonly #seek: Seek
+  readonly #known = new Set<string>()
+  readonly #queue: (readonly [server: ServerName, keyId: string])[] = []
+  readonly #workers = new Set<Promise<void>>()
 
-  /** Nothing is believed of the event. */
-  add(event: Json): void {
-    if (!isJsonObject(event) || !isUserId(event['sender'])) return
-    const server = serverNameOf(event['sender'])
-    for (const keyId of keyIdsOf(event, server)) this.#wanted.set(`${keyId} ${server}`, [server, keyId])
+  constructor(seek: Seek) {
+    this.#seek = seek
   }
 
-  /** Side by side, because each server that does not answer takes its time. What is not found is missed later. */
-  async fetch(keys: Keys): Promise<void> {
-    await keys.warm([...this.#wanted.values()].map(([server]) => server))
-    const left = this.#wanted.values()
-    const work = async (): Promise<void> => {
-      for (const [server, keyId] of left) await keys.verifierFor(server, keyId, undefined)
+  /** Begins to look for them at once. */
+  add(claim: Claim): void {
+    for (const server of claim.signers) {
+      for (const [keyId] of signaturesBy(claim, server).slice(0, 1)) this.#want(server, keyId)
     }
-    await Promise.all(Array.from({ length: AT_ONCE }, work))
   }
-}
 
-function keyIdsOf({ signatures }: JsonObject, server: ServerName): string[] {
-  const ofServer = isJsonObject(signatures) && Object.hasOwn(signatures, server) ? signatures[server] : undefined
-  return isJsonObject(ofServer) ? Object.keys(ofServer).slice(0, 1) : []
+  /** Resolves when all have been looked for. What is not found is missed later. */
+  async settled(): Promise<void> {
+    while (this.#workers.size > 0) await Promise.all(this.#workers)
+  }
+
+  #want(server: ServerName, keyId: string): void {
+    const name = `${keyId} ${server}`
+    if (this.#known.has(name)) return
+    this.#known.add(name)
+    this.#queue.push([server, keyId])
+    if (this.#workers.size === AT_ONCE) return
+    const worker = this.#work().finally(() => this.#workers.delete(worker))
+    this.#workers.add(worker)
+  }
+
+  async #work(): Promise<void> {
+    for (let next = this.#queue.pop(); next; next = this.#queue.pop()) {
+      await this.#seek(...next).catch(() => undefined) // whoever needs the key meets the same error
+    }
+  }
 }

@@ -73,7 +73,9 @@ export class OidcLogins {
   }
 
   async sweep(): Promise<void> {
-    await this.#database.transaction('forget OpenID logins', (tx) => removeExpiredOidcRequests(tx, this.#clock.steady()))
+    await this.#database.transaction('forget OpenID logins', (tx) =>
+      removeExpiredOidcRequests(tx, this.#clock.steady()),
+    )
   }
 
   #get(provider: string): IdentityClient {

@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { type ListedMedia, mediaUsageOrders } from '../../domain/media/media-admin.ts'
 import { endpoint } from '../endpoint.ts'
-import { count, direction, flag, from, limit, nextToken, time } from './queries.ts'
+import { flag } from '../query-flag.ts'
+import { count, direction, from, limit, nextToken, time } from './queries.ts'
 
 const common = { auth: 'admin', limit: 'admin' } as const
 const ofUser = { ...common, path: '/_synapse/admin/v1/users/:userId/media' } as const
@@ -55,7 +56,7 @@ const removeOld = endpoint({
   ...common,
   method: 'POST',
   path: '/_synapse/admin/v1/media/delete',
-  query: z.object({ before_ts: time, size_gt: time.default(0), keep_profiles: flag }),
+  query: z.object({ before_ts: time, size_gt: time.default(0), keep_profiles: flag.optional() }),
   handle: async ({ query }, { mediaAdmin }) => {
     const removed = await mediaAdmin.remove({
       origin: 'local',

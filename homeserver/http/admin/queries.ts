@@ -13,10 +13,6 @@ export const time = z
   .regex(/^\d{1,15}$/, 'is not a time in milliseconds')
   .transform(Number)
 export const direction = z.enum(['f', 'b']).default('f')
-export const flag = z
-  .enum(['true', 'false'])
-  .transform((text) => text === 'true')
-  .optional()
 
 /** Where the next page begins, if there is one. */
 export function nextToken(

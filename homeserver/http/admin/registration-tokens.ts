@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { RegistrationToken } from '../../domain/accounts/registration-tokens.ts'
 import { endpoint } from '../endpoint.ts'
-import { flag } from './queries.ts'
+import { flag } from '../query-flag.ts'
 
 const common = { auth: 'admin', limit: 'admin' } as const
 const path = '/_synapse/admin/v1/registration_tokens'
@@ -15,7 +15,7 @@ const list = endpoint({
   ...common,
   method: 'GET',
   path,
-  query: z.object({ valid: flag }),
+  query: z.object({ valid: flag.optional() }),
   handle: async ({ query }, { registrationTokens, clock }) => {
     const tokens = await registrationTokens.list()
     const now = clock.now()

@@ -7,8 +7,9 @@ import { type Closing, type ListedRoom, roomOrders } from '../../domain/admin/ro
 import { clientEventText } from '../../domain/rooms/client-event.ts'
 import { roomIdOf } from '../client/path-ids.ts'
 import { endpoint, JsonText } from '../endpoint.ts'
+import { flag } from '../query-flag.ts'
 import type { Services } from '../services.ts'
-import { direction, flag, from, limit } from './queries.ts'
+import { direction, from, limit } from './queries.ts'
 
 const common = { auth: 'admin', limit: 'admin' } as const
 const one = { ...common, path: '/_synapse/admin/v1/rooms/:roomId' } as const
@@ -23,8 +24,8 @@ const list = endpoint({
     order_by: z.enum(roomOrders).default('name'),
     dir: direction,
     search_term: z.string().min(1).optional(),
-    public_rooms: flag,
-    empty_rooms: flag,
+    public_rooms: flag.optional(),
+    empty_rooms: flag.optional(),
   }),
   handle: async ({ query }, { roomAdmin }) => {
     const { rooms, total } = await roomAdmin.search({

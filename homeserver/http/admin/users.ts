@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { invalidParam } from '../../core/errors.ts'
 import { accountOrders, type AccountQuery, type ListedAccount } from '../../domain/admin/user-admin.ts'
 import { endpoint, Reply } from '../endpoint.ts'
-import { direction, flag, from, limit, nextToken } from './queries.ts'
+import { flag } from '../query-flag.ts'
+import { direction, from, limit, nextToken } from './queries.ts'
 
 const common = { auth: 'admin', limit: 'admin' } as const
 const rights = { ...common, path: '/_synapse/admin/v1/users/:userId/admin' } as const
@@ -14,10 +15,10 @@ const listQuery = z.object({
   limit,
   user_id: z.string().optional(),
   name: z.string().optional(),
-  guests: flag,
-  admins: flag,
-  locked: flag,
-  deactivated: flag,
+  guests: flag.optional(),
+  admins: flag.optional(),
+  locked: flag.optional(),
+  deactivated: flag.optional(),
   order_by: z.enum(accountOrders).default('name'),
   dir: direction,
 })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { endpoint } from '../endpoint.ts'
+import { flag } from '../query-flag.ts'
 import { roomIdOf } from './path-ids.ts'
 
 const maxLimit = 100
@@ -14,14 +15,14 @@ const hierarchy = endpoint({
   auth: 'user',
   limit: 'read',
   query: z.object({
-    suggested_only: z.enum(['true', 'false']).default('false'),
+    suggested_only: flag.default(false),
     limit: z.coerce.number().int().positive().default(50),
     max_depth: z.coerce.number().int().nonnegative().default(maxDepth),
     from: z.string().optional(),
   }),
   handle: async ({ who, params, query }, { roomPreviews }) =>
     await roomPreviews.hierarchy(who.userId, roomIdOf(params), {
-      suggestedOnly: query.suggested_only === 'true',
+      suggestedOnly: query.suggested_only,
       limit: Math.min(query.limit, maxLimit),
       maxDepth: Math.min(query.max_depth, maxDepth),
       from: query.from,

@@ -6,6 +6,7 @@ import type { Requester } from '../../domain/accounts/requester.ts'
 import { fileNameOf } from '../../domain/media/file-name.ts'
 import type { FindOptions, Media, MediaDescription, Mxc } from '../../domain/media/media.ts'
 import { endpoint, type Reply } from '../endpoint.ts'
+import { flag } from '../query-flag.ts'
 import type { Services } from '../services.ts'
 import { mediaAnswer } from './media-answer.ts'
 import { linkedMedia } from './media-link.ts'
@@ -17,20 +18,19 @@ const whole = z
   .string()
   .regex(/^\d{1,9}$/, 'a whole number, not negative')
   .transform(Number)
-const yesOrNo = z.enum(['true', 'false']).transform((text) => text === 'true')
 
 /** How long a download may wait for its upload. */
 const MAX_TIMEOUT_MS = 60_000
 
 export const downloadQuery = z.looseObject({
   timeout_ms: whole.default(20_000).transform((ms) => Math.min(ms, MAX_TIMEOUT_MS)),
-  allow_remote: yesOrNo.default(true),
+  allow_remote: flag.default(true),
 })
 export const thumbnailQuery = downloadQuery.extend({
   width: whole,
   height: whole,
   method: z.enum(['crop', 'scale']).default('scale'),
-  animated: yesOrNo.default(false),
+  animated: flag.default(false),
 })
 
 interface Download {

@@ -4,6 +4,7 @@ import { notFound } from '../../core/errors.ts'
 import { isEventId } from '../../core/ids.ts'
 import { formatPaginationToken, formatSyncToken, parseSyncToken } from '../../core/token.ts'
 import { endpoint, JsonText } from '../endpoint.ts'
+import { flag } from '../query-flag.ts'
 import { eventFilter, limit, listText, tokenMember } from './paging.ts'
 import { roomIdOf } from './path-ids.ts'
 
@@ -41,9 +42,9 @@ const initialSync = endpoint({
   ...common,
   path: '/initialSync',
   limit: 'sync',
-  query: z.looseObject({ limit, archived: z.enum(['true', 'false']).default('false') }),
+  query: z.looseObject({ limit, archived: flag.default(false) }),
   handle: async ({ who, query, signal }, { oldSync }) =>
-    await oldSync.initial(who, { limit: query.limit ?? 10, archived: query.archived === 'true', signal }),
+    await oldSync.initial(who, { limit: query.limit ?? 10, archived: query.archived, signal }),
 })
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3roomsroomidinitialsync */

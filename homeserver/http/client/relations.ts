@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { EventId } from '../../core/ids.ts'
 import type { Requester } from '../../domain/accounts/requester.ts'
 import { endpoint, JsonText } from '../endpoint.ts'
+import { flag } from '../query-flag.ts'
 import type { Services } from '../services.ts'
 import { direction, limit, listText, token, tokenMember } from './paging.ts'
 import { eventIdOf, roomIdOf } from './path-ids.ts'
@@ -13,10 +14,7 @@ const query = z.object({
   from: token,
   to: token,
   limit,
-  recurse: z
-    .enum(['true', 'false'])
-    .transform((text) => text === 'true')
-    .optional(),
+  recurse: flag.optional(),
 })
 
 const unstable = '/_matrix/client/unstable'

@@ -5,20 +5,19 @@ import { invalidParam } from '../../core/errors.ts'
 import { parseSyncToken } from '../../core/token.ts'
 import { type StateAfterKey } from '../../domain/sync/span.ts'
 import { endpoint, JsonText, Reply } from '../endpoint.ts'
+import { flag } from '../query-flag.ts'
 
 /** Longer than any client waits, and than proxies keep a silent connection. */
 const maxTimeoutMs = 300_000
 
-const yesOrNo = z.enum(['true', 'false']).transform((text) => text === 'true')
-
 const query = z.object({
   filter: z.string().optional(),
   since: z.string().optional(),
-  full_state: yesOrNo.default(false),
+  full_state: flag.default(false),
   set_presence: z.enum(['online', 'offline', 'unavailable']).default('online'),
   timeout: z.coerce.number().int().nonnegative().default(0),
-  use_state_after: yesOrNo.default(false),
-  'org.matrix.msc4222.use_state_after': yesOrNo.default(false),
+  use_state_after: flag.default(false),
+  'org.matrix.msc4222.use_state_after': flag.default(false),
 })
 
 const sync = endpoint({

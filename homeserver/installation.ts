@@ -11,6 +11,7 @@ import { sharedSecretFile } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import { formatSigningKey, type KeyId, parseSigningKeys, type SigningKey } from './core/signing.ts'
 import { openDatabase } from './open-database.ts'
+import { hasCode, messageOf } from './platform/caught.ts'
 import { schemaVersion } from './storage/migrate.ts'
 
 /** The server does not start: one sentence for the person who started it. Nothing has been written. */
@@ -76,7 +77,7 @@ export async function readSigningKeys(config: Config): Promise<[SigningKey, ...S
   try {
     return parseSigningKeys(await readFile(file, 'utf8'))
   } catch (error) {
-    throw new StartRefused(`cannot use ${file}: ${reason(error)}`, { cause: error })
+    throw new StartRefused(`cannot use ${file}: ${messageOf(error)}`, { cause: error })
   }
 }
 
@@ -152,10 +153,7 @@ async function statOrUndefined(path: string) {
   try {
     return await stat(path)
   } catch (error) {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw new StartRefused(`cannot look at ${path}: ${reason(error)}`, { cause: error })
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
+    throw new StartRefused(`cannot look at ${path}: ${messageOf(error)}`, { cause: error })
   }
 }
-
-const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error))

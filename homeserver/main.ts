@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { messageOf } from './platform/caught.ts'
 
 const USAGE = `Usage: npm start [-- -c FILE]...
 
@@ -35,7 +36,7 @@ function readArguments(): { config: string[] | undefined } | undefined {
     if (!values.help) return { config: values.config }
     process.stdout.write(USAGE)
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`)
+    process.stderr.write(`${messageOf(error)}\n\n${USAGE}`)
     process.exitCode = 64
   }
   return undefined

@@ -1,5 +1,6 @@
 import { show } from './config/load.ts'
 import type { Config } from './config/schema.ts'
+import { messageOf } from './platform/caught.ts'
 import type { Tracing } from './platform/tracing.ts'
 import { Database } from './storage/database.ts'
 
@@ -11,7 +12,7 @@ export async function openDatabase(
   try {
     return await Database.open({ url, password: password?.reveal(), poolSize: pool, ...parts })
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     throw new Error(`cannot open the database ${show(url)}: ${reason}`, { cause: error })
   }
 }

@@ -9,6 +9,7 @@ import { readRegistrations } from '../domain/accounts/registration-files.ts'
 import { AppserviceClient } from '../domain/appservice/client.ts'
 import { AppservicePing } from '../domain/appservice/ping.ts'
 import { openDatabase } from '../open-database.ts'
+import { messageOf } from '../platform/caught.ts'
 import { systemClock as clock } from '../platform/clock.ts'
 import { createDns } from '../platform/dns.ts'
 import { findAppserviceProgress } from '../storage/appservices.ts'
@@ -36,7 +37,7 @@ async function registered(config: Config): Promise<Appservices> {
   try {
     return new Appservices({ files: await readRegistrations(config.appservices), serverName: config.server_name })
   } catch (error) {
-    throw new CommandError(error instanceof Error ? error.message : String(error), { exitCode: 78 })
+    throw new CommandError(messageOf(error), { exitCode: 78 })
   }
 }
 

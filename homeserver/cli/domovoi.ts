@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { configFiles, readConfigFiles } from '../config/files.ts'
 import { ConfigError } from '../config/load.ts'
 import { suggest } from '../config/suggest.ts'
+import { messageOf } from '../platform/caught.ts'
 import { CommandError, UsageError } from './command.ts'
 import { commands } from './commands.ts'
 
@@ -53,10 +54,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof ConfigError) return fail(error.message, 78)
     if (error instanceof UsageError || isArgumentError(error)) return fail(`${error.message}\n\n${usage}`, 64)
-    return fail(
-      error instanceof Error ? error.message : String(error),
-      error instanceof CommandError ? error.exitCode : 1,
-    )
+    return fail(messageOf(error), error instanceof CommandError ? error.exitCode : 1)
   }
 }
 

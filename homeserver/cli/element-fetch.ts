@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { elementArchive, elementDirectory, elementRelease } from '../config/element/release.ts'
 import type { Config } from '../config/schema.ts'
+import { messageOf } from '../platform/caught.ts'
 import { systemClock as clock } from '../platform/clock.ts'
 import { createFetcher } from '../platform/fetch.ts'
 import { type Command, CommandError, UsageError } from './command.ts'
@@ -131,5 +132,3 @@ async function versionIn(directory: string): Promise<string | undefined> {
   const text = await readFile(join(directory, 'version'), 'utf8').catch(() => undefined)
   return text?.trim()
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

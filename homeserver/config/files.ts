@@ -1,5 +1,6 @@
 /** Settings from the disk. */
 import { existsSync, readFileSync } from 'node:fs'
+import { messageOf } from '../platform/caught.ts'
 import { ConfigError, type LoadedConfig, readConfig } from './load.ts'
 
 export const DEFAULT_FILE = 'config.yaml'
@@ -21,6 +22,6 @@ function textOf(name: string): string {
   try {
     return readFileSync(name, 'utf8')
   } catch (error) {
-    throw new ConfigError([`cannot read ${name}: ${error instanceof Error ? error.message : String(error)}`])
+    throw new ConfigError([`cannot read ${name}: ${messageOf(error)}`])
   }
 }

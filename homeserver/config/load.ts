@@ -1,5 +1,6 @@
 /** Files, environment and secret files → one frozen `Config`, or a list of everything that is wrong with them. */
 import type { z } from 'zod'
+import { messageOf } from '../platform/caught.ts'
 import { type Config, type Parsed, profiles, schema } from './schema.ts'
 import { findSetting, type Setting, settings } from './settings.ts'
 import { fromEnvironment } from './environment.ts'
@@ -120,7 +121,7 @@ function readSecrets(
     try {
       section[name] = readFile(file).replace(/\r?\n$/, '')
     } catch (error) {
-      complain(`${key}_file`, `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`)
+      complain(`${key}_file`, `cannot read ${file}: ${messageOf(error)}`)
     }
   }
 }

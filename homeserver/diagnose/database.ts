@@ -3,10 +3,11 @@ import { stat } from 'node:fs/promises'
 import { show } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { openDatabase } from '../open-database.ts'
+import { messageOf } from '../platform/caught.ts'
 import type { Database } from '../storage/database.ts'
 import { listPartialRooms } from '../storage/partial-rooms.ts'
 import { migrate, NewerSchemaError } from '../storage/migrate.ts'
-import { fail, type Finding, good, messageOf, warn } from './finding.ts'
+import { fail, type Finding, good, warn } from './finding.ts'
 
 const AREA = 'database'
 const LARGE_WAL = 512 * 2 ** 20

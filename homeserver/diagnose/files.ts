@@ -6,7 +6,8 @@ import { ageOfNewest } from '../backup/schedule.ts'
 import type { Config } from '../config/schema.ts'
 import { parseSigningKeys } from '../core/signing.ts'
 import { signingKeyFile } from '../installation.ts'
-import { fail, type Finding, good, messageOf, warn } from './finding.ts'
+import { messageOf } from '../platform/caught.ts'
+import { fail, type Finding, good, warn } from './finding.ts'
 
 const GIB = 2 ** 30
 const DAY_MS = 86_400_000

@@ -14,5 +14,3 @@ export interface Finding {
 export const good = (area: string, what: string): Finding => ({ area, level: 'good', what })
 export const warn = (area: string, what: string, fix: string): Finding => ({ area, level: 'warn', what, fix })
 export const fail = (area: string, what: string, fix: string): Finding => ({ area, level: 'fail', what, fix })
-
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -3,8 +3,9 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { isIP } from 'node:net'
 import type { Config } from '../config/schema.ts'
+import { messageOf } from '../platform/caught.ts'
 import type { Clock } from '../platform/clock.ts'
-import { fail, type Finding, good, messageOf, warn } from './finding.ts'
+import { fail, type Finding, good, warn } from './finding.ts'
 
 const TIMEOUT_MS = 10_000
 const DAY_MS = 86_400_000

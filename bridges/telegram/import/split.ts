@@ -1,4 +1,5 @@
 /** Takes the messages out of an export piece by piece: the file may be larger than the memory. */
+import { messageOf } from '../../../homeserver/platform/caught.ts'
 
 /** Of one message, and of all that is around the messages. */
 const MAX_PIECE = 4 * 1024 * 1024
@@ -74,7 +75,7 @@ export function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw noExport(`The file is no JSON (${error instanceof Error ? error.message : String(error)})`)
+    throw noExport(`The file is no JSON (${messageOf(error)})`)
   }
 }
 

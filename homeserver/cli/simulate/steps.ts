@@ -1,4 +1,5 @@
 /** Steps that are told of one by one; the first that fails says what is probably wrong, and ends it all. */
+import { messageOf } from '../../platform/caught.ts'
 
 /** A step failed; the message holds cause and fix. */
 export class StepFailed extends Error {
@@ -25,7 +26,7 @@ export function stepper(report: (line: string) => void): Step {
       return value
     } catch (error) {
       report(`FAIL  ${name}`)
-      const cause = error instanceof Error ? error.message : String(error)
+      const cause = messageOf(error)
       throw new StepFailed(`${cause}\n${advise(error)}`, { cause: error })
     }
   }

@@ -5,6 +5,7 @@
 import { isJsonObject, parseJson } from '../../core/canonical-json.ts'
 import type { Json } from '../../core/event.ts'
 import { isServerName, type ServerName } from '../../core/ids.ts'
+import { messageOf } from '../../platform/caught.ts'
 import type { Clock } from '../../platform/clock.ts'
 import type { Dns } from '../../platform/dns.ts'
 import type { Fetched, Fetcher } from '../../platform/fetch.ts'
@@ -166,7 +167,7 @@ function unreachable(error: Error, { host, port, certificateName }: Target): Hop
 }
 
 function reasonOf(error: unknown): string {
-  return codeOf(error) ?? (error instanceof Error ? error.message : String(error))
+  return codeOf(error) ?? messageOf(error)
 }
 
 /** That of the deepest cause which has one. */

@@ -1,6 +1,7 @@
 /** Files in 256 directories, named by the first digits of their key. */
 import { constants, copyFile, type FileHandle, link, mkdir, open, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { hasCode } from '../../platform/caught.ts'
 import type { ByteRange, MediaPieces, MediaStore } from './media-store.ts'
 
 /** What is read at once. Each read is a trip to a thread; on the other hand slow clients keep that much memory busy. */
@@ -92,8 +93,4 @@ export async function removeFile(path: string): Promise<void> {
 async function sync(path: string): Promise<void> {
   await using file = await open(path)
   await file.sync()
-}
-
-export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return codes.includes((error as { code?: string }).code ?? '')
 }

@@ -8,8 +8,9 @@ import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { diskFull, refuse, tooLarge } from '../../core/errors.ts'
+import { hasCode } from '../../platform/caught.ts'
 import type { Clock } from '../../platform/clock.ts'
-import { hasCode, removeFile } from './disk-store.ts'
+import { removeFile } from './disk-store.ts'
 import type { MediaStore } from './media-store.ts'
 
 /** A whole file in the spool, safe on disk. */

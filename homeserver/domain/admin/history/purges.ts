@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { limitExceeded, notFound } from '../../../core/errors.ts'
 import type { RoomId, ServerName } from '../../../core/ids.ts'
+import { messageOf } from '../../../platform/caught.ts'
 import type { Clock } from '../../../platform/clock.ts'
 import type { Service } from '../../../platform/lifecycle.ts'
 import { logger } from '../../../platform/log.ts'
@@ -108,7 +109,7 @@ export class HistoryPurges implements Service {
     if (!purge) return false
     const error = await purger
       .purge({ ...purge, sparing: purge.withLocal ? undefined : serverName }, this.#signal)
-      .then(() => undefined, errorText)
+      .then(() => undefined, messageOf)
     if (this.#signal.aborted) return false // the next start goes on with it
     if (error !== undefined) log.error({ roomId: purge.roomId, error }, 'a history could not be purged')
     await database.transaction('end a purge', (tx) =>
@@ -117,5 +118,3 @@ export class HistoryPurges implements Service {
     return true
   }
 }
-
-const errorText = (error: unknown): string => (error instanceof Error ? error.message : String(error))

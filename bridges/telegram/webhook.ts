@@ -62,8 +62,8 @@ export class Webhook {
   async take({ secret, read }: UpdatePost): Promise<void> {
     if (!this.#isTelegram(secret)) throw new MatrixError(401, 'M_FORBIDDEN', 'This is for Telegram alone')
     const update = updateOf(await read())
-    if ((await countUpdates(this.#parts.database)).waiting > MAX_WAITING) throw notNow()
     try {
+      if ((await countUpdates(this.#parts.database)).waiting > MAX_WAITING) throw new Error('too many wait already')
       await keepUpdates(this.#parts, [update])
     } catch (error) {
       throw notNow(error)
@@ -92,8 +92,7 @@ export class Webhook {
   }
 }
 
-const notNow = (cause?: unknown): MatrixError =>
-  new MatrixError(503, 'M_UNKNOWN', 'Not kept: try again', cause === undefined ? {} : { cause })
+const notNow = (cause: unknown): MatrixError => new MatrixError(503, 'M_UNKNOWN', 'Not kept: try again', { cause })
 
 function updateOf(body: Buffer): Update {
   try {

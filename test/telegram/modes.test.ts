@@ -15,6 +15,8 @@ import { Database } from '../../homeserver/storage/database.ts'
 import { migrate } from '../../homeserver/storage/migrate.ts'
 import { bridgeConfigOf } from '../../homeserver/telegram.ts'
 import { forEachDatabase } from '../support/databases.ts'
+import type { Person } from '../support/fake-telegram/person.ts'
+import { startServer } from '../support/server.ts'
 import { Bridged } from '../support/telegram.ts'
 
 /** What Telegram proves itself by, which only the bridge and Telegram know. */
@@ -22,6 +24,14 @@ async function secretOf(dataDir: string): Promise<string> {
   const file = await readFile(join(dataDir, 'appservices/telegram.yaml'), 'utf8')
   const { hs_token: key } = parse(file) as { hs_token: string }
   return createHmac('sha256', key).update('telegram webhook').digest('base64url')
+}
+
+/** What somebody has said in a room, the oldest first. */
+async function said(bridged: Bridged, roomId: string, person: Person): Promise<unknown[]> {
+  const all = (await bridged.events(roomId)).filter(
+    ({ sender, type }) => sender === bridged.ghost(person) && type === 'm.room.message',
+  )
+  return all.map(({ content }) => content.body as unknown)
 }
 
 forEachDatabase(({ dialect, freshUrl }) => {
@@ -65,6 +75,59 @@ forEachDatabase(({ dialect, freshUrl }) => {
     await bridged.text(roomId, 'last')
     const bodies = (await bridged.events(roomId)).map((event) => event['content'].body as unknown)
     expect(bodies.filter((body) => body === 'once' || body === 'forged')).toEqual(['once'])
+  })
+
+  test('case 4: while there is no database Telegram is told to come again, and then nothing is lost', async () => {
+    const port = await freePort()
+    const url = `http://127.0.0.1:${port}`
+    await using bridged = await Bridged.start(dialect, `listen: { port: ${port} }\ntelegram: { webhook: '${url}' }`)
+    const { telegram, tom, server } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const database = await Database.open({ url: server.server.services.config.database.url })
+    await using _closing = { [Symbol.asyncDispose]: () => database.close() }
+    const rename = (from: string, to: string) =>
+      database.transaction('rename', (tx) => tx.run(`alter table ${from} rename to ${to}`))
+    await rename('telegram_updates', 'updates_elsewhere')
+    tom.say(group, 'meanwhile')
+    tom.say(group, 'and then')
+    while (!telegram.bot.answers.includes(503)) await bridged.alice.get('/account/whoami')
+    await rename('updates_elsewhere', 'telegram_updates')
+    await bridged.text(roomId, 'and then')
+    expect(await said(bridged, roomId, tom)).toEqual(['meanwhile', 'and then'])
+  })
+
+  test('from polling to a webhook and back nothing is lost, and nothing comes twice', async () => {
+    const port = await freePort()
+    await using bridged = await Bridged.start(dialect, `listen: { port: ${port} }`)
+    const { alice, telegram, tom, server } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const { data_dir: dataDir, database } = server.server.services.config
+    const place = `data_dir: ${dataDir}\nlisten: { port: ${port} }\ndatabase: { url: '${database.url}' }`
+    const bot = `telegram: { bot_token: '${telegram.token}', api_root: '${telegram.url}' }`
+    const start = (mode: string) => startServer({ database: dialect, config: [place, bot, mode] })
+    tom.say(group, 'asked for')
+    await bridged.text(roomId, 'asked for')
+
+    await server.server.stop()
+    tom.say(group, 'while it goes over')
+    const told = await start(`telegram: { webhook: 'http://127.0.0.1:${port}' }`)
+    tom.say(group, 'told')
+    await bridged.text(roomId, 'told')
+    await alice.send(roomId, 'heard')
+    await bridged.said(group, ({ text }) => text === 'alice: heard')
+    expect(telegram.bot.answers).toContain(200)
+
+    await told.server.stop()
+    tom.say(group, 'while it goes back')
+    await using asking = await start('')
+    tom.say(group, 'asked for again')
+    await bridged.text(roomId, 'asked for again')
+    expect(telegram.bot.webhook).toBeUndefined()
+    const all = ['asked for', 'while it goes over', 'told', 'while it goes back', 'asked for again']
+    expect(await said(bridged, roomId, tom)).toEqual(all)
+    expect(asking.url).toContain(String(port))
   })
 
   test('from webhook to polling nothing is lost', async () => {

@@ -26,6 +26,8 @@ export class FakeBot {
   /** How often it was asked for updates. */
   polls = 0
   #delivering = false
+  /** What the webhook answered, the last one last; undefined where it was not reached. */
+  readonly answers: (number | undefined)[] = []
 
   constructor(token: string, user: User, clock: Clock) {
     this.token = token
@@ -112,6 +114,7 @@ export class FakeBot {
         ...(secret === undefined ? {} : { 'x-telegram-bot-api-secret-token': secret }),
       }
       const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(next) }).catch(() => undefined)
+      this.answers.push(answer?.status)
       if (answer?.ok === true) this.#queue = this.#queue.filter((update) => update !== next)
       else await this.#clock.sleep(50)
     }

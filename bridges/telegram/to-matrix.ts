@@ -6,7 +6,7 @@ import type { Files } from './files.ts'
 import { type Ghosts, speakerOfChat, speakerOfUser } from './ghosts.ts'
 import type { Matrix } from './matrix.ts'
 import type { Stickers } from './stickers.ts'
-import { findPoll } from './store/messages.ts'
+import { findPoll, NO_ANSWERS } from './store/messages.ts'
 import { migratePortals, noteLastMessage } from './store/portals.ts'
 import { moveChat } from './store/chats.ts'
 import { moveLane } from './store/updates.ts'
@@ -57,6 +57,7 @@ export class ToMatrix {
     if ('message_reaction_count' in update) return await this.#reactions.count(update.message_reaction_count)
     if ('my_chat_member' in update) return await this.#ownMembership(update.my_chat_member)
     if ('chat_member' in update) return await this.#chat.membership(update.chat_member)
+    if ('poll' in update) return await this.#posts.closePoll(update.poll)
     if ('poll_answer' in update) return await this.#vote(update.poll_answer, update.update_id)
     if ('callback_query' in update) return await this.#parts.commands.press(update.callback_query)
   }
@@ -90,7 +91,7 @@ export class ToMatrix {
     const { database, ghosts } = this.#parts
     const poll = await findPoll(database, pollId)
     const speaker = user ? speakerOfUser(user) : chat && speakerOfChat(chat)
-    if (!poll || !speaker) return
+    if (!poll || poll.answers === NO_ANSWERS || !speaker) return
     const ids = JSON.parse(poll.answers) as string[]
     const answers = options.flatMap((option) => ids[option] ?? [])
     const content = {

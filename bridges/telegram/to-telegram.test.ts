@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import type { Poll } from 'node-telegram-bot-api'
 import sharp from 'sharp'
 import { forEachDatabase } from '../../test/support/databases.ts'
 import { FakeClock } from '../../homeserver/platform/fake-clock.ts'
@@ -224,6 +225,25 @@ forEachDatabase(({ dialect }) => {
       'org.matrix.msc3381.poll.end',
     )
     await telegram.until(() => group.messages.get(id)?.poll?.is_closed)
+  })
+
+  test('case 24: a poll of Telegram is a text with a link, and when it is over with its result', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { tom, telegram } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const options = ['yes', 'no'].map((text, index) => ({ persistent_id: text, text, voter_count: 3 - index }))
+    const poll = { id: '77', question: 'Tea?', options, is_closed: false } as Poll
+    const { message_id: id } = tom.say(group, { more: { poll } })
+    const asked = await bridged.event(roomId, ({ content }) => content?.body?.startsWith('Poll: Tea?') === true)
+    const link = `https://t.me/c/${String(group.chat.id).slice(4)}/${id}`
+    expect(asked['content'].body).toBe(`Poll: Tea?\n1. yes\n2. no\nVote in Telegram ${link}`)
+    telegram.bot.tell({ poll: { ...poll, id: 'unknown', is_closed: true } })
+    telegram.bot.tell({ poll })
+    telegram.bot.tell({ poll: { ...poll, is_closed: true } })
+    const over = await bridged.event(roomId, ({ content }) => content?.['m.relates_to']?.rel_type === 'm.replace')
+    expect(over).toMatchObject({ sender: bridged.ghost(tom) })
+    expect(over['content']['m.new_content'].body).toBe('Poll: Tea?\n1. yes: 3\n2. no: 2\nThe poll is closed.')
   })
 
   test('case 24: how Matrix has voted is told when the poll ends; the last choice counts', async () => {

@@ -71,7 +71,7 @@ const message = z.looseObject({
     .looseObject({ latitude: z.number(), longitude: z.number(), live_period: z.number().optional() })
     .optional(),
   venue: z.looseObject({ title: text, address: text }).optional(),
-  poll: z.looseObject({ question: text, options: z.array(z.looseObject({ text })) }).optional(),
+  poll: z.looseObject({ id: text.optional(), question: text, options: z.array(z.looseObject({ text })) }).optional(),
   dice: z.looseObject({ emoji: text, value: z.number() }).optional(),
   contact: z
     .looseObject({ first_name: text, last_name: text.optional(), phone_number: text, vcard: text.optional() })
@@ -134,6 +134,7 @@ const update = z.looseObject({
     .optional(),
   my_chat_member: membership.optional(),
   chat_member: membership.optional(),
+  poll: z.looseObject({ id: text, question: text, options: z.array(z.looseObject({ text })) }).optional(),
   poll_answer: z
     .looseObject({ poll_id: text, user: user.optional(), voter_chat: chat.optional(), option_ids: z.array(z.int()) })
     .optional(),

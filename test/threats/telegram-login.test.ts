@@ -1,6 +1,8 @@
 /** Guessing, stealing and passing on of the codes that log in by Telegram (T92, T94, T95). */
 import { expect, test } from '@jest/globals'
+import { GuessLimits } from '../../homeserver/domain/telegram-login/guess-limits.ts'
 import { FakeClock } from '../../homeserver/platform/fake-clock.ts'
+import { Database } from '../../homeserver/storage/database.ts'
 import { dumpOf, forEachDatabase } from '../support/databases.ts'
 import { ann, ben, codeIn, nonceOn, WithBot } from '../support/telegram-login-bot.ts'
 import { Visitor } from '../support/visitor.ts'
@@ -51,16 +53,26 @@ forEachDatabase(({ dialect: database }) => {
     }
     for (let count = 0; count < 20; count++) expect(await guess()).toBe(403)
     expect(await guess()).toBe(429)
+    const anew = await Database.open({ url: world.server.server.services.config.database.url })
+    await using _closing = { [Symbol.asyncDispose]: () => anew.close() }
+    const asAfterRestart = new GuessLimits({ database: anew, clock })
+    await expect(asAfterRestart.attempt('127.0.0.1', () => Promise.resolve(true))).rejects.toMatchObject({
+      status: 429,
+    })
     await clock.advance(10 * 60_000)
     expect(await guess()).toBe(403)
   })
 
-  test('case 34: a thousand guesses at once on pages that nobody has claimed open none', async () => {
+  test('case 34: a thousand guesses at once, each right for somebody else, open none of the pages that nobody has claimed', async () => {
     await using world = await WithBot.start({ database })
     const { telegramPages } = world.server.server.services
-    const live = new Visitor(world.server)
-    await live.open(page)
-    const { code } = await world.bot.openLinkOf(live, ann)
+    const codes = new Set<string>()
+    for (let index = 0; index < 20; index++) {
+      const live = new Visitor(world.server)
+      await live.open(page)
+      const { code } = await world.bot.openLinkOf(live, { ...ann, id: String(4_300_000 + index) })
+      codes.add(code)
+    }
     const browsers = Array.from({ length: 50 }, (_, index) => ({
       cookie: `cookie ${index}`,
       ip: `10.0.${index}.1`,
@@ -69,7 +81,7 @@ forEachDatabase(({ dialect: database }) => {
     }))
     for (const browser of browsers) await telegramPages.open(browser)
     const guesses = browsers.flatMap((browser) =>
-      Array.from({ length: 20 }, async (_, step) => await telegramPages.type(browser, otherThan(code, step))),
+      [...codes].map(async (code) => await telegramPages.type(browser, code)),
     )
     const results = await Promise.allSettled(guesses)
     const through = results.filter((result) => result.status === 'fulfilled' && result.value.is === 'proved')

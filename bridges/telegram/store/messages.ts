@@ -133,6 +133,9 @@ export interface PollRow {
 
 const pollColumns = 'poll_id, chat_id, message_id, room_id, event_id, answers'
 
+/** What a poll has that was asked in Telegram: it is a text here. */
+export const NO_ANSWERS = '[]'
+
 export async function addPoll(tx: Tx, row: PollRow): Promise<void> {
   await tx.run(`insert into telegram_polls (${pollColumns}) values (?, ?, ?, ?, ?, ?) on conflict do nothing`, [
     row.poll_id,

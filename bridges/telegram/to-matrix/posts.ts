@@ -1,6 +1,6 @@
 /** Messages of Telegram as events: said once, and changed where they are changed there. */
 import { createHash } from 'node:crypto'
-import type { Message } from 'node-telegram-bot-api'
+import type { Message, Poll } from 'node-telegram-bot-api'
 import { convert, type Converted } from '../content.ts'
 import type { Files } from '../files.ts'
 import { type Ghosts, speakerOf } from '../ghosts.ts'
@@ -8,8 +8,18 @@ import type { Content } from '../../appservice/event.ts'
 import type { Matrix } from '../matrix.ts'
 import type { Stickers } from '../stickers.ts'
 import type { Database } from '../../appservice/database.ts'
-import { addMessage, findMessage, type MessageRow, partsOfMessage, removePart, setContent } from '../store/messages.ts'
-import { noteLastMessage } from '../store/portals.ts'
+import {
+  addMessage,
+  addPoll,
+  findMessage,
+  findPoll,
+  NO_ANSWERS,
+  type MessageRow,
+  partsOfMessage,
+  removePart,
+  setContent,
+} from '../store/messages.ts'
+import { noteLastMessage, portalOfRoom } from '../store/portals.ts'
 import { LivePlaces } from './live-places.ts'
 import { namesOf, type NamesParts } from './names.ts'
 import type { Place, Places } from './places.ts'
@@ -57,26 +67,31 @@ export class Posts {
     }
     await database.transaction('telegram message', async (tx) => {
       for (const row of rows) await addMessage(tx, row)
+      const poll = message.poll?.id
+      if (rows[0] && poll !== undefined) await addPoll(tx, { ...rows[0], poll_id: poll, answers: NO_ANSWERS })
       await noteLastMessage(tx, chatId, message.message_id)
     })
   }
 
   /** Telegram tells of an edit also when only a reaction or a link preview changed. */
   async edit(message: Message, isLate: boolean): Promise<void> {
+    await this.#change(message, isLate, { ts: (message.edit_date ?? message.date) * 1000 })
+  }
+
+  async #change(message: Message, isLate: boolean, when: { readonly ts?: number }): Promise<void> {
     const { database, matrix } = this.#parts
     const rows = await partsOfMessage(database, String(message.chat.id), message.message_id)
     const [first] = rows
     if (!first || first.is_from_matrix === 1 || this.#live.isTooSoon(message)) return
     const { sender, room_id: roomId } = first
     const all = await this.#convert(message, isLate)
-    const ts = (message.edit_date ?? message.date) * 1000
     for (const [part, converted] of all.entries()) {
       const known = rows[part]
       const hash = hashOf(converted)
       if (hash === known?.hash) continue
       const txnId = this.#txn(message, `${message.edit_date}.${hash.slice(0, 8)}`, part)
       const content = known ? replacing(known.event_id, converted.content) : converted.content
-      const eventId = await matrix.send(sender, { roomId, type: converted.type, content, txnId, ts })
+      const eventId = await matrix.send(sender, { roomId, type: converted.type, content, txnId, ...when })
       const row = rowOf(message, { part, converted, sender, eventId, roomId })
       await database.transaction(
         'telegram edit',
@@ -87,6 +102,17 @@ export class Posts {
       await matrix.redact(row.sender, roomId, row.event_id, `tg.part.${row.event_id.slice(1)}`)
       await database.transaction('telegram part', (tx) => removePart(tx, row))
     }
+  }
+
+  /** A poll that somebody has asked in Telegram is over: who reads of it in Matrix sees how it went. */
+  async closePoll(poll: Poll): Promise<void> {
+    const { database } = this.#parts
+    const known = poll.is_closed ? await findPoll(database, poll.id) : undefined
+    const message = known && (await findMessage(database, known.chat_id, known.message_id))
+    const portal = message && (await portalOfRoom(database, message.room_id))
+    if (!portal || message.is_from_matrix === 1) return
+    const chat = { id: Number(message.chat_id), type: portal.type }
+    await this.#change({ message_id: message.message_id, date: 0, chat, poll }, false, {})
   }
 
   async #convert(message: Message, isWithoutFile: boolean): Promise<readonly Converted[]> {

@@ -1,6 +1,10 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
 import { expect, test } from '@jest/globals'
 import { forEachDatabase } from '../../test/support/databases.ts'
+import { freePort } from '../domain/rtc/run-livekit.ts'
 import { startServer } from '../../test/support/server.ts'
+import { until } from '../../test/support/until.ts'
 
 test('an unknown path, a wrong method and a preflight get the answers clients look for', async () => {
   await using server = await startServer()
@@ -57,4 +61,20 @@ test('whoever tries access tokens is stopped, and those from elsewhere are not; 
   expect(await ask('guess', '198.51.100.7')).toBe(401)
   const alice = await server.register('alice')
   expect(await ask(alice.token, '203.0.113.7')).toBe(200)
+})
+
+test('who goes before the answer is counted as gone, and not as answered', async () => {
+  const metricsPort = await freePort()
+  await using server = await startServer({ config: `metrics: { listen: '127.0.0.1:${metricsPort}' }` })
+  const alice = await server.register('alice')
+  const { next_batch: since } = await alice.get('/sync')
+  const poll = request(`${server.url}/_matrix/client/v3/sync?timeout=600000&since=${since}`, {
+    headers: { Authorization: `Bearer ${alice.token}` },
+  })
+  poll.on('error', () => undefined)
+  poll.end()
+  await once(poll, 'finish')
+  poll.destroy()
+  const gone = 'http_requests_total{method="GET",route="/_matrix/client/v3/sync",status="499"} 1'
+  await until(async () => (await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()).includes(gone), 20)
 })

@@ -58,6 +58,9 @@ interface Routed {
 
 type Routes = ReturnType<typeof findMyWay>
 
+/** Who asked did not wait for the answer. The number is nginx's; Koa had put 404 there. */
+const goneAway = 499
+
 export function createApp(parts: RouterParts): Koa {
   const routes = mount(parts.endpoints)
   const durations = parts.metrics.histogram('http_request_seconds', 'Time to answer a request', ['method', 'route'])
@@ -93,7 +96,7 @@ export function createApp(parts: RouterParts): Koa {
         if (!request.complete) request.resume() // a refused upload is read to its end, so that the client sees the answer
       } finally {
         const seconds = (performance.now() - started) / 1000
-        const { statusCode: status } = response
+        const status = response.headersSent ? response.statusCode : goneAway
         span.add({ 'http.response.status_code': status })
         if (status >= 500) span.fail(String(status))
         durations.observe(seconds, { method, route })

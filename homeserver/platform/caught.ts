@@ -3,5 +3,6 @@ export const messageOf = (error: unknown): string => (error instanceof Error ? e
 
 /** Whether it is an error of the system with one of these codes, such as `ENOENT`. */
 export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && 'code' in error && codes.some((code) => code === error.code)
+  const found = (error as { readonly code?: unknown } | null | undefined)?.code // whatever it is, it has none or one
+  return codes.some((code) => code === found)
 }

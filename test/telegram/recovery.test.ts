@@ -63,7 +63,10 @@ forEachDatabase(({ dialect }) => {
     await bridge('PUT', '/transactions/a1', { events: [event('one')] })
     await bridge('PUT', '/transactions/a2', { events: [event('two'), event('one')] })
     await bridge('PUT', '/transactions/a1', { events: [event('one')] })
-    await bridge('PUT', '/transactions/a3', { events: [event('three')] })
+    const typing = [{ type: 'm.typing', room_id: roomId, content: { user_ids: [alice.userId] } }]
+    const passing = { ephemeral: typing, 'de.sorunome.msc2409.ephemeral': typing, to_device: [] }
+    expect(await bridge('PUT', '/transactions/e1', { events: [], ...passing })).toEqual({ status: 200, body: {} })
+    await bridge('PUT', '/transactions/a3', { events: [event('three')], ...passing })
     await bridged.said(group, (message) => message.text === 'alice: three')
     expect(
       telegram

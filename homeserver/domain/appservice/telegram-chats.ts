@@ -5,7 +5,7 @@ import type { Json } from '../../core/event.ts'
 import type { RoomId } from '../../core/ids.ts'
 import type { AuditAnswer, ChatsAnswer, JoinAnswer, PortalsAnswer } from '../../core/telegram-chats.ts'
 import type { Database } from '../../storage/database.ts'
-import type { RoomStats } from '../../storage/rooms.ts'
+import { findRoomStats, type RoomStats } from '../../storage/rooms.ts'
 import type { Appservice, Appservices } from '../accounts/appservices.ts'
 import type { Requester } from '../accounts/requester.ts'
 import type { Members } from '../rooms/members.ts'
@@ -92,6 +92,18 @@ export class TelegramChats {
   /** Rooms that they may have bridged, as far as that can be told here. */
   async rooms({ who }: Asker): Promise<RoomStats[]> {
     return await ruledRooms(this.#parts.database, who.userId)
+  }
+
+  /** What those of these rooms are called in which they are. */
+  async namesOf({ who }: Asker, roomIds: readonly RoomId[]): Promise<ReadonlyMap<string, string>> {
+    const { database, members } = this.#parts
+    const names = new Map<string, string>()
+    for (const roomId of roomIds) {
+      const stats = (await members.isJoined(roomId, who.userId)) ? await findRoomStats(database, roomId) : undefined
+      const name = stats?.name ?? stats?.canonical_alias
+      if (name) names.set(roomId, name)
+    }
+    return names
   }
 
   async #inviteBot(who: Requester, roomId: RoomId): Promise<void> {

@@ -56,6 +56,27 @@ export function field({ label, hint, ...input }: FieldOptions): Html {
   </label>`
 }
 
+/** One of several: value and text of each. */
+export function select({
+  name,
+  label,
+  hint,
+  options,
+}: {
+  readonly name: string
+  readonly label: string
+  readonly hint: string
+  readonly options: readonly (readonly [value: string, text: string])[]
+}): Html {
+  return html`<label>
+    <span>${label}</span>
+    <select name="${name}">
+      ${options.map(([value, text]) => html`<option value="${value}">${text}</option>`)}
+    </select>
+    <small>${hint}</small>
+  </label>`
+}
+
 export function checkbox({ name, label, isRequired }: { name: string; label: Insert; isRequired?: boolean }): Html {
   return html`<label class="check">
     <input ${attributes({ type: 'checkbox', name, value: 'yes', required: isRequired })} />

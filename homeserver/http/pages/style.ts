@@ -27,7 +27,7 @@ label > span { display: block; margin-bottom: .25rem; font-weight: 600 }
 label small { display: block; margin-top: .25rem; color: var(--soft); font-weight: normal }
 label.check > span { margin: 0; font-weight: normal }
 label.check { display: flex; gap: .6rem; align-items: baseline }
-input:not([type=checkbox]) { width: 100%; min-height: 2.75rem; padding: .5rem .75rem; font: inherit; color: inherit;
+input:not([type=checkbox]), select { width: 100%; min-height: 2.75rem; padding: .5rem .75rem; font: inherit; color: inherit;
   background: var(--canvas); border: 1px solid var(--field); border-radius: .6rem }
 input[type=checkbox] { width: 1.2rem; height: 1.2rem; flex: none; accent-color: var(--accent) }
 input.code { font-size: 1.4rem; letter-spacing: .15em; text-align: center; text-transform: uppercase }

@@ -16,6 +16,7 @@ import { passwordView } from './password.ts'
 import { profileView } from './profile.ts'
 import { resetView } from './reset.ts'
 import { secondFactorView } from './second-factor.ts'
+import { telegramChatsView } from './telegram-chats.ts'
 import type { AccountVisit, View } from './view.ts'
 
 const views: Readonly<Record<AccountView, View>> = {
@@ -31,6 +32,7 @@ const views: Readonly<Record<AccountView, View>> = {
   emails: emailsView,
   second_factor: secondFactorView,
   passkeys: passkeysView,
+  telegram: telegramChatsView,
 }
 
 const account = page({
@@ -52,16 +54,23 @@ async function withView(visit: Visit, act: (view: View, visitor: Visitor) => Pro
   return await act(view, visit.visitor)
 }
 
-async function accountVisit<V extends Visit | Submission>(visit: V, visitor: Visitor, { config }: Services) {
+async function accountVisit<V extends Visit | Submission>(visit: V, visitor: Visitor, services: Services) {
   const { messages } = visit
+  const hidden = await hiddenFrom(visitor, services)
   const active = accountView(visit.query.get('action') ?? undefined)
   return {
     ...visit,
     visitor,
     page: (shown: Parameters<AccountVisit['page']>[0]) =>
-      visit.page({ ...shown, isWide: true, navigation: navigation(messages, active) }),
-    serverName: config.server_name,
+      visit.page({ ...shown, isWide: true, navigation: navigation(messages, active, hidden) }),
+    serverName: services.config.server_name,
   }
+}
+
+/** Chats of Telegram are for those who are linked with somebody there. */
+async function hiddenFrom({ userId }: Visitor, { telegramChats, externalAccounts }: Services): Promise<AccountView[]> {
+  const links = telegramChats.isOn ? await externalAccounts.list(userId) : []
+  return links.some(({ provider }) => provider === 'telegram') ? [] : ['telegram']
 }
 
 const entries: readonly (readonly [view: AccountView, action: string, text: (messages: Messages) => string])[] = [
@@ -72,11 +81,13 @@ const entries: readonly (readonly [view: AccountView, action: string, text: (mes
   ['logins', 'logins', ({ waysIn }) => waysIn],
   ['second_factor', 'second_factor', ({ secondFactor }) => secondFactor],
   ['passkeys', 'passkeys', ({ passkeys }) => passkeys],
+  ['telegram', 'telegram', ({ telegramChats }) => telegramChats],
   ['data', 'data', ({ yourData }) => yourData],
 ]
 
-function navigation(messages: Messages, active: AccountView): Html {
-  const items = entries.map(
+function navigation(messages: Messages, active: AccountView, hidden: readonly AccountView[]): Html {
+  const shown = entries.filter(([view]) => !hidden.includes(view))
+  const items = shown.map(
     ([view, action, text]) =>
       html`<li>
         <a ${attributes({ href: `/account?action=${action}`, 'aria-current': view === active && 'page' })}

@@ -13,6 +13,7 @@ export type AccountView =
   | 'second_factor'
   | 'passkeys'
   | 'emails'
+  | 'telegram'
 
 /** The names of the specification, then those before it, which Element X knows, then pages of our own. */
 const viewOf: Readonly<Record<string, AccountView>> = {
@@ -35,6 +36,7 @@ const viewOf: Readonly<Record<string, AccountView>> = {
   emails: 'emails',
   second_factor: 'second_factor',
   passkeys: 'passkeys',
+  telegram: 'telegram',
 }
 
 export const accountActions = Object.keys(viewOf).filter((action) => action.startsWith('org.matrix.'))

@@ -204,6 +204,7 @@ const emptyHooks = (): Hooks => ({
     remoteKeys: [],
     remoteInboxes: [],
     keyKeepers: [],
+    unplacedChanges: [],
   },
   roomHooks: { remoteRooms: [], incoming: [], historySources: [], timeSources: [], policyServers: [] },
   directoryHooks: { remoteDirectories: [] },

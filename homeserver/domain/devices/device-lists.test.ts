@@ -20,7 +20,7 @@ class World implements AsyncDisposable {
   private constructor(database: Database, streams: Streams, bus: MemoryBus) {
     this.#database = database
     this.#streams = streams
-    this.deviceLists = new DeviceLists({ database, streams, announcements: [] })
+    this.deviceLists = new DeviceLists({ database, streams, announcements: [], unplacedChanges: [] })
     bus.subscribe(({ stream, keys }) => stream === 'device_lists' && this.bells.push(keys))
   }
 

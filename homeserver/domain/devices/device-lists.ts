@@ -10,7 +10,7 @@ import {
 } from '../../storage/device-lists.ts'
 import { listJoinedRooms, listMembers } from '../../storage/memberships.ts'
 import type { Positions, Streams } from '../../storage/streams.ts'
-import type { ChangedKeys, KeyAnnouncement } from './hooks.ts'
+import type { ChangedKeys, KeyAnnouncement, UnplacedChanges } from './hooks.ts'
 
 /** https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv3keyschanges */
 export interface DeviceListChanges {
@@ -25,11 +25,18 @@ export class DeviceLists {
   readonly #database: Database
   readonly #streams: Streams
   readonly #announcements: readonly KeyAnnouncement[]
+  readonly #unplaced: readonly UnplacedChanges[]
 
-  constructor(parts: { database: Database; streams: Streams; announcements: readonly KeyAnnouncement[] }) {
+  constructor(parts: {
+    database: Database
+    streams: Streams
+    announcements: readonly KeyAnnouncement[]
+    unplacedChanges: readonly UnplacedChanges[]
+  }) {
     this.#database = parts.database
     this.#streams = parts.streams
     this.#announcements = parts.announcements
+    this.#unplaced = parts.unplacedChanges
   }
 
   /** To be called whenever what `/keys/query` says about a user of ours changes: keys, signatures, names, devices. */
@@ -51,9 +58,7 @@ export class DeviceLists {
    */
   async changes(userId: UserId, from: Place, upto: Place, rooms?: readonly RoomId[]): Promise<DeviceListChanges> {
     const [changed, { arrived, departed }] = await Promise.all([
-      from.device_lists < upto.device_lists
-        ? listChangedUsers(this.#database, userId, from.device_lists, upto.device_lists)
-        : [],
+      from.device_lists < upto.device_lists ? this.#changed(userId, from.device_lists, upto.device_lists) : [],
       from.events < upto.events
         ? this.#moves(userId, from.events, upto.events, rooms)
         : { arrived: new Set<UserId>(), departed: new Set<UserId>() },
@@ -65,6 +70,12 @@ export class DeviceLists {
       changed: [...new Set(changed).union(arrived.intersection(sharing))],
       left: [...departed.difference(sharing)],
     }
+  }
+
+  async #changed(userId: UserId, after: number, upto: number): Promise<UserId[]> {
+    const placed = await listChangedUsers(this.#database, userId, after, upto)
+    const unplaced = await Promise.all(this.#unplaced.map((source) => source.changedIn(userId, after, upto)))
+    return [...new Set([...placed, ...unplaced.flat()])]
   }
 
   /** Whom the user met in a room, and whom in a room no more. */

@@ -57,9 +57,16 @@ export interface RemoteInboxes {
   queueMessages(tx: Tx, sender: UserId, type: string, messages: ToDeviceMessages): Promise<void>
 }
 
+/** Whoever hears of changes of people of whom it is not known yet whether they are in a room. */
+export interface UnplacedChanges {
+  /** Those with changes in (after, upto] of the stream `device_lists` who may share a room with this user. */
+  changedIn(userId: UserId, after: number, upto: number): Promise<readonly UserId[]>
+}
+
 export interface DeviceHooks {
   readonly announcements: KeyAnnouncement[]
   readonly remoteKeys: RemoteKeys[]
   readonly remoteInboxes: RemoteInboxes[]
   readonly keyKeepers: KeyKeeper[]
+  readonly unplacedChanges: UnplacedChanges[]
 }

@@ -42,7 +42,7 @@ export function openDevices(parts: {
   hooks: AccountHooks & DeviceHooks
 }): DeviceServices {
   const { database, streams, clock, serverName, namesDevices, hooks } = parts
-  const deviceLists = new DeviceLists({ database, streams, announcements: hooks.announcements })
+  const deviceLists = new DeviceLists({ database, streams, ...hooks })
   const oneTimeKeys = new OneTimeKeys({ database, keepers: hooks.keyKeepers })
   const localKeys = new LocalKeys({ database, keepers: hooks.keyKeepers })
   const devices = new Devices({ database, streams, clock, deviceLists, oneTimeKeys })

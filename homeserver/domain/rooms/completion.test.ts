@@ -2,6 +2,7 @@
 import { expect, test } from '@jest/globals'
 import { forEachDatabase } from '../../../test/support/databases.ts'
 import { Heart } from '../../../test/support/heart.ts'
+import { complete, enter, type JoinedRoom, joinOn, thirdServer } from '../../../test/support/partial-join.ts'
 import { type Fork, type PeerDraft, PeerRoom } from '../../../test/support/peer-room.ts'
 import { SeededRandom } from '../../../test/support/seeded-random.ts'
 import { referenceIds, type StateKey, stateKeyOf } from '../../core/event.ts'
@@ -15,25 +16,20 @@ import { StateGroups } from '../../storage/state-groups.ts'
 const alice: UserId = '@alice:hs.test'
 const [amy, ben, cat]: readonly [UserId, UserId, UserId] = ['@amy:peer.test', '@ben:peer.test', '@cat:peer.test']
 const key = signingKeyFromSeed('peer', Buffer.alloc(32, 3))
-const partial = { toldBy: 'peer.test', servers: ['peer.test', 'third.test'] }
 const memberPrefix = stateKeyOf('m.room.member', '')
 
 /** A room with a member, one who is banned and one who has left, before alice joins it. */
-function roomBefore(
-  version: RoomVersionId,
-  serverName = 'peer.test',
-): { room: PeerRoom; before: Fork; join: FinishedEvent } {
+function roomBefore(version: RoomVersionId, serverName = 'peer.test'): JoinedRoom {
   const room = new PeerRoom(roomVersions[version], { serverName, key })
   for (const userId of [amy, ben, cat]) room.member(userId, 'join')
   room.member(ben, 'ban', { sender: room.creator })
   room.member(cat, 'leave')
-  const before = room.fork()
-  return { room, before, join: room.member(alice, 'join') }
+  return joinOn(room, alice)
 }
 
 /** A room with amy, which cat is an admin of, or was until he left. He cites what he was. */
 function roomOfGoneAdmin({ hasGone = true }: { hasGone?: boolean } = {}): {
-  made: ReturnType<typeof roomBefore>
+  made: JoinedRoom
   /** He throws amy out. */
   kick: PeerDraft
 } {
@@ -45,21 +41,7 @@ function roomOfGoneAdmin({ hasGone = true }: { hasGone?: boolean } = {}): {
   const also = { auth_events: room.references(keys.flatMap((each) => room.main.state.get(each) ?? [])) }
   const kick = { type: 'm.room.member', sender: cat, stateKey: amy, content: { membership: 'leave' }, also }
   if (hasGone) room.member(cat, 'leave')
-  const before = room.fork()
-  return { made: { room, before, join: room.member(alice, 'join') }, kick }
-}
-
-async function enter(heart: Heart, { room, before, join }: ReturnType<typeof roomBefore>, whole: boolean) {
-  const { roomId, version } = room
-  const known = [...room.events.values()].filter(({ eventId }) => eventId !== join.eventId)
-  const state = [...before.state].flatMap(([key, id]) => (whole || !key.startsWith(memberPrefix) ? [id] : []))
-  const needed = new Set(state)
-  for (const id of [...needed, join.eventId]) needed.add(id)
-  for (const id of needed)
-    for (const cited of referenceIds(room.events.get(id)?.pdu.auth_events ?? [])) needed.add(cited)
-  const told = whole ? known : known.filter(({ eventId }) => needed.has(eventId))
-  await heart.writer.storeOutliers(roomId, version, told)
-  await heart.writer.adopt({ roomId, version, event: join, state, ...(whole ? {} : { partial }) })
+  return { made: joinOn(room, alice), kick }
 }
 
 /** As domain/federation does, which fetches what an event cites. */
@@ -73,14 +55,6 @@ async function receiveWithAuth({ writer }: Heart, room: PeerRoom, event: Finishe
   expect(await writer.receive(room.roomId, event)).toMatchObject({
     status: expect.stringMatching(/^(accepted|rejected)$/),
   })
-}
-
-async function complete(heart: Heart, { room, before, join }: ReturnType<typeof roomBefore>) {
-  const events = [...before.state.values()].flatMap((id) => room.events.get(id) ?? [])
-  const chain = events.flatMap(({ pdu }) => referenceIds(pdu.auth_events)).flatMap((id) => room.events.get(id) ?? [])
-  await heart.writer.storeOutliers(room.roomId, room.version, [...new Set([...chain, ...room.events.values()])])
-  const told = { stateBefore: [...before.state.values()], mustAgree: true }
-  return await heart.writer.complete(room.roomId, new Map([[join.eventId, told]]))
 }
 
 const idsOf = (state: ReadonlyMap<StateKey, { readonly eventId: EventId }>) =>
@@ -151,7 +125,7 @@ forEachDatabase(({ freshUrl }) => {
       for (let seed = 1; seed <= 5; seed++) {
         const made = roomBefore(version, `peer${seed}.test`)
         await enter(whole, made, true)
-        await enter(part, made, false)
+        await enter(part, made)
         const sent = whatHappens(made.room, seed)
         for (const event of sent) {
           await whole.writer.receive(made.room.roomId, event)
@@ -174,7 +148,7 @@ forEachDatabase(({ freshUrl }) => {
     const { room } = made
     const ours = await (async () => {
       await using heart = await Heart.open(url)
-      await enter(heart, made, false)
+      await enter(heart, made)
       const event = await heart.send(room.roomId, alice, 'hello')
       await heart.send(room.roomId, alice, {
         type: 'm.room.member',
@@ -185,7 +159,7 @@ forEachDatabase(({ freshUrl }) => {
     })()
     await using heart = await Heart.open(url)
     expect(heart.partialRooms.list().map(({ roomId }) => roomId)).toEqual([room.roomId])
-    expect([...(heart.partialRooms.serversOf(room.roomId) ?? [])]).toEqual(partial.servers)
+    expect([...(heart.partialRooms.serversOf(room.roomId) ?? [])]).toEqual(['peer.test', thirdServer])
     expect((await findRoomStats(heart.database, room.roomId))?.joined_members).toBe(1)
     const whole = heart.partialRooms.whole(room.roomId)
     await complete(heart, made)
@@ -202,7 +176,7 @@ forEachDatabase(({ freshUrl }) => {
     await using heart = await Heart.open(await freshUrl())
     const made = roomBefore('12')
     const { room, before, join } = made
-    await enter(heart, made, false)
+    await enter(heart, made)
     const tell = async (fork: Fork) => {
       const told = { stateBefore: [...fork.state.values()], mustAgree: true }
       await heart.writer.complete(room.roomId, new Map([[join.eventId, told]]))
@@ -228,7 +202,7 @@ forEachDatabase(({ freshUrl }) => {
     await using heart = await Heart.open(await freshUrl())
     const { made, kick } = roomOfGoneAdmin()
     const { room } = made
-    await enter(heart, made, false)
+    await enter(heart, made)
     await heart.writer.storeOutliers(room.roomId, room.version, [...room.events.values()])
     const [here, missing] = [room.fork(), room.fork()]
     const banned = room.make({ ...kick, content: { membership: 'ban' } })
@@ -264,7 +238,7 @@ forEachDatabase(({ freshUrl }) => {
     await using heart = await Heart.open(await freshUrl())
     const made = roomBefore('12')
     const { room } = made
-    await enter(heart, made, false)
+    await enter(heart, made)
     await heart.writer.storeOutliers(room.roomId, room.version, [...room.events.values()])
     for (const event of [room.member(ben, 'join'), room.member(amy, 'leave')])
       await heart.writer.receive(room.roomId, event)
@@ -281,7 +255,7 @@ forEachDatabase(({ freshUrl }) => {
       await using heart = await Heart.open(await freshUrl())
       const { made, kick } = roomOfGoneAdmin({ hasGone: way === 'wrongly' })
       const { room } = made
-      await enter(heart, made, false)
+      await enter(heart, made)
       await heart.writer.storeOutliers(room.roomId, room.version, [...room.events.values()])
       const receive = async (event: FinishedEvent) => (await heart.writer.receive(room.roomId, event)).status
       const leave = (on: Fork): FinishedEvent => room.member(amy, 'leave', { on: room.fork(on) })
@@ -313,7 +287,7 @@ forEachDatabase(({ freshUrl }) => {
     await using heart = await Heart.open(await freshUrl())
     const { made, kick } = roomOfGoneAdmin({ hasGone: false })
     const { room } = made
-    await enter(heart, made, false)
+    await enter(heart, made)
     await heart.writer.storeOutliers(room.roomId, room.version, [...room.events.values()])
     const receive = async (event: FinishedEvent) => (await heart.writer.receive(room.roomId, event)).status
     const banned = room.make({ ...kick, content: { membership: 'ban' } })

@@ -3,14 +3,19 @@ import { forEachDatabase } from '../../../../test/support/databases.ts'
 import { signedBy, TestCrossSigning, TestDevice } from '../../../../test/support/encryption.ts'
 import { Heart } from '../../../../test/support/heart.ts'
 import { until } from '../../../../test/support/until.ts'
+import { complete, enter, joinOn } from '../../../../test/support/partial-join.ts'
+import { PeerRoom } from '../../../../test/support/peer-room.ts'
 import { loadConfig } from '../../../config/load.ts'
 import type { JsonObject } from '../../../core/event.ts'
 import { type RoomId, serverNameOf, type ServerName, type UserId } from '../../../core/ids.ts'
+import { roomVersions } from '../../../core/room-version.ts'
+import { signingKeyFromSeed } from '../../../core/signing.ts'
 import { FakeClock } from '../../../platform/fake-clock.ts'
 import { Background, Supervisor } from '../../../platform/lifecycle.ts'
 import { Metrics } from '../../../platform/metrics.ts'
 import { addDevice } from '../../../storage/devices.ts'
 import type { Tx } from '../../../storage/database.ts'
+import type { Positions } from '../../../storage/streams.ts'
 import { type DeviceServices, openDevices } from '../../devices/open-devices.ts'
 import type { FederationCall } from '../client.ts'
 import { refusedBy, unusable } from '../federation-error.ts'
@@ -106,7 +111,7 @@ class World implements AsyncDisposable {
     this.heart = heart
     this.clock = clock
     this.peers = peers
-    const hooks = { announcements: [], remoteKeys: [], remoteInboxes: [], keyKeepers: [] }
+    const hooks = { announcements: [], remoteKeys: [], remoteInboxes: [], keyKeepers: [], unplacedChanges: [] }
     const accountHooks = {
       arrivals: [],
       devices: [],
@@ -115,8 +120,8 @@ class World implements AsyncDisposable {
       remoteProfiles: [],
       externalLogins: [],
     }
-    const { database, bus, streams, members } = heart
-    const rooms = { database, bus, streams, members, roomServers: new RoomServers(heart) }
+    const { database, bus, streams, members, partialRooms } = heart
+    const rooms = { database, bus, streams, members, partialRooms, roomServers: new RoomServers(heart) }
     const parts = {
       ...rooms,
       clock,
@@ -530,5 +535,38 @@ forEachDatabase(({ freshUrl }) => {
     await world.heart.member(other, carol, 'join')
     await world.toldChanges.makeUpFor(new Set(['b.test', 'c.test', 'd.test', 'hs.test']), joined)
     expect(world.told).toMatchObject([{ content: { device_id: 'PHONE' }, destinations: ['b.test', 'c.test'] }])
+  })
+
+  test('of people in a partial room changes are told as they come, and when its members are known all of them', async () => {
+    await using world = await World.open(await freshUrl())
+    const { heart } = world
+    const room = new PeerRoom(roomVersions['11'], {
+      serverName: 'b.test',
+      key: signingKeyFromSeed('b', Buffer.alloc(32, 3)),
+    })
+    room.member(bob, 'join')
+    const joined = joinOn(room, alice)
+    await enter(heart, joined)
+    const changes = async (since: Positions): Promise<string[]> =>
+      [...(await world.devices.deviceLists.changes(alice, since, heart.streams.positions())).changed].sort()
+
+    const start = heart.streams.positions()
+    await world.update(bob, 1, [], { device_id: 'PHONE' })
+    expect(await changes(start)).toEqual([bob])
+    await world.update(carol, 1, [], { device_id: 'PHONE' }) // her server was not there
+    const later = heart.streams.positions()
+    expect(await changes(start)).toEqual([bob])
+    expect(await changes(later)).toEqual([])
+    expect((await world.devices.deviceLists.changes('@other:hs.test', start, later)).changed).toEqual([])
+    const { master_key } = new TestCrossSigning({ userId: bob }).upload()
+    await world.receive('b.test', { type: 'm.signing_key_update', content: { user_id: bob, master_key } })
+    expect(await changes(later)).toEqual([bob])
+
+    const last = heart.streams.positions()
+    await complete(heart, joined)
+    for (const since of [start, later, last]) expect(await changes(since)).toEqual([bob, room.creator])
+    const whole = heart.streams.positions()
+    await world.update(bob, 2, [1], { keys: device(bob, 'PHONE').deviceKeys, device_id: 'PHONE' })
+    expect(await changes(whole)).toEqual([bob])
   })
 })

@@ -5,9 +5,11 @@ import type { Clock } from '../../../platform/clock.ts'
 import type { Background, Service } from '../../../platform/lifecycle.ts'
 import type { Metrics } from '../../../platform/metrics.ts'
 import type { Database } from '../../../storage/database.ts'
+import type { Streams } from '../../../storage/streams.ts'
 import type { DeviceLists } from '../../devices/device-lists.ts'
 import type { DeviceHooks } from '../../devices/hooks.ts'
 import type { Members } from '../../rooms/members.ts'
+import type { PartialRooms } from '../../rooms/partial-rooms.ts'
 import type { RoomServers } from '../room-servers.ts'
 import type { KeyClient } from './ask-keys.ts'
 import { FederatedKeys } from './federated-keys.ts'
@@ -17,6 +19,7 @@ import { DeviceListResync } from './resync.ts'
 import { RoomMoves } from './room-moves.ts'
 import { SharedRooms } from './shared-rooms.ts'
 import { type EduQueue, ToldChanges } from './told-changes.ts'
+import { UnplacedUpdates } from './unplaced-updates.ts'
 
 export interface OpenDeviceListsParts {
   readonly database: Database
@@ -25,7 +28,9 @@ export interface OpenDeviceListsParts {
   readonly metrics: Metrics
   readonly background: Background
   readonly config: Config
+  readonly streams: Streams
   readonly members: Members
+  readonly partialRooms: PartialRooms
   readonly roomServers: RoomServers
   readonly deviceLists: DeviceLists
   readonly client: KeyClient
@@ -46,9 +51,11 @@ export function openDeviceLists(parts: OpenDeviceListsParts): {
   const resync = new DeviceListResync({ ...parts, lists, sharedRooms })
   const toldChanges = new ToldChanges({ ...parts, queue: outbox, sharedRooms, namesDevices })
   const moves = new RoomMoves({ ...parts, lists, sharedRooms, toldChanges })
-  const deviceListUpdates = new UpdateReceiver({ ...parts, sharedRooms, onStale: () => resync.wake() })
+  const unplaced = new UnplacedUpdates(parts)
+  const deviceListUpdates = new UpdateReceiver({ ...parts, sharedRooms, unplaced, onStale: () => resync.wake() })
   if (config.federation.mode === 'off') return { deviceListUpdates, toldChanges, runnable: [] }
   hooks.announcements.push(toldChanges)
+  hooks.unplacedChanges.push(unplaced)
   hooks.remoteKeys.push(new FederatedKeys({ ...parts, lists, sharedRooms }))
   return { deviceListUpdates, toldChanges, runnable: [moves, toldChanges, resync] }
 }

@@ -22,6 +22,7 @@ import type { Edu, EduReceiver } from '../receive/edu-receiver.ts'
 import { isStreamId } from './ask-keys.ts'
 import { crossSigningOf, deviceOf, isDeviceId } from './said-keys.ts'
 import type { SharedRooms } from './shared-rooms.ts'
+import type { UnplacedUpdates } from './unplaced-updates.ts'
 
 interface DeviceUpdate {
   readonly userId: UserId
@@ -39,6 +40,7 @@ export interface UpdateReceiverParts {
   readonly clock: Clock
   readonly deviceLists: DeviceLists
   readonly sharedRooms: SharedRooms
+  readonly unplaced: Pick<UnplacedUpdates, 'note'>
   /** A list has become stale. */
   readonly onStale: () => void
 }
@@ -101,8 +103,8 @@ export class UpdateReceiver implements EduReceiver {
     name: string,
     apply: (tx: Tx, known: RemoteDeviceList | undefined) => Promise<'changed' | 'known' | 'stale'>,
   ): Promise<void> {
-    const { database, clock, deviceLists, sharedRooms, onStale } = this.#parts
-    if (!(await sharedRooms.sharing([userId])).has(userId)) return
+    const { database, clock, deviceLists, sharedRooms, unplaced, onStale } = this.#parts
+    if (!(await sharedRooms.sharing([userId])).has(userId)) return await unplaced.note(userId)
     await database.transaction(name, async (tx) => {
       const list = await findRemoteList(tx, userId)
       const result = list?.isStale === true ? 'stale' : await apply(tx, list)

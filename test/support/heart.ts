@@ -5,6 +5,7 @@ import type { EventId, RoomId, UserId } from '../../homeserver/core/ids.ts'
 import { findRoomVersion } from '../../homeserver/core/room-version.ts'
 import type { Companion, PushEvaluation } from '../../homeserver/domain/rooms/commit.ts'
 import { EventCache } from '../../homeserver/domain/rooms/event-cache.ts'
+import type { PolicyServers } from '../../homeserver/domain/rooms/hooks.ts'
 import { PartialRooms } from '../../homeserver/domain/rooms/partial-rooms.ts'
 import { Members } from '../../homeserver/domain/rooms/members.ts'
 import { type EventDraft } from '../../homeserver/domain/rooms/build.ts'
@@ -51,12 +52,14 @@ export class Heart implements AsyncDisposable {
       writer: name = 'main',
       push: openPush = quiet,
       companions: openCompanions,
+      policyServers = [],
     }: {
       bus?: Bus
       clock?: Clock
       writer?: string
       push?: (parts: PushParts) => PushEvaluation
       companions?: (parts: PushParts) => Promise<readonly Companion[]>
+      policyServers?: readonly PolicyServers[]
     } = {},
   ): Promise<Heart> {
     const database = await Database.open({ url })
@@ -69,7 +72,7 @@ export class Heart implements AsyncDisposable {
     const shared = { database, bus, streams, events, members, partialRooms }
     const push = openPush(shared)
     const companions = (await openCompanions?.(shared)) ?? []
-    const writer = await LocalRoomWriter.open({ ...shared, signer, clock, push, companions })
+    const writer = await LocalRoomWriter.open({ ...shared, signer, clock, push, companions, policyServers })
     return new Heart({ ...shared, clock, writer })
   }
 

@@ -5,6 +5,7 @@ import { Heart } from '../../../test/support/heart.ts'
 import { complete, enter, type JoinedRoom, joinOn, thirdServer } from '../../../test/support/partial-join.ts'
 import { type Fork, type PeerDraft, PeerRoom } from '../../../test/support/peer-room.ts'
 import { SeededRandom } from '../../../test/support/seeded-random.ts'
+import { forbidden } from '../../core/errors.ts'
 import { referenceIds, type StateKey, stateKeyOf } from '../../core/event.ts'
 import type { EventId, UserId } from '../../core/ids.ts'
 import type { FinishedEvent } from '../../core/pdu.ts'
@@ -12,6 +13,7 @@ import { roomVersions, type RoomVersionId } from '../../core/room-version.ts'
 import { signingKeyFromSeed } from '../../core/signing.ts'
 import { currentState, findRoom, findRoomStats } from '../../storage/rooms.ts'
 import { StateGroups } from '../../storage/state-groups.ts'
+import type { PolicedEvent } from './hooks.ts'
 
 const alice: UserId = '@alice:hs.test'
 const [amy, ben, cat]: readonly [UserId, UserId, UserId] = ['@amy:peer.test', '@ben:peer.test', '@cat:peer.test']
@@ -53,7 +55,7 @@ async function receiveWithAuth({ writer }: Heart, room: PeerRoom, event: Finishe
   cited.delete(event)
   await writer.storeOutliers(room.roomId, room.version, [...cited])
   expect(await writer.receive(room.roomId, event)).toMatchObject({
-    status: expect.stringMatching(/^(accepted|rejected)$/),
+    status: expect.stringMatching(/^(accepted|rejected|soft-failed)$/),
   })
 }
 
@@ -81,9 +83,10 @@ async function allOf({ database, events, members }: Heart, room: PeerRoom, sent:
   }
 }
 
-/** What members may do and what they may not, in one line: some of it cites a membership that is over. */
-function whatHappens(room: PeerRoom, seed: number): FinishedEvent[] {
+/** What members may do and what they may not, in one line or in several: some of it cites a membership that is over. */
+function whatHappens(room: PeerRoom, seed: number, isForked: boolean): FinishedEvent[] {
   const random = new SeededRandom(seed)
+  const made: [EventId, ...EventId[]] = [room.main.tips[0] ?? '$']
   const users = [room.creator, amy, ben, cat] as const
   const joins = new Map(users.map((id) => [id, joinOf(room, id)]))
   const kinds = ['say', 'topic', 'kick', 'ban', 'join', 'leave', 'say as the rules have it'] as const
@@ -105,7 +108,10 @@ function whatHappens(room: PeerRoom, seed: number): FinishedEvent[] {
       'say as the rules have it': { type: 'm.room.message', sender, content: { n } },
     }
     const event = room.make(drafts[random.pick(kinds)])
-    room.main.tips = [event.eventId]
+    made.push(event.eventId)
+    const [fork, join] = [random.below(4) === 0, random.below(4) === 0]
+    const tips = !isForked || !(fork || join) ? [event.eventId] : [random.pick(made), ...(join ? [event.eventId] : [])]
+    room.main.tips = [...new Set(tips)]
     return event
   })
 }
@@ -116,9 +122,16 @@ function joinOf(room: PeerRoom, userId: UserId): EventId | undefined {
 }
 
 forEachDatabase(({ freshUrl }) => {
-  test.each(['1', '11', '12'] as const)(
-    'a room of version %s is the same as if all of it had been told',
-    async (version) => {
+  test.each([
+    ['1', 'line'],
+    ['11', 'line'],
+    ['12', 'line'],
+    ['1', 'graph'],
+    ['11', 'graph'],
+    ['12', 'graph'],
+  ] as const)(
+    'a room of version %s, its history a %s, is the same as if all of it had been told',
+    async (version, shape) => {
       await using whole = await Heart.open(await freshUrl())
       await using part = await Heart.open(await freshUrl())
       let mistaken = 0
@@ -126,7 +139,7 @@ forEachDatabase(({ freshUrl }) => {
         const made = roomBefore(version, `peer${seed}.test`)
         await enter(whole, made, true)
         await enter(part, made)
-        const sent = whatHappens(made.room, seed)
+        const sent = whatHappens(made.room, seed, shape === 'graph')
         for (const event of sent) {
           await whole.writer.receive(made.room.roomId, event)
           await receiveWithAuth(part, made.room, event)
@@ -232,6 +245,61 @@ forEachDatabase(({ freshUrl }) => {
       ),
     )
     expect(idsOf(await currentState(heart.database, room.roomId))).toEqual(await stateAt())
+  })
+
+  test('what was kept back is shown if the room allows it after all, and what it does not is kept back', async () => {
+    await using heart = await Heart.open(await freshUrl())
+    const { made, kick } = roomOfGoneAdmin()
+    const { room, before } = made
+    const past = room.fork(before)
+    past.tips = [room.say('long ago', { on: past }).eventId]
+    past.state.set(`${memberPrefix}${ben}`, room.member(ben, 'join', { on: room.fork(before) }).eventId)
+    before.state.set(
+      `${memberPrefix}${ben}`,
+      room.member(ben, 'ban', { sender: room.creator, on: room.fork(before) }).eventId,
+    )
+    await enter(heart, made)
+    await heart.writer.storeOutliers(room.roomId, room.version, [...room.events.values()])
+    const statusOf = async ({ eventId }: FinishedEvent): Promise<unknown> => {
+      const { status, stream_id } = (await heart.events.find(eventId))?.row ?? {}
+      return { status, isShown: stream_id !== null }
+    }
+    const here = room.fork()
+    await heart.writer.receive(room.roomId, room.make({ ...kick, content: { membership: 'ban' } }))
+    const late = room.say('from before the ban', { sender: amy, on: room.fork(here) })
+    await heart.writer.receive(room.roomId, late)
+    expect(await statusOf(late)).toEqual({ status: 1, isShown: false })
+    const evading = room.say('as if never banned', { sender: ben, on: past })
+    await heart.writer.receive(room.roomId, evading, { stateBefore: [...past.state.values()] })
+    expect(await statusOf(evading)).toEqual({ status: 0, isShown: true })
+
+    await complete(heart, made)
+    expect(await statusOf(late)).toEqual({ status: 0, isShown: true })
+    expect(await statusOf(evading)).toEqual({ status: 1, isShown: false })
+  })
+
+  test('what the policy server of the room refuses stays out of sight', async () => {
+    const refused = new Set(['spam', 'delayed'])
+    const recommended = async <Event extends PolicedEvent>(event: Event): Promise<Event> => {
+      if (refused.has(String(event.pdu.content['body']))) throw forbidden('No')
+      return await Promise.resolve(event)
+    }
+    await using heart = await Heart.open(await freshUrl(), { policyServers: [{ recommended }] })
+    const { room } = roomOfGoneAdmin().made
+    room.add({ type: 'm.room.policy', sender: room.creator, stateKey: '', content: { via: 'peer.test' } })
+    const made = joinOn(room, alice)
+    await enter(heart, made)
+    const said = [...refused, 'hello'].map((text) => room.say(text))
+    await heart.writer.storeOutliers(room.roomId, room.version, room.stateOf(made.before))
+    for (const event of said) await heart.writer.receive(room.roomId, event)
+    const statuses = async (): Promise<unknown[]> => {
+      const stored = await heart.events.list(said.map(({ eventId }) => eventId))
+      return said.map(({ eventId }) => stored.get(eventId)?.row.status)
+    }
+    expect(await statuses()).toEqual([1, 1, 0])
+    refused.delete('delayed')
+    await complete(heart, made)
+    expect(await statuses()).toEqual([1, 0, 0])
   })
 
   test('it is told whose membership has changed meanwhile, as far as it was allowed', async () => {

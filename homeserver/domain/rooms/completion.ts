@@ -2,7 +2,7 @@
  * Makes a room whole that was joined with a part of its state: everything that was judged by that part is judged again,
  * in order, and gets its place in new states. Groups never change, so the old ones stay what they are.
  */
-import { forbidden } from '../../core/errors.ts'
+import { forbidden, MatrixError } from '../../core/errors.ts'
 import { referenceIds } from '../../core/event.ts'
 import { type EventId, isUserId, type UserId } from '../../core/ids.ts'
 import type { Database, Tx } from '../../storage/database.ts'
@@ -26,15 +26,16 @@ import {
 import type { Streams } from '../../storage/streams.ts'
 import { type HeadChange, membershipAfter, stateChangeOf } from './arrival.ts'
 import { buildArrival } from './build-arrival.ts'
-import { extremityOf } from './build.ts'
 import { relationRow } from './event-rows.ts'
 import type { EventCache } from './event-cache.ts'
 import type { RoomHead } from './head.ts'
-import { consumedBy, groupsOf, headChanges, pruned, statsAfterChanges } from './head-move.ts'
-import { judge } from './judge.ts'
+import { headChanges, statsAfterChanges } from './head-move.ts'
+import { judge, type Judgement } from './judge.ts'
 import type { EventNews } from './news.ts'
 import type { PartialRooms } from './partial-rooms.ts'
-import type { ToldState } from './remote-event.ts'
+import type { Recommendations } from './recommendations.ts'
+import type { RemoteEvent, ToldState } from './remote-event.ts'
+import { ReplayedHead } from './replayed-head.ts'
 import type { StateForks } from './state-forks.ts'
 import type { StateReader } from './state-reader.ts'
 import { toldState } from './told-state.ts'
@@ -47,8 +48,12 @@ export interface CompletionParts {
   readonly reader: StateReader
   readonly forks: StateForks
   readonly partialRooms: PartialRooms
+  readonly recommendations: Recommendations
   readonly nextNid: () => number
 }
+
+/** Events that a policy server is asked about while the room waits. */
+const MAX_ASKED = 20
 
 type Told = ReadonlyMap<EventId, ToldState>
 
@@ -87,38 +92,64 @@ export async function completeRoom(parts: CompletionParts, head: RoomHead, told:
   const rejudged: Rejudged[] = []
   const noted = await listPartialEvents(database, roomId)
   const toldGroups = new Map(noted.map(({ event, toldGroup }) => [event.eventId, toldGroup]))
+  const replayed = new ReplayedHead(parts, head)
+  const isRecommended = recommendedAgain(parts.recommendations, head)
   for (const event of parentsFirst(noted.map(({ event }) => event))) {
     const { eventId } = event
     const isJoin = joins.has(eventId)
-    const next = await judgedAgain(parts, head, event, {
-      isJoin,
-      told: told.get(eventId),
-      toldGroup: toldGroups.get(eventId),
+    const known = { isJoin, told: told.get(eventId), toldGroup: toldGroups.get(eventId) }
+    const { remote, judged } = await judgedAgain(parts, head, event, known)
+    const status = await statusOf(judged, async () => {
+      if (isJoin) return true
+      return (await replayed.check(remote, judged)).allowed && (await isRecommended(event, remote))
     })
-    if (isJoin && next.status !== eventStatus.accepted) {
-      throw forbidden('The state of the room does not allow the join')
-    }
-    rejudged.push(next)
+    if (isJoin && status !== eventStatus.accepted) throw forbidden('The state of the room does not allow the join')
+    const arrival = { status, changes: [], missingParents: [] }
+    // Those that follow find it as it is judged now.
+    head.uncommitted.set(eventId, buildArrival(parts.events, version, remote, judged, arrival))
+    if (status === eventStatus.accepted) await replayed.add(remote, judged)
+    const { stateGroup, replacesNid, newGroup } = judged
+    rejudged.push({ before: event, stateGroup, replacesNid, newGroup, status })
   }
-  const accepted = rejudged.filter(({ status }) => status === eventStatus.accepted).map(({ before }) => before)
-  const consumed = new Set<EventId>()
-  for (const event of accepted) for (const id of await consumedBy(reader, head, event)) consumed.add(id)
-  const last = accepted.filter(({ eventId }) => !consumed.has(eventId)).map((event) => extremityOf(event, version))
-  if (last.length === 0) throw new Error('a partial room has no last event')
-  const extremities = pruned(last)
-  const stateGroup = await forks.merge({ roomId, version, head }, await groupsOf(reader, head, extremities))
+  const { extremities, stateGroup } = replayed.tips
   const changes = await headChanges(reader, head, await reader.whole(stateGroup))
   head.extremities = extremities
   head.stateGroup = stateGroup
   head.stats = statsAfterChanges(head.stats, changes)
   const groups = [...forks.take(roomId), ...rejudged.flatMap(({ newGroup }) => newGroup ?? [])]
   await database.transaction('complete a room', (tx) => write(parts, tx, head, { rejudged, groups, changes }))
-  return movedBy(accepted)
+  return movedBy(rejudged)
 }
 
-function movedBy(events: readonly StoredEvent[]): Set<UserId> {
-  const moves = events.filter(({ pdu }) => pdu.type === 'm.room.member')
-  return new Set(moves.map(({ pdu }) => pdu.state_key).filter(isUserId))
+async function statusOf({ verdict }: Judgement, isShown: () => Promise<boolean>): Promise<EventStatus> {
+  if (!verdict.allowed) return eventStatus.rejected
+  return (await isShown()) ? eventStatus.accepted : eventStatus.softFailed
+}
+
+/** The policy server of the room has seen what was accepted; it is asked about some of the others. */
+function recommendedAgain(
+  recommendations: Recommendations,
+  head: RoomHead,
+): (before: StoredEvent, event: RemoteEvent) => Promise<boolean> {
+  let asked = 0
+  return async ({ row }, event) => {
+    if (row.status === eventStatus.accepted || !recommendations.mayConcern(head)) return true
+    if (++asked > MAX_ASKED) return false
+    try {
+      await recommendations.of(head, event)
+      return true
+    } catch (error) {
+      if (!(error instanceof MatrixError)) throw error
+      return false
+    }
+  }
+}
+
+function movedBy(rejudged: readonly Rejudged[]): Set<UserId> {
+  const accepted = rejudged.filter(({ status }) => status === eventStatus.accepted).map(({ before }) => before.pdu)
+  return new Set(
+    accepted.flatMap(({ type, state_key: user }) => (type === 'm.room.member' && isUserId(user) ? user : [])),
+  )
 }
 
 async function judgedAgain(
@@ -126,8 +157,8 @@ async function judgedAgain(
   head: RoomHead,
   event: StoredEvent,
   { isJoin, told, toldGroup }: Known,
-): Promise<Rejudged> {
-  const { reader, forks, events } = parts
+): Promise<{ readonly remote: RemoteEvent; readonly judged: Judgement }> {
+  const { reader, forks } = parts
   const { roomId, version } = head
   const parents = referenceIds(event.pdu.prev_events)
   const known = await reader.list(head, [event.eventId, ...parents])
@@ -144,17 +175,7 @@ async function judgedAgain(
       ? await forks.groupOf(roomId, await wholeState(parts, head, event, told), undefined)
       : await groupBeforeOf(parts.database, event)
   const remote = { eventId: event.eventId, roomId, pdu: event.pdu, json: event.row.json }
-  const judged = await judge(parts, { head, version, own }, remote, groupBefore)
-  const status = !judged.verdict.allowed
-    ? eventStatus.rejected
-    : event.row.status === eventStatus.softFailed
-      ? eventStatus.softFailed
-      : eventStatus.accepted
-  const arrival = { status, changes: [], missingParents: [] }
-  // Those that follow find it as it is judged now.
-  head.uncommitted.set(event.eventId, buildArrival(events, version, remote, judged, arrival))
-  const { stateGroup, replacesNid, newGroup } = judged
-  return { before: event, stateGroup, replacesNid, newGroup, status }
+  return { remote, judged: await judge(parts, { head, version, own }, remote, groupBefore) }
 }
 
 /** The state before a join as it is told now, against that part of it which let us in. */

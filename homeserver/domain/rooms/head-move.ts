@@ -36,9 +36,10 @@ export async function checkSoftly(
   head: RoomHead,
   event: RemoteEvent,
   { verdict, keys, groupBefore, assumed }: Judgement,
+  stateGroup = head.stateGroup,
 ): Promise<Verdict> {
-  if (groupBefore === head.stateGroup) return verdict
-  const current = await reader.at(head, head.stateGroup, keys)
+  if (groupBefore === stateGroup) return verdict
+  const current = await reader.at(head, stateGroup, keys)
   return checkAssuming(event, current, { members: assumed.members }, head.version)
 }
 

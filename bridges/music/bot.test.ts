@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import type { Client } from '../../test/support/client.ts'
-import { wavOf } from '../../test/music/wav.ts'
+import { wavOf } from '../../test/support/music/wav.ts'
 import { startServer } from '../../test/support/server.ts'
 import { until } from '../../test/support/until.ts'
 import { askedIn } from './texts.ts'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { ffmpeg, ffmpegMissing, generated } from '../../../test/support/ffmpeg.ts'
-import { hasTone, wavOf } from '../../../test/music/wav.ts'
+import { hasTone, wavOf } from '../../../test/support/music/wav.ts'
 import { decoded } from './decoded.ts'
 import { kindOf } from './kind.ts'
 import { CHANNELS, RATE, UnplayableError } from './pcm.ts'
@@ -55,13 +55,13 @@ describe('sound files', () => {
   })
 
   test('Opus in Ogg is heard', async () => {
-    const samples = await samplesOf(await readFile('test/music/tone-1000-hz.ogg'))
+    const samples = await samplesOf(await readFile('test/support/music/tone-1000-hz.ogg'))
     expect(samples.length / CHANNELS / RATE).toBeCloseTo(6, 1)
     expect(hasTone(channel(samples, 0).subarray(RATE, 2 * RATE), 1_000)).toBe(true)
   })
 
   test('what is broken, or no sound, is refused and nothing else happens', async () => {
-    const opus = await readFile('test/music/tone-1000-hz.ogg')
+    const opus = await readFile('test/support/music/tone-1000-hz.ogg')
     const wav = wavOf({ hertz: 440, seconds: 1 })
     const changed = (file: Buffer, at: number, bytes: readonly number[]): Buffer => {
       const copy = Buffer.from(file)

@@ -9,12 +9,12 @@ import type { Client } from '../../support/client.ts'
 import { askToken, mediaMissing, startCallServer } from '../../support/livekit.ts'
 import type { TestServer } from '../../support/server.ts'
 import { until } from '../../support/until.ts'
-import { wavOf } from '../../music/wav.ts'
+import { wavOf } from '../../support/music/wav.ts'
 
 jest.setTimeout(180_000)
 
 const withSfu = mediaMissing ? describe.skip : describe
-const listener = fileURLToPath(new URL('../../music/listener.ts', import.meta.url))
+const listener = fileURLToPath(new URL('../../support/music/listener.ts', import.meta.url))
 const bot = '@music:hs.test'
 const config = 'calls: { music: on }'
 const [low, high, ogg] = ['440', '700', '1000']
@@ -101,7 +101,7 @@ withSfu(`the music bot in calls${mediaMissing ? ` (${mediaMissing})` : ''}`, () 
     await ears.hear('in')
     const first = await post(alice, room, 'low.wav', wavOf({ hertz: 440, seconds: 300, rate: 8_000 }), 'audio/wav')
     await post(alice, room, 'high.wav', wavOf({ hertz: 700, seconds: 60, rate: 44_100, channels: 2 }), 'audio/wav')
-    await post(alice, room, 'voice.ogg', await readFile('test/music/tone-1000-hz.ogg'), 'audio/ogg')
+    await post(alice, room, 'voice.ogg', await readFile('test/support/music/tone-1000-hz.ogg'), 'audio/ogg')
 
     await alice.send(room, reply(first, '!play'))
     await ears.hear(low)

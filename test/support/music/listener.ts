@@ -1,6 +1,6 @@
 /** `listener.ts URL JWT HERTZ…`: listens in a call, and says on a line each what it hears, whenever that changes: a tone, or `silence`. */
-import { Caller, loadRtc } from '../../homeserver/cli/simulate/caller.ts'
-import { hasTone, isSilent, SAMPLE_RATE } from '../../homeserver/cli/simulate/tone.ts'
+import { Caller, loadRtc } from '../../../homeserver/cli/simulate/caller.ts'
+import { hasTone, isSilent, SAMPLE_RATE } from '../../../homeserver/cli/simulate/tone.ts'
 
 const [url = '', jwt = '', ...tones] = process.argv.slice(2)
 const rtc = await loadRtc()

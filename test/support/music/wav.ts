@@ -1,5 +1,5 @@
 /** WAV files with a tone. */
-export { hasTone } from '../../homeserver/cli/simulate/tone.ts'
+export { hasTone } from '../../../homeserver/cli/simulate/tone.ts'
 
 export interface Wav {
   readonly hertz: number

@@ -56,7 +56,7 @@ export class RequestAuthenticator {
     if (!this.#parts.mayTalkTo(origin)) throw forbidden(`This server does not talk to ${origin}`)
     const content = await readContent()
     for (const claim of claims) await this.#check(claim, request, content)
-    this.#parts.destinations.alive(origin)
+    this.#parts.destinations.alive(origin, { spoke: true })
     return { origin, content }
   }
 

@@ -13,10 +13,12 @@ interface Down {
   readonly until: number
 }
 
+type Listener = (server: ServerName, sign: { readonly spoke: boolean }) => void
+
 export class Destinations {
   readonly #clock: Clock
   readonly #down = new Lru<ServerName, Down>(MAX_DESTINATIONS)
-  readonly #listeners: ((server: ServerName) => void)[] = []
+  readonly #listeners: Listener[] = []
 
   constructor({ clock }: { clock: Clock }) {
     this.#clock = clock
@@ -35,14 +37,14 @@ export class Destinations {
     this.#down.set(server, { failures, until: this.#clock.monotonic() + jittered })
   }
 
-  /** It has answered, or asked us something itself. */
-  alive(server: ServerName): void {
+  /** It has answered, or `spoke` by itself. */
+  alive(server: ServerName, { spoke = false } = {}): void {
     this.#down.delete(server)
-    for (const listener of this.#listeners) listener(server)
+    for (const listener of this.#listeners) listener(server, { spoke })
   }
 
   /** `listener` hears of every sign of life, so it must be quick. */
-  onAlive(listener: (server: ServerName) => void): void {
+  onAlive(listener: Listener): void {
     this.#listeners.push(listener)
   }
 }

@@ -76,6 +76,8 @@ export class DestinationQueue {
   /** So many are sent alone, because a transaction with them was refused. */
   #alone = 0
   #lastTry = -Infinity
+  /** Since the last try has begun. */
+  #spokeMeanwhile = false
   /** A server that fails may be tried again. */
   #isDue = false
   #cancelRetry: Cancel | undefined
@@ -112,10 +114,14 @@ export class DestinationQueue {
     if (this.#passing.size > MAX_PASSING) this.#passing.delete(this.#passing.keys().next().value ?? '')
   }
 
-  /** The server has shown a sign of life, and is tried at once or a little after the last try; with `atOnce` in any case. */
-  wake({ atOnce = false } = {}): void {
+  /**
+   * The server has shown a sign of life, and is tried at once or a little after the last try; with `atOnce` in any case.
+   * If it `spoke` while it is being tried, that counts should the try be in vain: it may hang on a connection that is dead.
+   */
+  wake({ atOnce = false, spoke = false } = {}): void {
+    if (this.#running) this.#spokeMeanwhile ||= spoke
     if (!this.isFailing || this.#running) return
-    const wait = atOnce ? 0 : wakeDelay(this.#world.clock.monotonic() - this.#lastTry)
+    const wait = atOnce ? 0 : this.#wakeDelay
     if (wait > 0) return this.#retryLater(wait)
     this.#cancelRetry?.()
     this.#cancelRetry = undefined
@@ -156,10 +162,14 @@ export class DestinationQueue {
     return this.#hasRows || this.#passing.size > 0
   }
 
+  get #wakeDelay(): number {
+    return wakeDelay(this.#world.clock.monotonic() - this.#lastTry)
+  }
+
   async #work(): Promise<void> {
     while (this.#hasWork && !this.#signal.aborted) {
       if (this.#waiting >= (this.isFailing ? this.#thinAt : MAX_WAITING_ALIVE)) await this.#thin()
-      if (this.isFailing && !this.#isDue) return this.#retryLater()
+      if (this.isFailing && !this.#isDue) return this.#retryLater(this.#spokeMeanwhile ? this.#wakeDelay : Infinity)
       await this.#world.slot(this.isFailing, () => this.#sendNext())
     }
   }
@@ -205,6 +215,7 @@ export class DestinationQueue {
     const txnId = rows.length > 0 ? transactionId(rows) : randomBytes(12).toString('base64url')
     const content = { events, edus, passing: passing.map(([, edu]) => edu) }
     this.#lastTry = clock.monotonic()
+    this.#spokeMeanwhile = false
     const result = await send(destination, {
       txnId,
       body: transactionBody(content, { origin: serverName, now: clock.now() }),

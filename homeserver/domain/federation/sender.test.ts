@@ -182,6 +182,21 @@ forEachDatabase(({ freshUrl }) => {
     expect(sending.clock.now() - before).toBeLessThan(1_000)
   })
 
+  test('a server that speaks to us while it is tried in vain is tried again soon', async () => {
+    await using sending = await Sending.open(await freshUrl())
+    const roomId = await roomWith(sending, 'b.test')
+    const begun = sending.clock.now()
+    sending.behaviour.set('b.test', () => {
+      sending.destinations.alive('b.test', { spoke: true })
+      sending.behaviour.set('b.test', 'takes')
+      return 503
+    })
+    await say(sending, roomId, 'hello')
+    await sending.until(() => sending.messagesAt('b.test').length === 1)
+    expect(sending.tried).toHaveLength(2)
+    expect(sending.clock.now() - begun).toBeLessThan(6_000)
+  })
+
   test('a server that speaks to us and does not hear is tried every five seconds, if it goes on speaking', async () => {
     await using sending = await Sending.open(await freshUrl(), { down: ['b.test'] })
     await say(sending, await roomWith(sending, 'b.test'), 'hello')

@@ -135,7 +135,7 @@ export class FederationSender implements Service, OutboxReader {
     const { database, destinations, outbox } = this.#parts
     this.#signal = signal
     outbox.attach(this)
-    destinations.onAlive((server) => this.#queues.get(server)?.wake())
+    destinations.onAlive((server, sign) => this.#queues.get(server)?.wake(sign))
     const [failing, addressed] = await Promise.all([listFailingDestinations(database), listAddressed(database)])
     for (const row of failing) {
       if (!this.#queues.has(row.server_name)) this.#add(row)

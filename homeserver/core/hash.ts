@@ -27,9 +27,13 @@ export function encodeMembers(pdu: Pdu, version: RoomVersion): Member[] {
 /** The canonical JSON of an object with these members. */
 export function joinMembers(members: readonly Member[]): string {
   let text = ''
-  for (const { key, text: value } of members) text += `,${encodeCanonical(key)}:${value}`
+  for (const { key, text: value } of members)
+    text += `,${plainKey.test(key) ? `"${key}"` : encodeCanonical(key)}:${value}`
   return `{${text.slice(1)}}`
 }
+
+/** Nothing in it is escaped. */
+const plainKey = /^[\w.]*$/
 
 /** Adds or replaces a member, keeping the order. Keys must be ASCII. */
 export function withMember(members: readonly Member[], member: Member): Member[] {

@@ -150,7 +150,7 @@ export async function placeEvents(tx: Tx, rows: readonly EventRow[]): Promise<vo
   }
 }
 
-/** Whole events that are read at once: a result is in memory twice for a moment. */
+/** Events that are read at once: a result is in memory twice for a moment. */
 const MAX_READ = 1_000
 
 /** Those of the events that we have, outliers and rejected ones included, in no order. */
@@ -182,12 +182,16 @@ export type EventOutline = Pick<EventRow, 'nid' | 'event_id' | 'room_id' | 'type
 
 /** Those of the events that we have, which may be the state of a large room. */
 export async function listOutlines(conn: Conn, eventIds: readonly EventId[]): Promise<Map<EventId, EventOutline>> {
-  const rows = await rowsIn<EventOutline>(
-    conn,
-    'select nid, event_id, room_id, type, state_key, status from events where event_id in (?)',
-    eventIds,
-  )
-  return new Map(rows.map((row) => [row.event_id, row]))
+  const outlines = new Map<EventId, EventOutline>()
+  for (let from = 0; from < eventIds.length; from += MAX_READ) {
+    const rows = await rowsIn<EventOutline>(
+      conn,
+      'select nid, event_id, room_id, type, state_key, status from events where event_id in (?)',
+      eventIds.slice(from, from + MAX_READ),
+    )
+    for (const row of rows) outlines.set(row.event_id, row)
+  }
+  return outlines
 }
 
 /** What a state takes of an event. */

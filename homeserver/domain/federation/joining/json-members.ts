@@ -30,6 +30,8 @@ export async function* readMembers(chunks: AsyncIterable<Uint8Array>): AsyncGene
 }
 
 const none = -1
+const quote = 0x22
+const backslash = 0x5c
 
 /** Knows strings, brackets and separators, and nothing else of JSON. */
 class Scanner {
@@ -53,7 +55,7 @@ class Scanner {
   *push(chunk: string): Generator<JsonMember> {
     this.#text += chunk
     for (; this.#at < this.#text.length; this.#at++) {
-      const member = this.#step(this.#text.charAt(this.#at))
+      const member = this.#inString ? this.#endString() : this.#step(this.#text.charAt(this.#at))
       if (member) yield member
     }
     const kept = this.#from === none ? this.#at : this.#from
@@ -63,12 +65,19 @@ class Scanner {
     if (this.#text.length > MAX_VALUE) throw badJson('The JSON holds a value that is too long')
   }
 
-  #step(char: string): JsonMember | undefined {
-    if (this.#inString) {
-      if (char === '\\') this.#at++
-      else if (char === '"') this.#inString = false
-      return undefined
+  /** Goes to the quote that closes the string, or to the last character there is. Most of an object are strings. */
+  #endString(): undefined {
+    const text = this.#text
+    let at = this.#at
+    for (; this.#inString && at < text.length; at++) {
+      const code = text.charCodeAt(at)
+      if (code === backslash) at++
+      else if (code === quote) this.#inString = false
     }
+    this.#at = at - 1
+  }
+
+  #step(char: string): JsonMember | undefined {
     switch (char) {
       case '{':
       case '[':

@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path'
 import type { Database } from '../bridges/appservice/database.ts'
 import type { ListenAddress } from '../bridges/appservice/listener.ts'
+import { bridgeMetrics } from '../bridges/telegram/metrics.ts'
 import { fileRegistration, newTokens, ownNamespace, type Registration } from '../bridges/appservice/registration.ts'
 import type { BridgeConfig } from '../bridges/telegram/config.ts'
 import type { Config } from './config/schema.ts'
@@ -96,14 +97,11 @@ export function startTelegram(
   config: BridgeConfig,
   { database, clock, metrics, tracing, door }: Beside,
 ): () => Promise<void> {
-  const bridged = metrics.counter('telegram_bridged_total', 'What went through the Telegram bridge', [
-    'direction',
-    'result',
-  ])
+  const measures = bridgeMetrics(metrics)
   const place = door ? { door, holder: 'homeserver' } : { metrics: () => metrics.text() }
   return keepStarting('telegram', clock, async () => {
     const { TelegramBridge } = await import('../bridges/telegram/bridge.ts')
-    const bridge = await TelegramBridge.start({ config, database, clock, bridged, tracing, ...place })
+    const bridge = await TelegramBridge.start({ config, database, clock, measures, tracing, ...place })
     return { stop: () => bridge.stop(), ended: bridge.ended }
   })
 }

@@ -28,6 +28,8 @@ export interface ListenerParts {
   readonly take: (events: readonly MatrixEvent[]) => Promise<void>
   /** Always, where there is nothing else to wait for. */
   readonly isReady?: () => boolean
+  /** Whether a room of this alias, which is ours, is there now. */
+  readonly hasAlias?: (alias: string) => Promise<boolean>
   /** For Prometheus, where the bridge has a process of its own. */
   readonly metrics?: () => string
   /** What the homeserver asks besides, by method and path. */
@@ -64,7 +66,8 @@ export class Listener {
     const answer = (status: number, body: object): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     }
-    const { log, tracing = noTracing, take, isReady = () => true, metrics, questions = {}, others = {} } = this.#parts
+    const { log, tracing = noTracing, take, isReady = () => true, metrics } = this.#parts
+    const { hasAlias, questions = {}, others = {} } = this.#parts
     const url = new URL(request.url ?? '/', 'http://bridge')
     const route = `${request.method} ${url.pathname.replace(/\/transactions\/.*/, '/transactions')}`
     try {
@@ -80,6 +83,8 @@ export class Listener {
       if (route === 'POST /_matrix/app/v1/ping') return answer(200, {})
       const question = questions[route]
       if (question) return answer(...(await answerOf(json(request).then(question))))
+      const [, alias] = /^GET (?:\/_matrix\/app\/v1)?\/rooms\/([^/]+)$/.exec(route) ?? []
+      if (alias !== undefined && hasAlias && (await hasAlias(decodeURIComponent(alias)))) return answer(200, {})
       if (!/^PUT (?:\/_matrix\/app\/v1)?\/transactions$/.test(route)) {
         return answer(404, { errcode: 'M_NOT_FOUND', error: 'There is no such thing' })
       }

@@ -1,12 +1,12 @@
 import type { UpdateDoor } from '../../homeserver/core/telegram-updates.ts'
 import type { Clock } from '../../homeserver/platform/clock.ts'
-import type { Counter } from '../../homeserver/platform/metrics.ts'
 import type { Tracing } from '../../homeserver/platform/tracing.ts'
 import type { Database } from '../appservice/database.ts'
 import type { ListenAddress } from '../appservice/listener.ts'
 import type { Registration } from '../appservice/registration.ts'
 import type { MetadataSync } from './metadata.ts'
 import type { Role } from './permissions.ts'
+import type { BridgeMetrics } from './metrics.ts'
 
 export interface BridgeConfig {
   readonly token: string
@@ -48,8 +48,7 @@ export interface BridgeParts {
   readonly door?: UpdateDoor
   /** Of the lease: see `lease.ts`. */
   readonly holder?: string
-  /** What came through, waits again or was given up: `done`, `again`, `dead`. */
-  readonly bridged?: Counter<'direction' | 'result'>
+  readonly measures?: BridgeMetrics
   readonly tracing?: Tracing
   /** For `/metrics` beside what the homeserver asks of the bridge. */
   readonly metrics?: () => string

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import { logger } from '../../homeserver/platform/log.ts'
 import type { Database } from '../appservice/database.ts'
-import { endLease, takeLease } from './store/leases.ts'
+import { endLease, otherBot, takeLease } from './store/leases.ts'
 
 const LEASE_MS = 15_000
 const RENEW_MS = 5_000
@@ -12,6 +12,23 @@ const log = logger('telegram')
 /** Another process works for the bot. When it ends, or has not been heard of for a while, this one may. */
 export class LeaseHeldError extends Error {
   override name = 'LeaseHeldError'
+}
+
+/** The token is that of another bot, which is in none of the chats that are bridged. */
+export class OtherBotError extends Error {
+  override name = 'OtherBotError'
+}
+
+/** Throws `OtherBotError`. A bot that was here before, or before anything was bridged, is welcome. */
+export async function checkBot(
+  database: Database,
+  { id, username }: { readonly id: string; readonly username: string },
+): Promise<void> {
+  const other = await otherBot(database, id)
+  if (other === undefined) return
+  throw new OtherBotError(
+    `The token is that of @${username}, but rooms are bridged by @${other}: put its token back, or end those with !tg unbridge first`,
+  )
 }
 
 export interface LeaseParts {

@@ -13,12 +13,13 @@ import type { Clock } from '../../homeserver/platform/clock.ts'
 import { logger } from '../../homeserver/platform/log.ts'
 import { Lru } from '../../homeserver/platform/lru.ts'
 import type { Content } from '../appservice/event.ts'
+import type { Choices } from './choices.ts'
 import type { Files } from './files.ts'
 import type { LinkCodes } from './link-codes.ts'
 import { errcodeOf, isElsewhere, type Matrix } from './matrix.ts'
 import type { Puppets } from './puppets.ts'
 import { isGone, type Telegram } from './telegram.ts'
-import { deviceLabel, type Texts, textsFor } from './texts.ts'
+import { deviceLabel, type Texts } from './texts.ts'
 
 /** What waited longer while we were away must not make codes. */
 const STALE_MS = 120_000
@@ -31,6 +32,7 @@ export interface LoginParts {
   readonly files: Files
   readonly puppets: Puppets
   readonly linkCodes: LinkCodes
+  readonly choices: Choices
   readonly clock: Clock
   readonly serverName: string
   readonly bot: { readonly id: string; readonly username: string }
@@ -58,7 +60,7 @@ export class Login {
   }
 
   async #take(message: Message, from: User, { name, argument }: { name: string; argument: string }): Promise<boolean> {
-    const texts = this.#textsOf(from)
+    const texts = await this.#textsOf(from)
     if (name === 'start' && /^[LK][\w-]{43}$/.test(argument)) {
       const nonce = argument.slice(1)
       if (argument.startsWith('K')) await this.#askLink(from, texts, nonce)
@@ -105,7 +107,7 @@ export class Login {
 
   async #press({ data = '', from, message }: CallbackQuery): Promise<void> {
     const [verb, value] = [data.slice(0, 1), data.slice(2)]
-    const texts = this.#textsOf(from)
+    const texts = await this.#textsOf(from)
     const tgUser = String(from.id)
     if (message) await this.#remove({ chat_id: message.chat.id, message_id: message.message_id })
     if (verb === 'm')
@@ -207,7 +209,7 @@ export class Login {
     const to = { id: Number(event.tg_user) }
     this.#parts.puppets.forget(event.tg_user)
     const person = this.#people.get(event.tg_user)
-    const texts = textsFor(person?.language_code)
+    const texts = await this.#parts.choices.textsOf(person ?? to)
     switch (event.type) {
       case 'code_over': {
         const message = this.#shown.get(event.code_id)
@@ -262,9 +264,9 @@ export class Login {
     })
   }
 
-  #textsOf(user: User): Texts {
+  async #textsOf(user: User): Promise<Texts> {
     this.#people.set(String(user.id), user)
-    return textsFor(user.language_code)
+    return await this.#parts.choices.textsOf(user)
   }
 
   /** Where the homeserver refuses to speak of logins, people are told so. */
@@ -273,7 +275,7 @@ export class Login {
       return await work()
     } catch (error) {
       if (errcodeOf(error) === undefined) throw error
-      await this.#say(from, this.#textsOf(from).unavailable)
+      await this.#say(from, (await this.#textsOf(from)).unavailable)
       return true
     }
   }

@@ -5,7 +5,9 @@
 import type { Bridge } from 'matrix-appservice-bridge'
 import type { MediaLinkAnswer } from '../../homeserver/core/telegram-login.ts'
 import type { Content } from '../appservice/event.ts'
+import type { StateEvent } from '../appservice/powers.ts'
 import type { BridgeConfig } from './config.ts'
+import type { BridgeMetrics } from './metrics.ts'
 
 /** Errcode of a refusal, or undefined for what is not one. */
 export const errcodeOf = (error: unknown): string | undefined => (error as { errcode?: string } | undefined)?.errcode
@@ -35,16 +37,18 @@ export class Matrix {
   readonly botUserId: string
   readonly #bridge: Bridge
   readonly #config: BridgeConfig
+  readonly #metrics: BridgeMetrics | undefined
   readonly #registered = new Set<string>()
 
-  private constructor(bridge: Bridge, config: BridgeConfig) {
+  private constructor(bridge: Bridge, config: BridgeConfig, metrics: BridgeMetrics | undefined) {
+    this.#metrics = metrics
     this.#bridge = bridge
     this.#config = config
     this.botUserId = `@${config.registration.sender_localpart}:${config.serverName}`
   }
 
   /** Loads the SDK, which needs 90 MB: only a server with a bridge pays for it. */
-  static async open(config: BridgeConfig): Promise<Matrix> {
+  static async open(config: BridgeConfig, metrics?: BridgeMetrics): Promise<Matrix> {
     const { AppServiceRegistration, Bridge, Logger } = await import('matrix-appservice-bridge')
     Logger.configure({ console: 'off' })
     const bridge = new Bridge({
@@ -62,7 +66,7 @@ export class Matrix {
       controller: { onEvent: () => undefined },
     })
     await bridge.initialise()
-    const matrix = new Matrix(bridge, config)
+    const matrix = new Matrix(bridge, config, metrics)
     await matrix.ensureRegistered(matrix.botUserId)
     return matrix
   }
@@ -95,6 +99,15 @@ export class Matrix {
     return `https://matrix.to/#/${encoded(roomId)}/${encoded(eventId)}?via=${this.#config.serverName}`
   }
 
+  roomLink(roomId: string): string {
+    return `https://matrix.to/#/${encoded(roomId)}?via=${this.#config.serverName}`
+  }
+
+  /** `alias` without its server. */
+  aliasLink(alias: string): string {
+    return `https://matrix.to/#/${encoded(`#${alias}:${this.#config.serverName}`)}`
+  }
+
   async ensureRegistered(userId: string): Promise<void> {
     if (this.#registered.has(userId)) return
     await this.#bridge.getIntent(userId).ensureRegistered()
@@ -114,7 +127,10 @@ export class Matrix {
   ): Promise<string> {
     const path = `/_matrix/client/v3/rooms/${encoded(roomId)}/send/${encoded(type)}/${encoded(txnId)}`
     const said = this.isOurs(userId) ? content : { ...content, [puppetKey]: 'telegram' }
-    return await this.#eventId(userId, 'PUT', path, said, ts === undefined ? {} : { ts })
+    const began = performance.now()
+    const eventId = await this.#eventId(userId, 'PUT', path, said, ts === undefined ? {} : { ts })
+    this.#metrics?.sent((performance.now() - began) / 1000)
+    return eventId
   }
 
   async notice(roomId: string, body: string, txnId: string, replyTo?: string): Promise<string> {
@@ -143,6 +159,16 @@ export class Matrix {
   async #event(roomId: string, eventId: string): Promise<Content> {
     const path = `/_matrix/client/v3/rooms/${encoded(roomId)}/event/${encoded(eventId)}`
     return await this.request(this.botUserId, 'GET', path)
+  }
+
+  /** All state of a room in which the bot is. */
+  async allState(roomId: string): Promise<readonly StateEvent[]> {
+    const state: unknown = await this.request(
+      this.botUserId,
+      'GET',
+      `/_matrix/client/v3/rooms/${encoded(roomId)}/state`,
+    )
+    return state as StateEvent[] // an array, by the specification
   }
 
   /** The content of a state event, undefined where there is none. */

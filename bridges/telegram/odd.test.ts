@@ -137,7 +137,7 @@ forEachDatabase(({ dialect }) => {
           event_id: `$odd${run}-${index}`,
           room_id: roomId,
           sender: alice.userId,
-          origin_server_ts: run,
+          origin_server_ts: Date.now(),
           state_key: stateKey,
           content: one,
         }))

@@ -6,6 +6,7 @@ import { logger } from '../../homeserver/platform/log.ts'
 import type { Database } from '../appservice/database.ts'
 import { objectOf, stringOf } from '../appservice/json.ts'
 import { addUpdates, countUpdates, nextUpdateOf } from './store/updates.ts'
+import type { BridgeMetrics } from './metrics.ts'
 import type { Telegram } from './telegram.ts'
 
 /** Some come only to who asks for them by name. */
@@ -35,6 +36,7 @@ export interface PollerParts {
   readonly clock: Clock
   readonly bot: { readonly id: string; readonly username: string }
   readonly retryMs: number
+  readonly metrics: BridgeMetrics
   readonly arrived: (lanes: ReadonlySet<string>) => void
 }
 
@@ -91,13 +93,18 @@ export class Poller {
 
 /** Resolves when they are on disk, with the place after them. */
 export async function keepUpdates(
-  { database, bot, clock, arrived }: Pick<PollerParts, 'database' | 'bot' | 'clock' | 'arrived'>,
+  { database, bot, clock, arrived, metrics }: Pick<PollerParts, 'database' | 'bot' | 'clock' | 'arrived' | 'metrics'>,
   updates: readonly Update[],
 ): Promise<void> {
   const rows = updates.map((update) => ({ id: update.update_id, lane: laneOf(update), json: JSON.stringify(update) }))
   await database.transaction('telegram updates', (tx) => addUpdates(tx, bot, rows, clock.now()))
+  metrics.heardAt(Math.floor(clock.now() / 1000))
+  for (const update of updates) metrics.updated(kindOf(update))
   arrived(new Set(rows.map(({ lane }) => lane)))
 }
+
+/** Of kinds that nobody asked for there may be any number. */
+const kindOf = (update: Update): string => updateKinds.find((kind) => kind in update) ?? 'other'
 
 /** What belongs to a chat goes in order; a vote has no chat, so its poll stands for it. Whatever is in the update, it has one. */
 export const laneOf = (update: Update): string => orderOf(update).replaceAll('\0', '').slice(0, MAX_LANE)

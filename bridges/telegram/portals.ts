@@ -8,9 +8,11 @@ import type { Files } from './files.ts'
 import { type Ghosts, speakerOfUser } from './ghosts.ts'
 import type { Metadata } from './metadata.ts'
 import { levelOf, setLevels } from './powers.ts'
+import type { PublicPortals } from './public-portals.ts'
 import { RuleError } from './rules.ts'
 import { addAct } from './store/audit.ts'
-import { reviveEvents } from './store/events.ts'
+import { reviveEvents, unparkEvents } from './store/events.ts'
+import { forgetRoom } from './store/messages.ts'
 import { membersOf } from './store/people.ts'
 import { addPortal, findPortal, type Portal, portalOfRoom, removePortal, setPortalState } from './store/portals.ts'
 import type { Telegram } from './telegram.ts'
@@ -25,6 +27,7 @@ export interface PortalsParts {
   readonly metadata: Metadata
   readonly federatedRooms: boolean
   readonly bot: { readonly id: string }
+  readonly publicPortals: PublicPortals
   readonly wake: (roomId: string) => void
 }
 
@@ -56,13 +59,7 @@ export class Portals {
       await addPortal(tx, portal)
       await addAct(tx, { ...portal, at: clock.now(), actor, act: 'bridge' })
     })
-    const bridge = {
-      bridgebot: matrix.botUserId,
-      creator: userId,
-      protocol: { id: 'telegram', displayname: 'Telegram' },
-      channel: { id: chatId, displayname: title },
-    }
-    await matrix.trySetState(roomId, 'm.bridge', bridge, `org.domovoi.telegram://${chatId}`)
+    await this.announce(portal)
     const text = `This room is bridged with the Telegram group ${title}.`
     await matrix.notice(roomId, text, `tg.bridged.${chatId}.${clock.now()}`)
     const everybody = await telegram.reader.getChatAdministrators({ chat_id: chat.id })
@@ -72,17 +69,23 @@ export class Portals {
     await setLevels(matrix, roomId, levels)
   }
 
-  /** A room for a chat, with its name, picture and description, to which `userId` is invited with all power. Throws as `join` does. */
-  async open(chat: Chat, { userId, actor }: { readonly userId: string; readonly actor: string }): Promise<string> {
-    const { matrix, metadata, database, federatedRooms } = this.#parts
-    const roomId = await matrix.createRoom({
+  /** A room in which this user, who is not invited yet, has all power. */
+  async make(name: string, userId: string): Promise<string> {
+    const { matrix, federatedRooms } = this.#parts
+    return await matrix.createRoom({
       preset: 'private_chat',
       room_version: '11', // a creator above all power levels could not share the room with who bridged it
-      name: titleOf(chat),
+      name,
       initial_state: [],
       power_level_content_override: { users: { [matrix.botUserId]: 100, [userId]: 100 } },
       ...(federatedRooms ? {} : { creation_content: { 'm.federate': false } }),
     })
+  }
+
+  /** A room for a chat, with its name, picture and description, to which `userId` is invited with all power. Throws as `join` does. */
+  async open(chat: Chat, { userId, actor }: { readonly userId: string; readonly actor: string }): Promise<string> {
+    const { matrix, metadata, database } = this.#parts
+    const roomId = await this.make(titleOf(chat), userId)
     try {
       await this.join({ chat, roomId, userId, actor })
     } catch (error) {
@@ -115,14 +118,29 @@ export class Portals {
     return status !== 'administrator'
   }
 
-  /** The ghosts go; people, and what was said, stay. */
-  async end(portal: Portal, actor: string): Promise<void> {
+  /** Says in the room's state what it is bridged with. https://github.com/matrix-org/matrix-spec-proposals/pull/2346 */
+  async announce({ room_id: roomId, chat_id: chatId, title, bridged_by: creator }: Announced): Promise<void> {
+    const { matrix } = this.#parts
+    const content = {
+      bridgebot: matrix.botUserId,
+      creator,
+      protocol: { id: 'telegram', displayname: 'Telegram' },
+      channel: { id: chatId, displayname: title },
+    }
+    await matrix.trySetState(roomId, 'm.bridge', content, bridgeKey(chatId))
+  }
+
+  /** The ghosts go; people, and what was said, stay. `isPurged`: which message was which event is forgotten. */
+  async end(portal: Portal, actor: string, { isPurged = false } = {}): Promise<void> {
     const { room_id: roomId } = portal
-    const { database, clock, ghosts, matrix } = this.#parts
+    const { database, clock, ghosts, matrix, publicPortals } = this.#parts
     await database.transaction('telegram unbridge', async (tx) => {
       await removePortal(tx, roomId)
+      if (isPurged) await forgetRoom(tx, roomId)
       await addAct(tx, { ...portal, at: clock.now(), actor, act: 'unbridge' })
     })
+    await publicPortals.end(portal)
+    if (portal.state !== 'left') await matrix.trySetState(roomId, 'm.bridge', {}, bridgeKey(portal.chat_id))
     for (const userId of await membersOf(database, roomId)) {
       if (matrix.isOurs(userId)) await ghosts.leave(userId, roomId)
       else await ghosts.forget(userId, roomId)
@@ -131,21 +149,28 @@ export class Portals {
 
   /** Of one chat, with all its topics. */
   async setState(portals: readonly Portal[], state: 'active' | 'paused', actor: string): Promise<void> {
-    const { database, clock } = this.#parts
+    const { database, clock, wake } = this.#parts
     const act = state === 'active' ? 'resume' : 'pause'
     await database.transaction('telegram state', async (tx) => {
       for (const portal of portals) {
         await setPortalState(tx, portal.chat_id, state)
+        if (state === 'active') await unparkEvents(tx, portal.room_id, clock.now())
         await addAct(tx, { ...portal, at: clock.now(), actor, act })
       }
     })
+    if (state === 'active') for (const { room_id: roomId } of portals) wake(roomId)
   }
 
-  /** What Telegram did not take is sent again. Gives how much that is. */
-  async retry(roomId: string): Promise<number> {
-    const { database, wake } = this.#parts
-    const count = await database.transaction('telegram retry', (tx) => reviveEvents(tx, roomId))
+  /** What Telegram did not take is sent again, or this event of it. Gives how much that is. */
+  async retry(roomId: string, eventId?: string): Promise<number> {
+    const { database, clock, wake } = this.#parts
+    const which = { now: clock.now(), ...(eventId === undefined ? {} : { eventId }) }
+    const count = await database.transaction('telegram retry', (tx) => reviveEvents(tx, roomId, which))
     wake(roomId)
     return count
   }
 }
+
+type Announced = Pick<Portal, 'room_id' | 'chat_id' | 'title' | 'bridged_by'>
+
+const bridgeKey = (chatId: string): string => `org.domovoi.telegram://${chatId}`

@@ -1,12 +1,14 @@
 /** People of Telegram who are linked with an account here: what they say there, they say here as themselves. */
 import { Lru } from '../../homeserver/platform/lru.ts'
 import type { AccountAnswer } from '../../homeserver/core/telegram-login.ts'
+import type { Choices } from './choices.ts'
 import { isElsewhere, type Matrix } from './matrix.ts'
 
 const MAX_KNOWN = 10_000
 
 export class Puppets {
   readonly #matrix: Matrix
+  readonly #choices: Choices
   /** By Telegram's id; null for those who are not linked. */
   readonly #known = new Lru<string, string | null>(MAX_KNOWN)
   /** By Matrix user. */
@@ -14,12 +16,14 @@ export class Puppets {
   /** Counts what was forgotten, so that an answer from before is not kept after it. */
   #changes = 0
 
-  constructor({ matrix }: { matrix: Matrix }) {
+  constructor({ matrix, choices }: { matrix: Matrix; choices: Choices }) {
     this.#matrix = matrix
+    this.#choices = choices
   }
 
-  /** The Matrix user whom this id of Telegram is linked with. */
+  /** The Matrix user whom this id of Telegram is linked with, if they wish to be themselves. */
   async of(tgUser: string): Promise<string | undefined> {
+    if ((await this.#choices.of(tgUser)).is_puppet === 0) return undefined
     const known = this.#known.get(tgUser)
     if (known !== undefined) return known ?? undefined
     const changes = this.#changes

@@ -1,20 +1,22 @@
 /** What people ask of the bot in Telegram: commands, and buttons below its messages. */
-import type { CallbackQuery, Message } from 'node-telegram-bot-api'
-import type { Clock } from '../../homeserver/platform/clock.ts'
+import type { CallbackQuery, Message, User } from 'node-telegram-bot-api'
 import type { Database } from '../appservice/database.ts'
 import type { Chats } from './chats.ts'
+import type { Choices } from './choices.ts'
 import { takeAway } from './gone.ts'
+import type { Handshakes } from './handshakes.ts'
 import type { Login } from './login.ts'
 import type { Matrix } from './matrix.ts'
 import type { PrivateChats } from './private-chats.ts'
+import type { Puppets } from './puppets.ts'
 import type { Portals } from './portals.ts'
 import { RuleError, type Rules } from './rules.ts'
 import { countEvents } from './store/events.ts'
 import { findMessage } from './store/messages.ts'
-import { findPortal, noteLastMessage, portalsOfChat, takeHandshake } from './store/portals.ts'
+import { chatSide, findPortal, noteLastMessage, portalsOfChat, setTopics } from './store/portals.ts'
 import { countUpdates } from './store/updates.ts'
-import { type Telegram, verdictOf } from './telegram.ts'
-import { type Texts, textsFor } from './texts.ts'
+import { isGone, isUnmodified, type Telegram, verdictOf } from './telegram.ts'
+import type { Texts } from './texts.ts'
 
 /** Of the chats of somebody who asks for them. */
 const MAX_LISTED = 50
@@ -28,9 +30,14 @@ export interface TelegramCommandsParts {
   readonly rules: Rules
   readonly portals: Portals
   readonly privateChats: PrivateChats
-  readonly clock: Clock
+  readonly handshakes: Handshakes
+  readonly choices: Choices
+  readonly puppets: Puppets
+  readonly serverName: string
   readonly bot: { readonly id: string; readonly username: string }
 }
+
+const topicKinds = ['rooms', 'threads', 'flat'] as const
 
 interface Command {
   readonly name: string
@@ -72,18 +79,48 @@ export class TelegramCommands {
   }
 
   async press(query: CallbackQuery): Promise<void> {
-    const { telegram, login } = this.#parts
+    const { telegram, login, choices, puppets } = this.#parts
     await telegram.sender.answerCallbackQuery({ callback_query_id: query.id }).catch(() => undefined) // only stops the spinner
-    await login.press(query)
+    const tgUser = String(query.from.id)
+    if (!(await choices.press(tgUser, query.data ?? ''))) return await login.press(query)
+    puppets.forget(tgUser)
+    if (query.message) await this.#showChoices(query.from, query.message)
   }
 
   async #private(message: Message, command: Command | undefined): Promise<void> {
-    const { login } = this.#parts
-    const texts = textsFor(message.from?.language_code)
-    if (command?.name === 'chats') return await this.#answer(message, await this.#chats(message, texts))
-    const handled = command && (await login.take(message, command))
-    if (handled !== true)
-      await this.#answer(message, command?.name === 'help' || command?.name === 'start' ? texts.start : texts.unknown)
+    const { login, choices, serverName } = this.#parts
+    const texts = await choices.textsOf(message.from)
+    if (command && (await login.take(message, command))) return
+    switch (command?.name) {
+      case 'help':
+      case 'start':
+        return await this.#answer(message, texts.start)
+      case 'chats':
+        return await this.#answer(message, await this.#chats(message, texts))
+      case 'privacy':
+        return await this.#answer(message, texts.privacy(serverName))
+      case 'unbridge':
+        return await this.#answer(message, await this.#change(message, 'unbridge'))
+      case 'settings':
+        return message.from && (await this.#showChoices(message.from))
+      default:
+        return await this.#answer(message, texts.unknown)
+    }
+  }
+
+  /** With buttons; in place of those that were pressed. */
+  async #showChoices(from: User, pressed?: { readonly message_id: number }): Promise<void> {
+    const { telegram, choices } = this.#parts
+    const texts = await choices.textsOf(from)
+    const shown = {
+      chat_id: from.id,
+      text: texts.settings,
+      reply_markup: await choices.buttons(String(from.id), texts),
+    }
+    if (!pressed) return void (await telegram.sender.sendMessage(shown))
+    await telegram.sender.editMessageText({ ...shown, message_id: pressed.message_id }).catch((error: unknown) => {
+      if (!isUnmodified(error) && !isGone(error)) throw error // what was chosen before was pressed again
+    })
   }
 
   async #chats({ from }: Message, texts: Texts): Promise<string> {
@@ -95,7 +132,7 @@ export class TelegramCommands {
 
   /** The answer; empty for none, undefined for what is not one of our commands. */
   async #inGroup(message: Message, { name, argument }: Command): Promise<string | undefined> {
-    const texts = textsFor(message.from?.language_code)
+    const texts = await this.#parts.choices.textsOf(message.from)
     switch (name) {
       case 'bridge':
         return await this.#bridge(message, argument)
@@ -110,9 +147,16 @@ export class TelegramCommands {
         return String(message.chat.id)
       case 'redact':
         return await this.#redact(message)
+      case 'invite':
+        return await this.#invite(message)
+      case 'topics':
+        return await this.#topics(message, argument)
+      case 'privacy':
+        return texts.privacy(this.#parts.serverName)
       case 'help':
         return texts.groupHelp
       case 'login':
+      case 'settings':
         return texts.privateOnly(this.#parts.bot.username)
       default:
         return undefined
@@ -120,14 +164,15 @@ export class TelegramCommands {
   }
 
   async #bridge(message: Message, code: string): Promise<string> {
-    const { database, clock, rules, portals } = this.#parts
-    const texts = textsFor(message.from?.language_code)
+    const { rules, portals, handshakes } = this.#parts
+    const texts = await this.#parts.choices.textsOf(message.from)
     const chatId = String(message.chat.id)
     if (!(await this.#isAdmin(message))) return texts.onlyAdmins
-    if (code === '') return texts.howToBridge
-    const found = await database.transaction('telegram handshake', (tx) =>
-      takeHandshake(tx, code.toUpperCase(), clock.now()),
-    )
+    if (code === '') {
+      const own = await handshakes.offer({ room_id: chatSide(chatId), user_id: actorOf(message) })
+      return texts.howToBridge(own)
+    }
+    const found = await handshakes.accept(code, 'matrix')
     if (!found) return texts.badCode
     const { room_id: roomId, user_id: userId } = found
     try {
@@ -143,7 +188,7 @@ export class TelegramCommands {
 
   async #change(message: Message, what: 'unbridge' | 'pause' | 'resume'): Promise<string> {
     const { database, portals } = this.#parts
-    const texts = textsFor(message.from?.language_code)
+    const texts = await this.#parts.choices.textsOf(message.from)
     const all = await portalsOfChat(database, String(message.chat.id))
     if (all.length === 0) return texts.notBridged
     if (what === 'unbridge') {
@@ -154,9 +199,31 @@ export class TelegramCommands {
     return what === 'pause' ? texts.paused : texts.resumed
   }
 
+  /** Where the room is, for people of Matrix. */
+  async #invite({ chat, from }: Message): Promise<string> {
+    const { database, matrix, choices } = this.#parts
+    const texts = await choices.textsOf(from)
+    const portal = await findPortal(database, String(chat.id))
+    if (!portal) return texts.notBridged
+    const { alias } = portal
+    return alias === null ? texts.roomLink(matrix.roomLink(portal.room_id)) : texts.publicLink(matrix.aliasLink(alias))
+  }
+
+  async #topics(message: Message, wish: string): Promise<string> {
+    const { database, choices } = this.#parts
+    const texts = await choices.textsOf(message.from)
+    const kind = topicKinds.find((one) => one === wish.toLowerCase())
+    if (kind === undefined) return texts.whichTopics
+    if (!(await this.#isAdmin(message))) return texts.onlyAdmins
+    const chatId = String(message.chat.id)
+    if (!(await findPortal(database, chatId))) return texts.notBridged
+    await database.transaction('telegram topics', (tx) => setTopics(tx, chatId, kind))
+    return texts.topicsAre[kind]
+  }
+
   async #status(message: Message): Promise<string> {
     const { database, bot, telegram } = this.#parts
-    const texts = textsFor(message.from?.language_code)
+    const texts = await this.#parts.choices.textsOf(message.from)
     const portal = await findPortal(database, String(message.chat.id))
     const [updates, events] = [await countUpdates(database), await countEvents(database)]
     const { status } = await telegram.reader.getChatMember({ chat_id: message.chat.id, user_id: Number(bot.id) })
@@ -168,7 +235,7 @@ export class TelegramCommands {
   async #redact(message: Message): Promise<string> {
     const { database, telegram } = this.#parts
     const target = message.reply_to_message
-    const texts = textsFor(message.from?.language_code)
+    const texts = await this.#parts.choices.textsOf(message.from)
     if (!target) return texts.replyToRedact
     const isOwn = target.from?.id === message.from?.id
     if (!isOwn && !(await this.#isAdmin(message))) return texts.onlyAdmins

@@ -1,4 +1,5 @@
 /** Telegram's Bot API by node-telegram-bot-api, with what that leaves to us: downloads, and what an error means. */
+import type { BridgeMetrics } from './metrics.ts'
 import { Api, NetworkError, ParseError, TelegramApiError, TimeoutError } from 'node-telegram-bot-api'
 
 /** Telegram gives bots no larger file. */
@@ -31,14 +32,19 @@ export function verdictOf(error: unknown): Verdict {
     if (errorCode >= 500) return { kind: 'again', isCounted: true }
     return { kind: 'never', why: description }
   }
-  if (error instanceof NetworkError) {
-    const cause = (error.cause as { cause?: { code?: unknown } } | undefined)?.cause?.code
-    return typeof cause === 'string' && notConnected.has(cause)
-      ? { kind: 'again', isCounted: true }
-      : { kind: 'unknown' }
-  }
+  if (error instanceof NetworkError)
+    return isUnreachable(error) ? { kind: 'again', isCounted: true } : { kind: 'unknown' }
   if (error instanceof TimeoutError || error instanceof ParseError) return { kind: 'unknown' }
   return { kind: 'again', isCounted: true }
+}
+
+/** Whether nobody is there at all: the same will work once somebody is. */
+export function isUnreachable(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown }
+    if (typeof code === 'string' && notConnected.has(code)) return true
+  }
+  return false
 }
 
 export const isGone = (error: unknown): boolean =>
@@ -46,6 +52,34 @@ export const isGone = (error: unknown): boolean =>
 
 export const isUnmodified = (error: unknown): boolean =>
   error instanceof TelegramApiError && error.description.includes('message is not modified')
+
+/** Tells of each call how long it took, and what was wrong with it. */
+class MeasuredApi extends Api {
+  #metrics: BridgeMetrics | undefined
+
+  measure(metrics: BridgeMetrics): this {
+    this.#metrics = metrics
+    return this
+  }
+
+  protected override async request<R>(
+    method: string,
+    params?: Record<string, unknown>,
+    signal?: AbortSignal,
+  ): Promise<R> {
+    if (method === 'getUpdates' || !this.#metrics) return await super.request(method, params, signal)
+    const began = performance.now()
+    let code: string | undefined
+    try {
+      return await super.request(method, params, signal)
+    } catch (error) {
+      code = error instanceof TelegramApiError ? String(error.errorCode) : 'network'
+      throw error
+    } finally {
+      this.#metrics.called(method, (performance.now() - began) / 1000, code)
+    }
+  }
+}
 
 export class Telegram {
   /** Repeats by itself: for questions. */
@@ -56,11 +90,25 @@ export class Telegram {
   readonly #token: string
 
   /** `timeoutMs` is how long Telegram may take for what has an effect: a file may be large. */
-  constructor({ token, apiRoot, timeoutMs = 120_000 }: { token: string; apiRoot: string; timeoutMs?: number }) {
+  constructor({
+    token,
+    apiRoot,
+    timeoutMs = 120_000,
+    metrics,
+  }: {
+    token: string
+    apiRoot: string
+    timeoutMs?: number
+    metrics?: BridgeMetrics
+  }) {
     this.#root = apiRoot
     this.#token = token
-    this.reader = new Api(token, { apiRoot, maxRetries: 2 })
-    this.sender = new Api(token, { apiRoot, maxRetries: 0, timeoutMs })
+    const [reader, sender] = [
+      new MeasuredApi(token, { apiRoot, maxRetries: 2 }),
+      new MeasuredApi(token, { apiRoot, maxRetries: 0, timeoutMs }),
+    ]
+    this.reader = metrics ? reader.measure(metrics) : reader
+    this.sender = metrics ? sender.measure(metrics) : sender
   }
 
   /** Throws `TooLargeError` for what Telegram does not give to bots. */

@@ -12,21 +12,41 @@ const english = {
 /unlink – end the link with it
 /loginoff, /loginon – forbid and allow logging in by this bot
 /logout – sign out everywhere
+/settings – my language, and whether you are yourself in Matrix
+/privacy – what I know of you
 
 In a group: add me as an administrator, then /bridge.`,
-  groupHelp: `/bridge CODE – join this group with a Matrix room; the code comes from !tg bridge there
+  groupHelp: `/bridge – join this group with a Matrix room: gives a code for there; with the code that !tg bridge gave there, /bridge CODE
 /unbridge, /pause, /resume, /status, /id
+/topics rooms, /topics threads, /topics flat – what topics of this forum are in Matrix
+/invite – where the Matrix room is
+/privacy – what I know of you
 /redact as an answer – delete that message in Matrix too`,
   unknown: 'I do not know that. /help tells what I can do.',
   privateOnly: (bot: string) => `Write to me alone for that: https://t.me/${bot}`,
   onlyAdmins: 'That is for administrators of this group who may change its info.',
-  howToBridge: 'In the Matrix room send !tg bridge. It gives you a code; send it here: /bridge CODE',
+  howToBridge: (code: string) =>
+    `Send in the Matrix room, within 10 minutes: !tg bridge ${code}\nOr send !tg bridge there, and the code that it gives you here: /bridge CODE`,
   badCode: 'This code is wrong or too old. Send !tg bridge in the Matrix room for a new one.',
   bridged: 'This group is bridged with a Matrix room. What is said here is read there, and the other way round.',
   greeting: (page: string | undefined) =>
     `Nothing that is said here goes to Matrix, until an administrator of this group chooses it: ${page === undefined ? '' : `at ${page}, or `}by !tg bridge in a Matrix room, and then /bridge here.`,
   chats: (page: string | undefined, chats: readonly string[]) =>
     `${chats.length === 0 ? 'I am in no group or channel of yours.' : `Yours, in which I am:\n${chats.join('\n')}`}${page === undefined ? '' : `\n\nChoose there which of them are Matrix rooms: ${page}`}`,
+  roomLink: (url: string) => `The Matrix room: ${url}\nWho is not in it needs an invitation.`,
+  publicLink: (url: string) => `The Matrix room, for everybody: ${url}`,
+  whichTopics: '/topics rooms, /topics threads, or /topics flat.',
+  topicsAre: {
+    rooms: 'Topics are rooms of their own from now on.',
+    threads: 'Topics are threads of the one room from now on.',
+    flat: 'All topics are in the one room from now on.',
+  },
+  settings: 'What language shall I speak, and who shall speak for you in Matrix, where your account is linked?',
+  languageOfApp: 'As my app',
+  asMyself: 'I myself',
+  asGhost: 'A stand-in',
+  privacy: (server: string) =>
+    `What you write, and your name, picture and number, go to the Matrix rooms of groups that are bridged, on ${server} and on the servers of their people. They stay there as long as those servers keep them. /redact in answer to your message deletes it there. What you write to me alone, those who run me may read. For logging in, your number, name and picture are kept.`,
   notBridged: 'This group is not bridged.',
   unbridged: 'This group is not bridged any more.',
   paused: 'Nothing is bridged until /resume.',
@@ -103,21 +123,41 @@ const russian: Texts = {
 /unlink – разорвать связь с ней
 /loginoff, /loginon – запретить и разрешить вход через бота
 /logout – выйти везде
+/settings – мой язык и кто вы в Matrix
+/privacy – что я о вас знаю
 
 В группе: сделайте меня администратором, затем /bridge.`,
-  groupHelp: `/bridge КОД – соединить группу с комнатой Matrix; код даёт там !tg bridge
+  groupHelp: `/bridge – соединить группу с комнатой Matrix: даёт код для неё; с кодом, который дал там !tg bridge: /bridge КОД
 /unbridge, /pause, /resume, /status, /id
+/topics rooms, /topics threads, /topics flat – чем темы форума будут в Matrix
+/invite – где комната Matrix
+/privacy – что я о вас знаю
 /redact в ответ – удалить это сообщение и в Matrix`,
   unknown: 'Я этого не знаю. /help расскажет, что я умею.',
   privateOnly: (bot) => `Напишите мне лично: https://t.me/${bot}`,
   onlyAdmins: 'Это могут администраторы группы, которым разрешено менять её данные.',
-  howToBridge: 'Отправьте в комнате Matrix !tg bridge. Полученный код отправьте сюда: /bridge КОД',
+  howToBridge: (code) =>
+    `Отправьте в комнате Matrix в течение 10 минут: !tg bridge ${code}\nИли отправьте там !tg bridge, а полученный код – сюда: /bridge КОД`,
   badCode: 'Код неверен или устарел. Отправьте !tg bridge в комнате Matrix ещё раз.',
   bridged: 'Группа соединена с комнатой Matrix. Сказанное здесь читают там, и наоборот.',
   greeting: (page) =>
     `Ничего из сказанного здесь не попадает в Matrix, пока этого не выберет администратор группы: ${page === undefined ? '' : `на странице ${page} или `}через !tg bridge в комнате Matrix, а затем /bridge здесь.`,
   chats: (page, chats) =>
     `${chats.length === 0 ? 'Меня нет ни в одной вашей группе и ни в одном канале.' : `Ваши, где есть я:\n${chats.join('\n')}`}${page === undefined ? '' : `\n\nВыберите там, какие из них станут комнатами Matrix: ${page}`}`,
+  roomLink: (url) => `Комната Matrix: ${url}\nВойти можно по приглашению.`,
+  publicLink: (url) => `Комната Matrix, открытая для всех: ${url}`,
+  whichTopics: '/topics rooms, /topics threads или /topics flat.',
+  topicsAre: {
+    rooms: 'Теперь темы – отдельные комнаты.',
+    threads: 'Теперь темы – ветки одной комнаты.',
+    flat: 'Теперь все темы в одной комнате.',
+  },
+  settings: 'На каком языке мне говорить и кто говорит за вас в Matrix, если ваша запись связана?',
+  languageOfApp: 'Как в приложении',
+  asMyself: 'Я сам',
+  asGhost: 'Двойник',
+  privacy: (server) =>
+    `То, что вы пишете, ваше имя, фото и номер попадают в комнаты Matrix соединённых групп, на ${server} и на серверы их участников, и остаются там, пока те серверы их хранят. /redact в ответ на ваше сообщение удаляет его и там. То, что вы пишете мне лично, могут читать мои владельцы. Для входа хранятся ваш номер, имя и фото.`,
   notBridged: 'Группа не соединена.',
   unbridged: 'Группа больше не соединена.',
   paused: 'Ничего не передаётся до /resume.',
@@ -190,16 +230,52 @@ export function deviceLabel(texts: Texts, device: BrowserLabel | undefined): str
   return texts.from(device.browser ?? '', device.system ?? '')
 }
 
-const commands: readonly { readonly name: string; readonly en: string; readonly ru: string }[] = [
+type Scope = 'all_private_chats' | 'all_group_chats' | 'all_chat_administrators'
+
+interface Listed {
+  readonly name: string
+  readonly en: string
+  readonly ru: string
+}
+
+const alone: readonly Listed[] = [
   { name: 'login', en: 'Log in to Matrix', ru: 'Войти в Matrix' },
   { name: 'whoami', en: 'Which Matrix account is yours', ru: 'Какая учётная запись ваша' },
+  { name: 'link', en: 'Link with your Matrix account', ru: 'Связать с записью Matrix' },
+  { name: 'unlink', en: 'End the link', ru: 'Разорвать связь' },
   { name: 'logout', en: 'Sign out everywhere', ru: 'Выйти везде' },
   { name: 'chats', en: 'Choose which groups are Matrix rooms', ru: 'Выбрать группы для Matrix' },
-  { name: 'bridge', en: 'Join this group with a Matrix room', ru: 'Соединить группу с комнатой Matrix' },
-  { name: 'status', en: 'What is bridged', ru: 'Что соединено' },
+  { name: 'settings', en: 'Language, and who you are in Matrix', ru: 'Язык и кто вы в Matrix' },
+  { name: 'privacy', en: 'What I know of you', ru: 'Что я о вас знаю' },
   { name: 'help', en: 'What I can do', ru: 'Что я умею' },
 ]
+const everybody: readonly Listed[] = [
+  { name: 'status', en: 'What is bridged', ru: 'Что соединено' },
+  { name: 'invite', en: 'Where the Matrix room is', ru: 'Где комната Matrix' },
+  { name: 'redact', en: 'In answer: delete that in Matrix too', ru: 'В ответ: удалить это и в Matrix' },
+  { name: 'privacy', en: 'What I know of you', ru: 'Что я о вас знаю' },
+  { name: 'help', en: 'What I can do', ru: 'Что я умею' },
+]
+const rulers: readonly Listed[] = [
+  { name: 'bridge', en: 'Join this group with a Matrix room', ru: 'Соединить группу с комнатой Matrix' },
+  { name: 'unbridge', en: 'End that', ru: 'Прекратить' },
+  { name: 'pause', en: 'Bridge nothing for a while', ru: 'На время ничего не передавать' },
+  { name: 'resume', en: 'Bridge again', ru: 'Снова передавать' },
+  { name: 'topics', en: 'What topics are in Matrix', ru: 'Чем темы будут в Matrix' },
+  { name: 'id', en: 'The number of this group', ru: 'Номер группы' },
+  ...everybody,
+]
+const menus: readonly (readonly [Scope, readonly Listed[]])[] = [
+  ['all_private_chats', alone],
+  ['all_group_chats', everybody],
+  ['all_chat_administrators', rulers],
+]
 
-/** For Telegram's menu. */
-export const commandList = (language: 'en' | 'ru'): { command: string; description: string }[] =>
-  commands.map(({ name, [language]: description }) => ({ command: name, description }))
+/** For Telegram's menus: what each may do where they are, in their language. https://core.telegram.org/bots/api#setmycommands */
+export const commandMenus = menus.flatMap(([type, commands]) =>
+  (['en', 'ru'] as const).map((language) => ({
+    scope: { type },
+    commands: commands.map(({ name, [language]: description }) => ({ command: name, description })),
+    ...(language === 'en' ? {} : { language_code: language }),
+  })),
+)

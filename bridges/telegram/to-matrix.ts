@@ -2,15 +2,19 @@
 import type { ChatMemberUpdated, Message, PollAnswer, Update } from 'node-telegram-bot-api'
 import type { Database } from '../appservice/database.ts'
 import type { Chats } from './chats.ts'
+import { objectOf } from '../appservice/json.ts'
+import type { Bans } from './bans.ts'
 import type { Files } from './files.ts'
 import { type Ghosts, speakerOfChat, speakerOfUser } from './ghosts.ts'
 import type { Matrix } from './matrix.ts'
+import type { PublicPortals } from './public-portals.ts'
 import type { Stickers } from './stickers.ts'
 import { findPoll, NO_ANSWERS } from './store/messages.ts'
-import { migratePortals, noteLastMessage } from './store/portals.ts'
 import { moveChat } from './store/chats.ts'
+import { findPortal, isHeard, migratePortals, noteLastMessage } from './store/portals.ts'
 import { moveLane } from './store/updates.ts'
 import type { TelegramCommands } from './telegram-commands.ts'
+import type { Turns } from './to-telegram/turns.ts'
 import { ChatNews, type ChatNewsParts } from './to-matrix/chat.ts'
 import type { NamesParts } from './to-matrix/names.ts'
 import { Places, type PlacesParts } from './to-matrix/places.ts'
@@ -28,6 +32,9 @@ export interface ToMatrixParts extends ChatNewsParts, NamesParts, PlacesParts {
   readonly stickers: Stickers
   readonly commands: TelegramCommands
   readonly chats: Chats
+  readonly turns: Turns
+  readonly bans: Bans
+  readonly publicPortals: PublicPortals
   readonly bot: { readonly id: string; readonly username: string }
 }
 
@@ -49,6 +56,7 @@ export class ToMatrix {
   /** `attempts` is how often it has failed. */
   async take(update: Update, attempts: number): Promise<void> {
     const isLate = attempts >= PATIENCE
+    if (await this.#isShutOut(update)) return
     if ('message' in update) return await this.#message(update.message, isLate)
     if ('channel_post' in update) return await this.#message(update.channel_post, isLate)
     if ('edited_message' in update) return await this.#posts.edit(update.edited_message, isLate)
@@ -67,17 +75,29 @@ export class ToMatrix {
     await this.#parts.chats.botIs(change)
   }
 
+  /** Who is shut out says nothing here; that they left, or another threw them out, still counts. */
+  async #isShutOut(update: Update): Promise<boolean> {
+    const said = Object.values(update).map(objectOf)
+    const people = said.flatMap(({ from, user, new_chat_member: member }) => (member ? [] : [from, user]))
+    for (const person of people) {
+      const { id } = objectOf(person)
+      if (typeof id === 'number' && (await this.#parts.bans.has(String(id)))) return true
+    }
+    return false
+  }
+
   async #message(message: Message, isLate: boolean): Promise<void> {
-    const { database, commands, bot, chats } = this.#parts
+    const { database, commands, bot, chats, turns } = this.#parts
     await chats.saw(message.chat)
     if (String(message.from?.id) === bot.id && !message.sender_chat) return
+    turns.take(String(message.chat.id), message.message_id)
     if (message.migrate_to_chat_id !== undefined) return await this.migrate(message.chat.id, message.migrate_to_chat_id)
     if (message.migrate_from_chat_id !== undefined)
       return await this.migrate(message.migrate_from_chat_id, message.chat.id)
     if (await commands.take(message)) return
     if (await this.#places.takePost(message, isLate)) return
     const place = await this.#places.of(message)
-    if (place?.portal.state !== 'active') return
+    if (!isHeard(place?.portal)) return
     if (!(await this.#chat.service(message, place.portal))) return await this.#posts.add(message, place, isLate)
     const chatId = String(message.chat.id)
     await database.transaction('telegram last message', (tx) => noteLastMessage(tx, chatId, message.message_id))
@@ -104,10 +124,13 @@ export class ToMatrix {
 
   /** The rooms stay, under the group's new number. */
   async migrate(from: number, to: number): Promise<void> {
-    await this.#parts.database.transaction('telegram migration', async (tx) => {
+    const { database, publicPortals } = this.#parts
+    await database.transaction('telegram migration', async (tx) => {
       await migratePortals(tx, String(from), String(to))
       await moveChat(tx, String(from), String(to))
       await moveLane(tx, String(from), String(to))
     })
+    const portal = await findPortal(database, String(to))
+    if (portal) await publicPortals.renumbered(portal)
   }
 }

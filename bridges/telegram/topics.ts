@@ -1,21 +1,32 @@
 /** Topics of a forum, where they are rooms: made when somebody first writes there, in a space for the group. */
 import type { Message } from 'node-telegram-bot-api'
 import type { Database } from '../appservice/database.ts'
+import type { BridgeConfig } from './config.ts'
 import type { Matrix } from './matrix.ts'
 import { addPortal, findPortal, type Portal, setPortalTitle } from './store/portals.ts'
 
 /** The row of the space, beside those of its rooms; 0 is the topic General. */
 const SPACE = -1
 
+export type TopicKind = BridgeConfig['topics']
+
 export class Topics {
   readonly #matrix: Matrix
   readonly #database: Database
   readonly #serverName: string
 
-  constructor(parts: { matrix: Matrix; database: Database; serverName: string }) {
+  readonly #usual: TopicKind
+
+  /** `topicsAs` is what topics are where nobody has said otherwise. */
+  constructor(parts: { matrix: Matrix; database: Database; serverName: string; topicsAs: TopicKind }) {
+    this.#usual = parts.topicsAs
     this.#matrix = parts.matrix
     this.#database = parts.database
     this.#serverName = parts.serverName
+  }
+
+  kindIn(general: Portal | undefined): TopicKind {
+    return general?.topics ?? this.#usual
   }
 
   /** The room of this message's topic, if its group is bridged. */
@@ -24,14 +35,18 @@ export class Topics {
     const general = await findPortal(this.#database, chatId)
     const thread = message.message_thread_id
     if (!general || thread === undefined) return undefined
-    const name = topicName(message) ?? `Topic ${thread}`
+    return await this.make(general, thread, topicName(message) ?? `Topic ${thread}`)
+  }
+
+  /** The room of a topic that has none. */
+  async make(general: Portal, thread: number, name: string): Promise<Portal | undefined> {
     const space = await this.#space(general)
-    const roomId = await this.#make(general, { name: `${general.title}: ${name}` })
+    const roomId = await this.#create(general, { name: `${general.title}: ${name}` })
     await this.#database.transaction('telegram topic', (tx) =>
       addPortal(tx, { ...general, thread_id: thread, room_id: roomId, title: name }),
     )
     await this.#contain(space, roomId)
-    return await findPortal(this.#database, chatId, thread)
+    return await findPortal(this.#database, general.chat_id, thread)
   }
 
   /** Names, and whether a topic is open. Gives whether the message was about that. */
@@ -60,7 +75,7 @@ export class Topics {
   async #space(general: Portal): Promise<string> {
     const known = await findPortal(this.#database, general.chat_id, SPACE)
     if (known) return known.room_id
-    const roomId = await this.#make(general, { name: general.title, creation_content: { type: 'm.space' } })
+    const roomId = await this.#create(general, { name: general.title, creation_content: { type: 'm.space' } })
     await this.#database.transaction('telegram space', (tx) =>
       addPortal(tx, { ...general, thread_id: SPACE, room_id: roomId }),
     )
@@ -68,7 +83,7 @@ export class Topics {
     return roomId
   }
 
-  async #make(general: Portal, options: Record<string, unknown>): Promise<string> {
+  async #create(general: Portal, options: Record<string, unknown>): Promise<string> {
     const invite = general.bridged_by.startsWith('@') ? [general.bridged_by] : []
     const users = { [this.#matrix.botUserId]: 100, ...Object.fromEntries(invite.map((userId) => [userId, 100])) }
     return await this.#matrix.createRoom({

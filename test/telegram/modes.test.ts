@@ -6,11 +6,13 @@ import { expect, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { TelegramBridge } from '../../bridges/telegram/bridge.ts'
 import { Lease, LeaseHeldError } from '../../bridges/telegram/lease.ts'
+import { bridgeMetrics } from '../../bridges/telegram/metrics.ts'
 import { Telegram } from '../../bridges/telegram/telegram.ts'
 import { Webhook } from '../../bridges/telegram/webhook.ts'
 import { freePort } from '../../homeserver/domain/rtc/run-livekit.ts'
 import { systemClock } from '../../homeserver/platform/clock.ts'
 import { FakeClock } from '../../homeserver/platform/fake-clock.ts'
+import { Metrics } from '../../homeserver/platform/metrics.ts'
 import { Database } from '../../homeserver/storage/database.ts'
 import { migrate } from '../../homeserver/storage/migrate.ts'
 import { bridgeConfigOf } from '../../homeserver/telegram.ts'
@@ -204,7 +206,8 @@ test('an update that cannot be kept is answered 503, so that Telegram posts it a
   }
   const telegram = new Telegram({ token: '1:x', apiRoot: 'http://127.0.0.1:1' })
   const bot = { id: '1', username: 'bot' }
-  const parts = { telegram, database, clock: systemClock, bot, retryMs: 1, arrived: () => undefined }
+  const metrics = bridgeMetrics(new Metrics())
+  const parts = { telegram, database, clock: systemClock, bot, retryMs: 1, arrived: () => undefined, metrics }
   const webhook = new Webhook({ ...parts, url: 'http://127.0.0.1:1', key: 'key' })
   const secret = createHmac('sha256', 'key').update('telegram webhook').digest('base64url')
   const read = () => Promise.resolve(Buffer.from('{"update_id":1}'))

@@ -56,7 +56,7 @@ forEachDatabase(({ dialect }) => {
       event_id: `$${id}`,
       room_id: roomId,
       sender: alice.userId,
-      origin_server_ts: 1,
+      origin_server_ts: Date.now(),
       content: { msgtype: 'm.text', body: id },
     })
     const known = telegram.said(group).length
@@ -123,7 +123,7 @@ forEachDatabase(({ dialect }) => {
     })
     const prune = (at: { done: number; dead: number }) => database.transaction('prune', (tx) => pruneEvents(tx, at))
     await prune({ done: now + 1, dead: now })
-    expect(await database.transaction('revive', (tx) => reviveEvents(tx, '!r'))).toBe(1)
+    expect(await database.transaction('revive', (tx) => reviveEvents(tx, '!r', { now }))).toBe(1)
     expect(await database.rows('select event_id from telegram_events')).toEqual([{ event_id: '$dead' }])
     await database.transaction('again', (tx) =>
       noteEventFailure(tx, '$dead', { error: '', isCounted: true, isDead: true }),
@@ -137,7 +137,8 @@ forEachDatabase(({ dialect }) => {
     await migrate(database)
     const clock = new FakeClock()
     const handshake = { room_id: '!r', user_id: '@alice:hs.test', expires_at: clock.now() + 600_000 }
-    const take = (code: string) => database.transaction('take', (tx) => takeHandshake(tx, code, clock.now()))
+    const take = (code: string) =>
+      database.transaction('take', (tx) => takeHandshake(tx, code, { now: clock.now(), madeIn: 'matrix' }))
     await database.transaction('add', (tx) => addHandshake(tx, 'CODE', handshake))
     expect(await take('WRONG')).toBeUndefined()
     expect(await take('CODE')).toEqual(handshake)

@@ -12,6 +12,10 @@ export interface StoredEvent {
   readonly sent_parts: number
   /** Not 0: whether Telegram got the next part is not known; if so, its message has this number or a greater one. */
   readonly is_sending: number
+  /** When it was made to wait again, after it had been given up or parked. */
+  readonly waits_from: number | null
+  /** What its room was when it was found to be the first that waits. */
+  readonly portal_state: string | null
 }
 
 export interface NewEvent {
@@ -38,8 +42,9 @@ export async function addEvents(tx: Tx, events: readonly NewEvent[], now: number
 
 export async function firstEvent(conn: Conn, roomId: string): Promise<StoredEvent | undefined> {
   return await conn.row<StoredEvent>(
-    `select event_id, seq, room_id, json, received_at, attempts, sent_parts, is_sending from telegram_events
-      where room_id = ? and state = 'waiting' order by seq limit 1`,
+    `select event_id, seq, e.room_id, json, received_at, attempts, sent_parts, is_sending, waits_from, p.state as portal_state
+      from telegram_events e left join telegram_portals p on p.room_id = e.room_id
+      where e.room_id = ? and e.state = 'waiting' order by seq limit 1`,
     [roomId],
   )
 }
@@ -51,12 +56,23 @@ export async function eventLanes(conn: Conn): Promise<string[]> {
   return rows.map(({ room_id: roomId }) => roomId)
 }
 
-export async function countEvents(conn: Conn): Promise<{ waiting: number; dead: number }> {
-  const rows = await conn.rows<{ state: string; n: number }>(
-    `select state, count(*) as n from telegram_events where state in ('waiting', 'dead') group by state`,
+/** `oldest`: when the first of those came that wait. */
+export async function countEvents(
+  conn: Conn,
+): Promise<{ waiting: number; parked: number; dead: number; oldest: number | undefined }> {
+  const rows = await conn.rows<{ state: string; n: number; oldest: number }>(
+    `select state, count(*) as n, min(received_at) as oldest from telegram_events
+      where state in ('waiting', 'parked', 'dead') group by state`,
   )
-  const of = (state: string): number => Number(rows.find((row) => row.state === state)?.n ?? 0)
-  return { waiting: of('waiting'), dead: of('dead') }
+  const row = (state: string) => rows.find((one) => one.state === state)
+  const [waiting, parked, dead] = ['waiting', 'parked', 'dead'].map((state) => Number(row(state)?.n ?? 0))
+  const oldest = row('waiting')?.oldest
+  return {
+    waiting: waiting ?? 0,
+    parked: parked ?? 0,
+    dead: dead ?? 0,
+    oldest: oldest === undefined ? undefined : Number(oldest),
+  }
 }
 
 /** Of each room that has some: those on their way, and those that were given up. */
@@ -99,11 +115,59 @@ export async function noteEventFailure(
   ])
 }
 
-/** Dead ones wait again. Gives how many. */
-export async function reviveEvents(tx: Tx, roomId: string): Promise<number> {
+/** It waits for the bot to be back in its chat. */
+export async function parkEvent(tx: Tx, eventId: string): Promise<void> {
+  await tx.run(`update telegram_events set state = 'parked' where event_id = ?`, [eventId])
+}
+
+/** What waited for the bot to be back goes on. */
+export async function unparkEvents(tx: Tx, roomId: string, now: number): Promise<void> {
+  await tx.run(`update telegram_events set state = 'waiting', waits_from = ? where room_id = ? and state = 'parked'`, [
+    now,
+    roomId,
+  ])
+}
+
+/** Gives up what is parked and came before this time. Gives the rooms in which that is told. */
+export async function giveUpParked(tx: Tx, before: number): Promise<ReadonlyMap<string, number>> {
+  const rows = await tx.rows<{ room_id: string; n: number }>(
+    `select room_id, count(*) as n from telegram_events where state = 'parked' and received_at < ? group by room_id`,
+    [before],
+  )
+  if (rows.length > 0) {
+    await tx.run(
+      `update telegram_events set state = 'dead', error = 'the bot was away for too long'
+        where state = 'parked' and received_at < ?`,
+      [before],
+    )
+  }
+  return new Map(rows.map(({ room_id: roomId, n }) => [roomId, Number(n)]))
+}
+
+export interface DeadEvent {
+  readonly event_id: string
+  readonly error: string | null
+}
+
+/** The latest of a room first. */
+export async function deadEvents(conn: Conn, roomId: string, limit: number): Promise<DeadEvent[]> {
+  return await conn.rows<DeadEvent>(
+    `select event_id, error from telegram_events where room_id = ? and state = 'dead' order by seq desc limit ?`,
+    [roomId, limit],
+  )
+}
+
+/** Dead ones of a room wait again, or one of them. Gives how many. */
+export async function reviveEvents(
+  tx: Tx,
+  roomId: string,
+  { now, eventId }: { now: number; eventId?: string },
+): Promise<number> {
+  const one = eventId === undefined ? '' : ' and event_id = ?'
   return await tx.run(
-    `update telegram_events set state = 'waiting', attempts = 0 where room_id = ? and state = 'dead' and json is not null`,
-    [roomId],
+    `update telegram_events set state = 'waiting', attempts = 0, waits_from = ?
+      where room_id = ? and state = 'dead' and json is not null${one}`,
+    [now, roomId, ...(eventId === undefined ? [] : [eventId])],
   )
 }
 

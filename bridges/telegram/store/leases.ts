@@ -1,5 +1,5 @@
 /** Which process works for a bot, and until when. */
-import type { Tx } from '../../appservice/database.ts'
+import type { Conn, Tx } from '../../appservice/database.ts'
 
 /** False where somebody else has it. */
 export async function takeLease(
@@ -25,4 +25,26 @@ export async function takeLease(
 
 export async function endLease(tx: Tx, { botId, holder }: { botId: string; holder: string }): Promise<void> {
   await tx.run('update telegram_bots set lease_holder = null where bot_id = ? and lease_holder = ?', [botId, holder])
+}
+
+/** Who works for the bot, and until when; undefined where nobody does. */
+export async function leaseOf(
+  conn: Conn,
+  botId: string,
+): Promise<{ readonly holder: string; readonly until: number } | undefined> {
+  const row = await conn.row<{ lease_holder: string | null; lease_until: number }>(
+    'select lease_holder, lease_until from telegram_bots where bot_id = ?',
+    [botId],
+  )
+  return row && row.lease_holder !== null ? { holder: row.lease_holder, until: Number(row.lease_until) } : undefined
+}
+
+/** The bot with which rooms are bridged, if it is another than this one. */
+export async function otherBot(conn: Conn, botId: string): Promise<string | undefined> {
+  const row = await conn.row<{ username: string }>(
+    `select username from telegram_bots where bot_id <> ?
+      and not exists (select 1 from telegram_bots where bot_id = ?) and exists (select 1 from telegram_portals)`,
+    [botId, botId],
+  )
+  return row?.username
 }

@@ -154,3 +154,10 @@ export async function findPoll(conn: Conn, pollId: string): Promise<PollRow | un
 export async function pollOfEvent(conn: Conn, eventId: string): Promise<PollRow | undefined> {
   return await conn.row<PollRow>(`select ${pollColumns} from telegram_polls where event_id = ?`, [eventId])
 }
+
+/** Nothing of what was said in the room is known any more. */
+export async function forgetRoom(tx: Tx, roomId: string): Promise<void> {
+  for (const table of ['telegram_messages', 'telegram_polls']) {
+    await tx.run(`delete from ${table} where room_id = ?`, [roomId])
+  }
+}

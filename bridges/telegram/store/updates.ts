@@ -58,12 +58,14 @@ export async function updateLanes(conn: Conn): Promise<string[]> {
   return rows.map(({ lane }) => lane)
 }
 
-export async function countUpdates(conn: Conn): Promise<{ waiting: number; dead: number }> {
-  const row = await conn.row<{ n: number; dead: number | null }>(
-    'select count(*) as n, sum(is_dead) as dead from telegram_updates',
+/** `oldest`: when the first of those came that wait. */
+export async function countUpdates(conn: Conn): Promise<{ waiting: number; dead: number; oldest: number | undefined }> {
+  const rows = await conn.rows<{ is_dead: number; n: number; oldest: number }>(
+    'select is_dead, count(*) as n, min(received_at) as oldest from telegram_updates group by is_dead',
   )
-  const dead = Number(row?.dead ?? 0)
-  return { waiting: Number(row?.n ?? 0) - dead, dead }
+  const waiting = rows.find(({ is_dead: isDead }) => isDead === 0)
+  const dead = rows.find(({ is_dead: isDead }) => isDead === 1)
+  return { waiting: Number(waiting?.n ?? 0), dead: Number(dead?.n ?? 0), oldest: waiting && Number(waiting.oldest) }
 }
 
 export async function removeUpdate(tx: Tx, { bot_id: botId, update_id: id }: StoredUpdate): Promise<void> {

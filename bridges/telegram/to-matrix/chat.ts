@@ -1,12 +1,13 @@
 /** What happens to a chat itself: who comes and goes, its name, picture and pins, and the bot's own place in it. */
 import type { ChatMember, ChatMemberUpdated, Message } from 'node-telegram-bot-api'
 import type { Database } from '../../appservice/database.ts'
+import { type Access, placeOf } from '../access.ts'
 import type { Files } from '../files.ts'
 import { type Ghosts, speakerOfUser } from '../ghosts.ts'
 import type { Matrix } from '../matrix.ts'
 import type { Metadata } from '../metadata.ts'
 import { levelOf, setLevels } from '../powers.ts'
-import { type Portal, type PortalState, portalsOfChat, setPortalState, setPortalTitle } from '../store/portals.ts'
+import { isHeard, type Portal, portalsOfChat, setPortalTitle } from '../store/portals.ts'
 import type { Topics } from '../topics.ts'
 
 export interface ChatNewsParts {
@@ -16,6 +17,7 @@ export interface ChatNewsParts {
   readonly files: Files
   readonly topics: Topics
   readonly metadata: Metadata
+  readonly access: Access
   readonly bot: { readonly id: string }
 }
 
@@ -70,8 +72,7 @@ export class ChatNews {
     const { database, ghosts, matrix } = this.#parts
     const { user } = member
     const levels = new Map([[matrix.ghostOf(user.id), levelOf(member)]])
-    for (const { room_id: roomId, state } of await portalsOfChat(database, String(chat.id))) {
-      if (state !== 'active') continue
+    for (const { room_id: roomId } of (await portalsOfChat(database, String(chat.id))).filter(isHeard)) {
       if (isThere(member)) await ghosts.arrive(speakerOfUser(user), roomId)
       else await ghosts.leave(matrix.ghostOf(user.id), roomId)
       await setLevels(matrix, roomId, levels)
@@ -80,27 +81,8 @@ export class ChatNews {
 
   /** The bot itself was thrown out or forbidden to write, or is back. */
   async ownMembership({ chat, date, new_chat_member: member }: ChatMemberUpdated): Promise<void> {
-    const { database, matrix } = this.#parts
-    const portals = (await portalsOfChat(database, String(chat.id))).filter((portal) => portal.state !== 'paused')
-    const state: PortalState = isThere(member) ? 'active' : 'kicked'
-    for (const portal of portals) {
-      const body = isMute(member) ? texts.mute : portal.state === state ? undefined : texts[state]
-      if (body === undefined) continue
-      await matrix.notice(portal.room_id, body, `tg.state.${chat.id}.${portal.thread_id}.${date}.${state}`)
-    }
-    if (portals.length > 0) {
-      await database.transaction('telegram state', (tx) => setPortalState(tx, String(chat.id), state))
-    }
+    await this.#parts.access.changed(String(chat.id), placeOf(member, chat.type), String(date))
   }
 }
 
-const texts = {
-  kicked: 'Telegram: the bot was removed from the group. Nothing is bridged until it is back.',
-  active: 'Telegram: the bot is back in the group.',
-  mute: 'Telegram: the bot may not write in the group any more. What is said here is not heard there until it may.',
-}
-
 const isThere = ({ status }: ChatMember): boolean => status !== 'left' && status !== 'kicked'
-
-const isMute = (member: ChatMember): boolean =>
-  member.status === 'restricted' && 'can_send_messages' in member && member.can_send_messages === false

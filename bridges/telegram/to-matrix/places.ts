@@ -5,14 +5,13 @@ import type { Content } from '../../appservice/event.ts'
 import type { BridgeConfig } from '../config.ts'
 import type { Matrix } from '../matrix.ts'
 import { addMessage, findMessage, type MessageRow } from '../store/messages.ts'
-import { findPortal, type Portal, portalOfRoom } from '../store/portals.ts'
+import { findPortal, isHeard, type Portal, portalOfRoom } from '../store/portals.ts'
 import { topicName, type Topics } from '../topics.ts'
 
 export interface PlacesParts {
   readonly matrix: Matrix
   readonly database: Database
   readonly topics: Topics
-  readonly topicsAs: BridgeConfig['topics']
   readonly commentsAs: BridgeConfig['comments']
 }
 
@@ -35,14 +34,14 @@ export class Places {
   }
 
   async of(message: Message): Promise<Place | undefined> {
-    const { database, topics, topicsAs, commentsAs } = this.#parts
+    const { database, topics, commentsAs } = this.#parts
     const chatId = String(message.chat.id)
     const { message_thread_id: thread, is_topic_message: isTopic } = message
     if (isTopic === true && thread !== undefined) {
-      if (topicsAs === 'rooms')
-        return placed((await findPortal(database, chatId, thread)) ?? (await topics.open(message)))
       const portal = await findPortal(database, chatId)
-      if (topicsAs === 'flat' || portal?.state !== 'active') return placed(portal)
+      const kind = topics.kindIn(portal)
+      if (kind === 'rooms') return placed((await findPortal(database, chatId, thread)) ?? (await topics.open(message)))
+      if (kind === 'flat' || !isHeard(portal)) return placed(portal)
       return { portal, root: await this.#topic(message, thread, portal) }
     }
     if (commentsAs === 'threads' && thread !== undefined) {
@@ -83,7 +82,7 @@ export class Places {
     const { is_automatic_forward: isPost, forward_origin: origin, chat, message_id: id } = message
     if (commentsAs !== 'threads' || isPost !== true || !origin || !('chat' in origin)) return false
     const channel = await findPortal(database, String(origin.chat.id))
-    if (channel?.state !== 'active') return false
+    if (!isHeard(channel)) return false
     const post = await findMessage(database, channel.chat_id, origin.message_id)
     if (!post && !isLate) throw new PostNotYetError('the post is not here yet')
     if (post) await this.#note({ ...post, chat_id: String(chat.id), message_id: id })

@@ -8,8 +8,10 @@ import type { Pace } from '../pace.ts'
 import { beginPart, endPart, type StoredEvent } from '../store/events.ts'
 import { addMessage, findMessage, messagesOfEvent } from '../store/messages.ts'
 import { noteLastMessage, type Portal } from '../store/portals.ts'
+import type { BridgeMetrics } from '../metrics.ts'
 import { isUnmodified, verdictOf } from '../telegram.ts'
 import type { Destination, Step } from './steps.ts'
+import type { Turns } from './turns.ts'
 
 /** How many numbers after the last that we know are looked at, and how many in all. */
 const BEYOND = 5
@@ -20,6 +22,8 @@ export interface DeliveryParts {
   readonly database: Database
   readonly pace: Pace
   readonly clock: Clock
+  readonly metrics: BridgeMetrics
+  readonly turns: Turns
 }
 
 export class Delivery {
@@ -40,7 +44,7 @@ export class Delivery {
     steps: readonly Step[],
     shown = event.event_id,
   ): Promise<void> {
-    const { database, matrix, pace, clock } = this.#parts
+    const { database, matrix, pace, clock, metrics, turns } = this.#parts
     const { answered, ...there } = await this.#destination(event, portal)
     const chatId = String(there.chat_id)
     for (const [part, step] of steps.entries()) {
@@ -49,9 +53,11 @@ export class Delivery {
       const to: Destination = isAnswer ? { ...there, reply_parameters: answerTo(answered) } : there
       const from = part === stored.sent_parts ? stored.is_sending : 0
       const adopted = from > 0 && chatId === portal.chat_id ? await this.#find(step, to, portal, from) : undefined
+      if (from > 0) metrics.doubted(adopted === undefined ? 'sent_again' : 'adopted')
       const wait = adopted === undefined ? pace.take(chatId) : 0
       if (wait > 0) await clock.sleep(wait)
       const messageId = adopted ?? (await this.#attempt(event, portal, () => step.send(to))).message_id
+      turns.take(chatId, messageId, event.sender)
       await database.transaction('telegram sent', async (tx) => {
         await endPart(tx, event.event_id, { isSent: true })
         await noteLastMessage(tx, chatId, messageId)

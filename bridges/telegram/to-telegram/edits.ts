@@ -4,7 +4,7 @@ import { objectOf } from '../../appservice/json.ts'
 import { split } from '../format/split.ts'
 import { takeAway } from '../gone.ts'
 import { OddError } from '../odd.ts'
-import { relayed, textOfContent } from '../relay.ts'
+import { relayed, textOfContent, type Voice } from '../relay.ts'
 import type { StoredEvent } from '../store/events.ts'
 import { type MessageRow, messagesOfEvent, removeMessage, setContent } from '../store/messages.ts'
 import type { Portal } from '../store/portals.ts'
@@ -29,12 +29,12 @@ export class Edits {
     this.#parts = parts
   }
 
-  /** Parts that both have are edited, the others deleted or added. `original` is the event that is edited, `name` whose. */
+  /** Parts that both have are edited, the others deleted or added. `original` is the event that is edited, `voice` whose. */
   async edit(
     stored: StoredEvent,
     event: MatrixEvent,
     portal: Portal,
-    { original, name }: { original: string; name: string },
+    { original, voice }: { original: string; voice: Voice },
   ): Promise<void> {
     const { database, telegram, delivery } = this.#parts
     const there = (await messagesOfEvent(database, original)).filter(({ sender }) => sender === event.sender)
@@ -43,11 +43,11 @@ export class Edits {
     const content = objectOf(event.content['m.new_content'])
     const mxc = mxcOf(content['url'])
     if (mxc !== undefined && rows[0]?.hash !== mxc)
-      return await this.#replace(stored, event, portal, { rows, content, name })
+      return await this.#replace(stored, event, portal, { rows, content, voice })
     const said = textOfContent(content, await linksOf(content, this.#parts))
     const media = rows[0]?.media ?? undefined
     if (said.text === '' && media === undefined) throw new OddError('an edit without text')
-    const text = relayed(name, said, { isEmote: content['msgtype'] === 'm.emote' })
+    const text = relayed(voice, said, { isEmote: content['msgtype'] === 'm.emote' })
     const parts = media === undefined ? split(text) : [text]
     for (const [index, { text: said, entities }] of parts.slice(0, rows.length).entries()) {
       const row = rows[index]
@@ -68,11 +68,11 @@ export class Edits {
     stored: StoredEvent,
     event: MatrixEvent,
     portal: Portal,
-    { rows, content, name }: { rows: readonly MessageRow[]; content: Content; name: string },
+    { rows, content, voice }: { rows: readonly MessageRow[]; content: Content; voice: Voice },
   ): Promise<void> {
     const { database, delivery } = this.#parts
     const [first, ...others] = rows
-    const [step, ...more] = await messageSteps(this.#parts, name, content)
+    const [step, ...more] = await messageSteps(this.#parts, voice, content)
     if (!first || !step) return
     if (!step.replace || !changeable.has(first.media)) {
       await delivery.send(stored, event, portal, [step, ...more], first.event_id)

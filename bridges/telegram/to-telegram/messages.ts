@@ -7,7 +7,7 @@ import { CAPTION_LIMIT } from '../format/split.ts'
 import { SPOILER } from '../content/extra.ts'
 import { MediaGoneError } from '../matrix.ts'
 import { OddError } from '../odd.ts'
-import { relayed, textOfContent } from '../relay.ts'
+import { relayed, textOfContent, type Voice } from '../relay.ts'
 import { fileOfMxc } from '../store/people.ts'
 import type { Telegram } from '../telegram.ts'
 import { linksOf, type LinksParts } from './links.ts'
@@ -23,16 +23,16 @@ export interface MessageParts extends LinksParts {
   readonly maxUpload: number
 }
 
-/** `name` is who says it. Throws `OddError` for content that says nothing. */
-export async function messageSteps(parts: MessageParts, name: string, content: Content): Promise<Step[]> {
+/** `voice` is who says it. Throws `OddError` for content that says nothing. */
+export async function messageSteps(parts: MessageParts, voice: Voice, content: Content): Promise<Step[]> {
   const { telegram } = parts
   const place = placeOf(content['geo_uri'])
   if (place) return [locationStep(telegram, place)]
   const mxc = mxcOf(content['url'])
-  if (mxc !== undefined) return await mediaSteps(parts, name, content, mxc)
+  if (mxc !== undefined) return await mediaSteps(parts, voice, content, mxc)
   const text = textOfContent(content, await linksOf(content, parts))
   if (text.text === '') throw new OddError('a message without text')
-  return textSteps(telegram, relayed(name, text, { isEmote: content['msgtype'] === 'm.emote' }), content)
+  return textSteps(telegram, relayed(voice, text, { isEmote: content['msgtype'] === 'm.emote' }), content)
 }
 
 /** https://www.rfc-editor.org/rfc/rfc5870 */
@@ -42,13 +42,13 @@ function placeOf(uri: unknown): Place | undefined {
   return Math.abs(latitude) <= 90 && Math.abs(longitude) <= 180 ? { latitude, longitude } : undefined
 }
 
-async function mediaSteps(parts: MessageParts, name: string, content: Content, mxc: string): Promise<Step[]> {
+async function mediaSteps(parts: MessageParts, voice: Voice, content: Content, mxc: string): Promise<Step[]> {
   const { matrix, telegram, database } = parts
   const { mimetype, size } = objectOf(content['info'])
   const [body, filename] = [stringOf(content['body']), stringOf(content['filename'])]
   const fileName = filename ?? body ?? 'file'
   const hasCaption = filename !== undefined && filename !== body
-  const caption = relayed(name, hasCaption ? textOfContent(content, await linksOf(content, parts)) : noText)
+  const caption = relayed(voice, hasCaption ? textOfContent(content, await linksOf(content, parts)) : noText)
   const known = content['msgtype'] === 'm.sticker' ? await fileOfMxc(database, mxc, 'sticker') : undefined
   if (known) return [fileStep(telegram, 'sticker', known.file_id)]
   try {
@@ -68,7 +68,7 @@ async function mediaSteps(parts: MessageParts, name: string, content: Content, m
     const told = [`[file: ${fileName}, ${why}]`, link].filter(Boolean).join(' ')
     const { text, entities } = hasCaption ? textOfContent(content, await linksOf(content, parts)) : noText
     const moved = entities.map((entity) => ({ ...entity, offset: entity.offset + told.length + 1 }))
-    return textSteps(telegram, relayed(name, { text: text === '' ? told : `${told}\n${text}`, entities: moved }), {})
+    return textSteps(telegram, relayed(voice, { text: text === '' ? told : `${told}\n${text}`, entities: moved }), {})
   }
 }
 

@@ -5,6 +5,7 @@ import type { MatrixEvent } from '../../appservice/event.ts'
 import { relationOf } from '../../appservice/event.ts'
 import type { Matrix } from '../matrix.ts'
 import { OddError } from '../odd.ts'
+import { relayName } from '../relay.ts'
 import type { StoredEvent } from '../store/events.ts'
 import { addPoll, pollOfEvent } from '../store/messages.ts'
 import type { Portal } from '../store/portals.ts'
@@ -41,7 +42,7 @@ export class Polls {
       send: async (to) => {
         const message = await telegram.sender.sendPoll({
           ...to,
-          question: `${name}: ${question}`.slice(0, MAX_QUESTION),
+          question: `${relayName(name)}: ${question}`.slice(0, MAX_QUESTION),
           options: answers.map(({ text }) => ({ text })),
           is_anonymous: false,
           allows_multiple_answers: isMultiple,

@@ -17,7 +17,8 @@ export class FakeBot {
   /** Reads all messages of groups, not only commands and replies. */
   readsAll = true
   webhook: Webhook | undefined
-  commands: unknown[] = []
+  /** By scope and language. */
+  readonly commands = new Map<string, unknown[]>()
   readonly #clock: Clock
   #allowed: readonly string[] | undefined
   #queue: Update[] = []

@@ -74,6 +74,12 @@ function getFile({ world, params }: Call): unknown {
   return { file_id: file.id, file_unique_id: file.uniqueId, file_size: file.bytes.length, file_path: file.path }
 }
 
+/** Each scope and language has a list of its own. */
+function menuOf(params: Call['params']): string {
+  const { type } = params.json<{ type: string }>('scope') ?? { type: 'default' }
+  return `${type} ${params.text('language_code') ?? ''}`
+}
+
 export const chatMethods: Readonly<Record<string, Method>> = {
   getMe: ({ bot }) => ({ ...bot.user, can_join_groups: true, can_read_all_group_messages: bot.readsAll }),
   getUpdates: ({ bot, params, signal }) => {
@@ -100,10 +106,10 @@ export const chatMethods: Readonly<Record<string, Method>> = {
   logOut: () => true,
   close: () => true,
   setMyCommands: ({ bot, params }) => {
-    bot.commands = params.json<unknown[]>('commands') ?? []
+    bot.commands.set(menuOf(params), params.json<unknown[]>('commands') ?? [])
     return true
   },
-  getMyCommands: ({ bot }) => bot.commands,
+  getMyCommands: ({ bot, params }) => bot.commands.get(menuOf(params)) ?? [],
   setMyDescription: () => true,
   setMyShortDescription: () => true,
   setChatMenuButton: () => true,

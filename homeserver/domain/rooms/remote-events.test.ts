@@ -55,7 +55,7 @@ forEachDatabase(({ freshUrl }) => {
     expect(sent?.pdu.prev_events).toEqual(room.references(room.main.tips))
   })
 
-  test('in a room that has come to the greatest depth, by a lie of another server, people still talk', async () => {
+  test('T03: in a room that has come to the greatest depth, by a lie of another server, people still talk', async () => {
     await using heart = await Heart.open(await freshUrl())
     const { room, receive } = await entered(heart)
     const deep = { type: 'm.room.message', sender: room.creator, also: { depth: maxDepth } }

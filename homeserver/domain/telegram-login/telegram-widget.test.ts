@@ -1,3 +1,4 @@
+/** T93: what the login widget says is believed once, and only if it is Telegram who says it. */
 import { expect, test } from '@jest/globals'
 import { forEachDatabase } from '../../../test/support/databases.ts'
 import { widgetAnswer } from '../../../test/support/fake-telegram/widget.ts'

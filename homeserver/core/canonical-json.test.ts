@@ -29,6 +29,12 @@ describe('parseJson', () => {
     expect(Number(new NumberLiteral('50.0'))).toBe(50)
   })
 
+  test.each(['', ' ', '\n'])('sees a number with %j around it', (space) => {
+    const text = `[{"a"${space}:${space}1.0${space}}${space},${space}1.0${space},-1.0]`
+    const [one, minusOne] = [new NumberLiteral('1.0'), new NumberLiteral('-1.0')]
+    expect(parseJson(text)).toEqual([{ a: one }, one, minusOne])
+  })
+
   test('leaves ordinary fractions as they are', () => {
     expect(parseJson('{"order":0.25, "b":5e-324}')).toEqual({ order: 0.25, b: 5e-324 })
   })

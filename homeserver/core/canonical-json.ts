@@ -30,8 +30,11 @@ type Reviver = (this: unknown, key: string, value: unknown, context: { readonly 
 // The library types do not know the third argument of revivers (ES2026) yet.
 const parse = JSON.parse as unknown as (text: string, reviver?: Reviver) => unknown
 
-/** The start of a number that may not be a safe integer, or an escaped surrogate. A match inside a string only costs time. */
-const suspicious = /(?:^|[:[,\s])-?(?:\d{16}|\d+[.eE])|\\u[dD][89a-fA-F]/
+/**
+ * The start of a number that may not be a safe integer, or an escaped surrogate. A match inside a string only costs time;
+ * addresses in user ids are none.
+ */
+const suspicious = /(?:^|[[,\s]|["\s]:)-?(?:\d{16}|\d+[.eE])|\\u[dD][89a-fA-F]/
 
 /**
  * The value of a JSON text, last of repeated keys winning. Integers beyond ±(2^53-1) become BigInt; other numbers

@@ -246,12 +246,16 @@ function splitUrl(url: string): Url {
   return { path: url.slice(0, at), query: new URLSearchParams(url.slice(at + 1)) }
 }
 
+const LONG_TEXT = 16_384
+
 async function send(response: ServerResponse, requestId: string, answer: Answer): Promise<void> {
   const reply = answer instanceof Reply ? answer : undefined
   const body = reply ? reply.body : answer instanceof JsonText ? answer.text : answer
   const headers: Record<string, string | number> = { ...corsHeaders, 'X-Request-Id': requestId }
-  const payload = typeof body === 'object' && isPlain(body) ? JSON.stringify(body) : body
-  if (typeof payload === 'string' && !(reply && typeof body === 'string')) headers['Content-Type'] = 'application/json'
+  const text = typeof body === 'object' && isPlain(body) ? JSON.stringify(body) : body
+  if (typeof text === 'string' && !(reply && typeof body === 'string')) headers['Content-Type'] = 'application/json'
+  // A long text is encoded once here, and not looked at for its length before. A short one goes out with its headers.
+  const payload = typeof text === 'string' && text.length > LONG_TEXT ? Buffer.from(text) : text
   if (typeof payload === 'string') headers['Content-Length'] = Buffer.byteLength(payload)
   else if (payload instanceof Buffer) headers['Content-Length'] = payload.length
   response.writeHead(reply?.status ?? 200, { ...headers, ...reply?.headers })

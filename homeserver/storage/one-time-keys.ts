@@ -58,16 +58,25 @@ export async function addOneTimeKeys(
   )
 }
 
-/** How many keys of each algorithm are left. */
-export async function countOneTimeKeys(
+/** What a device has left: how many one-time keys of each algorithm, and its fallback keys. */
+export async function listKeysLeft(
   conn: Conn,
   userId: UserId,
   deviceId: DeviceId,
-): Promise<{ readonly algorithm: string; readonly count: number }[]> {
-  return await conn.rows(
-    'select algorithm, count(*) as count from one_time_keys where user_id = ? and device_id = ? group by algorithm',
-    [userId, deviceId],
+): Promise<{
+  readonly oneTime: readonly { readonly algorithm: string; readonly count: number }[]
+  readonly fallbacks: readonly { readonly algorithm: string; readonly used: number }[]
+}> {
+  const rows = await conn.rows<{ algorithm: string; count: number; used: number | null }>(
+    `select algorithm, count(*) as count, null as used from one_time_keys
+      where user_id = ? and device_id = ? group by algorithm
+     union all select algorithm, 1, used from fallback_keys where user_id = ? and device_id = ?`,
+    [userId, deviceId, userId, deviceId],
   )
+  return {
+    oneTime: rows.filter(({ used }) => used === null),
+    fallbacks: rows.flatMap(({ algorithm, used }) => (used === null ? [] : { algorithm, used })),
+  }
 }
 
 /** Takes the oldest key for each claim. Those without one are missing in the answer. No two claims may be the same. */

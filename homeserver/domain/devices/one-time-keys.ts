@@ -10,8 +10,8 @@ import {
   addOneTimeKeys,
   type Claim,
   type ClaimedKey,
-  countOneTimeKeys,
   listFallbackAlgorithms,
+  listKeysLeft,
   listOneTimeKeys,
   type PublishedKey,
   setFallbackKeys,
@@ -79,12 +79,12 @@ export class OneTimeKeys {
   }
 
   async #read(userId: UserId, deviceId: DeviceId): Promise<KeysLeft> {
-    const [keys, fallbacks] = await Promise.all([
-      countOneTimeKeys(this.#database, userId, deviceId),
-      listFallbackAlgorithms(this.#database, userId, deviceId),
-    ])
+    const { oneTime, fallbacks } = await listKeysLeft(this.#database, userId, deviceId)
     return {
-      counts: Object.fromEntries([['signed_curve25519', 0], ...keys.map(({ algorithm, count }) => [algorithm, count])]),
+      counts: Object.fromEntries([
+        ['signed_curve25519', 0],
+        ...oneTime.map(({ algorithm, count }) => [algorithm, count]),
+      ]),
       unusedFallbacks: fallbacks.filter(({ used }) => used === 0).map(({ algorithm }) => algorithm),
     }
   }

@@ -7,7 +7,7 @@ import type { StoredEvent } from '../../../storage/events.ts'
 import { listEventsAfterGaps, listRelatedBy } from '../../../storage/sync.ts'
 import type { Members } from '../../rooms/members.ts'
 import type { Range, RoomTails } from '../room-tails.ts'
-import { filterable } from '../span.ts'
+import { commaSeparated, filterable } from '../span.ts'
 
 export interface Timeline {
   /** In the order in which we got them. */
@@ -110,7 +110,7 @@ export class Timelines {
 }
 
 export function timelineText({ limited, start }: Timeline, texts: readonly string[]): string {
-  return `{"events":[${texts.join(',')}],"limited":${limited},"prev_batch":"${formatPaginationToken({ stream: start })}"}`
+  return `{"events":[${commaSeparated(texts)}],"limited":${limited},"prev_batch":"${formatPaginationToken({ stream: start })}"}`
 }
 
 /** Of a room whose timeline the client does not want. */

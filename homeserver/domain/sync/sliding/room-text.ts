@@ -4,6 +4,7 @@ import type { Hero } from '../../../storage/sync.ts'
 import type { Portrait } from '../sections/summary.ts'
 import type { Timeline } from '../sections/timeline.ts'
 import type { Counts } from '../sections/unread.ts'
+import { commaSeparated } from '../span.ts'
 
 export interface RoomTextParts {
   readonly initial: boolean
@@ -31,10 +32,10 @@ export function roomText(parts: RoomTextParts): string {
   if (initial) text += ',"initial":true'
   if (parts.isDirect) text += ',"is_dm":true'
   if (portrait) text += portraitText(portrait, { initial })
-  if (state.length > 0) text += `,"required_state":[${state.join(',')}]`
+  if (state.length > 0) text += `,"required_state":[${commaSeparated(state)}]`
   if (timelineTexts.length > 0 || timeline.limited || initial) {
     const live = timeline.events.filter(({ row }) => (row.stream_id ?? 0) > parts.liveAfter).length
-    text += `,"timeline":[${timelineTexts.join(',')}],"limited":${timeline.limited},"num_live":${live}`
+    text += `,"timeline":[${commaSeparated(timelineTexts)}],"limited":${timeline.limited},"num_live":${live}`
     text += `,"prev_batch":"${formatPaginationToken({ stream: timeline.start })}"`
     if (parts.expanded) text += ',"unstable_expanded_timeline":true'
   }

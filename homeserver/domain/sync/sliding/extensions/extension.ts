@@ -2,7 +2,7 @@
 import type { RoomId } from '../../../../core/ids.ts'
 import type { RoomLists } from '../../room-lists.ts'
 import type { Met } from '../../met.ts'
-import type { Span } from '../../span.ts'
+import { commaSeparated, type Span } from '../../span.ts'
 import type { RoomAnswer } from '../joined-rooms.ts'
 import type { AskedRoomExtension, SlidingRequest } from '../request.ts'
 import type { Telling } from '../told.ts'
@@ -50,5 +50,5 @@ export function roomsOf({ windows, subscribed }: Scene, asked: AskedRoomExtensio
 
 /** `{"!room:a":…}` */
 export function byRoom(texts: ReadonlyMap<RoomId, string>): string {
-  return `{${[...texts].map(([roomId, text]) => `${JSON.stringify(roomId)}:${text}`).join(',')}}`
+  return `{${commaSeparated(Array.from(texts, ([roomId, text]) => `${JSON.stringify(roomId)}:${text}`))}}`
 }

@@ -2,6 +2,7 @@
  * The composition root: builds storage, services and listeners in order, and takes them down in reverse.
  */
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Config } from './config/schema.ts'
 import type { Signer, SigningKey } from './core/signing.ts'
 import { compose } from './compose.ts'
@@ -28,6 +29,7 @@ import { Metrics } from './platform/metrics.ts'
 import { collectProcessMetrics } from './platform/process-metrics.ts'
 import type { Tracing } from './platform/tracing.ts'
 import type { Database } from './storage/database.ts'
+import { checkHighWater, HighWater } from './storage/high-water.ts'
 import { migrate, type MigrationReport } from './storage/migrate.ts'
 import { Streams } from './storage/streams.ts'
 import { startMusic, withMusic } from './music.ts'
@@ -120,6 +122,8 @@ export class Server implements AsyncDisposable {
     opening.defer(() => database.close())
     await database.takeOver()
     const schema = await migrate(database)
+    const highWater = join(config.data_dir, 'high_water.json')
+    await checkHighWater(database, highWater)
     const streams = await Streams.open(database, bus, { clock })
     const background = new Background({ clock })
     const fetch = await openOutgoing(config, { dns, clock })
@@ -143,7 +147,7 @@ export class Server implements AsyncDisposable {
     const { services, authenticator, serverAuthenticator, runnable } = await compose(foundation)
     const supervisor = new Supervisor({ clock })
     opening.defer(() => supervisor.stop())
-    await supervisor.start([background, ...runnable])
+    await supervisor.start([new HighWater({ database, bus, clock, path: highWater }), background, ...runnable])
 
     const stopping = new AbortController()
     const limiter = new RateLimiter({ clock, limits: limitsOf(config.limits.preset) })

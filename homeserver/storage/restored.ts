@@ -6,10 +6,15 @@ import type { Tx } from './database.ts'
 import { RESTORE_JUMP, RESTORED_EVENTS, streamTables } from './streams.ts'
 
 export async function beginAfterRestore(tx: Tx): Promise<void> {
-  // Peers may have got them in the meantime: given out twice, messages could not be read.
-  await tx.run('delete from one_time_keys')
   await tx.run('delete from media where user_id is null and storage_key is not null') // copies, which come again
   await tx.run('delete from media where storage_key is null') // promised files
+  await beginAfterLoss(tx)
+}
+
+/** As after a restore, where only the database is an older one: the files are all there. */
+export async function beginAfterLoss(tx: Tx): Promise<void> {
+  // Peers may have got them in the meantime: given out twice, messages could not be read.
+  await tx.run('delete from one_time_keys')
   for (const [stream, table] of Object.entries(streamTables)) {
     if (table === undefined) continue
     const position = await lastOf(tx, stream, table)

@@ -205,7 +205,8 @@ export class Streams {
   }
 }
 
-async function lastId(database: Database, stream: string, table: string): Promise<number> {
+/** The last place of a stream that is on disk. */
+export async function lastId(database: Database, stream: string, table: string): Promise<number> {
   const row = await database.row<{ last: number }>(
     `select ${database.dialect === 'sqlite' ? 'max' : 'greatest'}(coalesce((select max(stream_id) from ${table}), 0),
                 coalesce((select position from stream_positions where stream = ?), 0)) as last`,

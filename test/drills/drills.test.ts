@@ -4,12 +4,14 @@ import { hasOpenssl } from '../support/certificates.ts'
 import { forEachDatabase, postgresMissing } from '../support/databases.ts'
 import { killWhileWriting } from './d1-kill-while-writing.ts'
 import { postgresCrashes } from './d4-postgres-crashes.ts'
+import { olderDatabase } from './d5-older-database.ts'
 import { diskFull } from './d8-disk-full.ts'
 import { clockJumps } from './d10-clock-jumps.ts'
 import { catchUp } from './d12-catch-up.ts'
 import { largeJoin } from './d17-large-join.ts'
 import { partialJoin } from './d17b-partial-join.ts'
 import { stopAtWork } from './d18-stop-at-work.ts'
+import { killInMigrations } from './d21-migrations.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
 import { smallDiskMissing } from './small-disk.ts'
 
@@ -29,6 +31,11 @@ forEachDatabase(({ freshUrl }) => {
     expect(figures).toMatchObject({ killed: 10, inconsistent: 0, duplicated: 0 })
   })
 
+  test('D5: nothing is missed, and nothing given out twice, when the database is an older one than it was', async () => {
+    const { figures } = await olderDatabase({ databaseUrl: await freshUrl(), messages: 20 })
+    expect(figures).toMatchObject({ silentGaps: 0, refused: 0, toDeviceLost: 0, givenTwice: 0, inconsistent: 0 })
+  })
+
   test('D10: nothing ends early or late, and nothing changes its place, when the clock jumps', async () => {
     const { figures } = await clockJumps({
       databaseUrl: await freshUrl(),
@@ -39,6 +46,11 @@ forEachDatabase(({ freshUrl }) => {
     expect(figures).toMatchObject({ turns: 7, lost: 0, duplicated: 0, gapTokens: 0, inconsistent: 0 })
     expect(figures).toMatchObject({ misExpired: 0, badKeys: 0, inversions: 0 })
     expect(figures['timestampsBack']).toBeGreaterThan(0)
+  })
+
+  test('D21: a migration that was broken off is done, or is as if it had not begun', async () => {
+    const { figures } = await killInMigrations({ databaseUrl: await freshUrl(), kills: 1, last: 8 })
+    expect(figures).toMatchObject({ migrations: 8, killed: 8, changedTables: 0, inconsistent: 0, schemaDiffers: 0 })
   })
 
   test('D18: who waits, writes or uploads is answered when the server is told to stop', async () => {

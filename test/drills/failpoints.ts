@@ -62,7 +62,8 @@ function counted(tx: Tx, countdown: Countdown): Tx {
 }
 
 function install(): void {
-  let armed: Failpoint | undefined
+  const first = process.env['DRILL_FAILPOINT'] // for what a program does before it could be told
+  let armed = first === undefined ? undefined : (JSON.parse(first) as Failpoint)
   process.on('message', (message) => {
     armed = message as Failpoint // from our own parent
     process.send?.('armed')

@@ -8,6 +8,7 @@ import { killWhileWriting } from './d1-kill-while-writing.ts'
 import { syncBeforeAnswer } from './d2-sync-before-answer.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
 import { postgresCrashes } from './d4-postgres-crashes.ts'
+import { olderDatabase } from './d5-older-database.ts'
 import { diskFull } from './d8-disk-full.ts'
 import { clockJumps } from './d10-clock-jumps.ts'
 import { catchUp } from './d12-catch-up.ts'
@@ -15,6 +16,7 @@ import { deadDestinations } from './d13-dead-destinations.ts'
 import { largeJoin } from './d17-large-join.ts'
 import { partialJoin } from './d17b-partial-join.ts'
 import { stopAtWork } from './d18-stop-at-work.ts'
+import { killInMigrations } from './d21-migrations.ts'
 import type { Drill } from './drill.ts'
 
 const drills: Readonly<Record<string, Drill>> = {
@@ -22,6 +24,7 @@ const drills: Readonly<Record<string, Drill>> = {
   D2: syncBeforeAnswer,
   D3: killInCommit,
   D4: postgresCrashes,
+  D5: olderDatabase,
   D8: diskFull,
   D10: clockJumps,
   D12: catchUp,
@@ -29,6 +32,7 @@ const drills: Readonly<Record<string, Drill>> = {
   D17: largeJoin,
   D17b: partialJoin,
   D18: stopAtWork,
+  D21: killInMigrations,
 }
 
 const { values, positionals } = parseArgs({

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { json } from 'node:stream/consumers'
 import type { FakeTelegram } from './fake-telegram.ts'
 import type { Fault } from './faults.ts'
+import type { MediaKind } from './media.ts'
 import { allRights } from './world.ts'
 
 interface Order {
@@ -16,6 +17,10 @@ interface Order {
   readonly forum?: boolean
   readonly data?: string
   readonly fault?: Fault
+  /** Of an upload: what it is, and its bytes in base64. */
+  readonly kind?: MediaKind
+  readonly bytes?: string
+  readonly options?: readonly number[]
 }
 
 type Verb = (telegram: FakeTelegram, order: Order) => unknown
@@ -30,6 +35,9 @@ function messageOf(telegram: FakeTelegram, order: Order) {
 
 const verbs: Readonly<Record<string, Verb>> = {
   addUser: (telegram, { name = 'Nobody', username }) => telegram.person(name, username ? { username } : {}).user,
+  addGroup: (telegram, { name = 'Group', user = 0 }) => telegram.group(name, { owner: telegram.as(user) }).chat,
+  addChannel: (telegram, { name = 'Channel', user = 0 }) =>
+    telegram.channel(name, { owner: telegram.as(user), bot: allRights }).chat,
   addSupergroup: (telegram, { name = 'Group', user = 0, forum = false }) =>
     telegram.supergroup(name, { owner: telegram.as(user), bot: allRights, forum }).chat,
   startBot: (telegram, { user = 0, text = '/start' }) => telegram.as(user).say(telegram.as(user).bot, text),
@@ -39,6 +47,18 @@ const verbs: Readonly<Record<string, Verb>> = {
   edit: (telegram, order) => telegram.as(order.user ?? 0).edit(messageOf(telegram, order), { text: order.text ?? '' }),
   react: (telegram, order) => telegram.as(order.user ?? 0).react(messageOf(telegram, order), ...(order.emoji ?? [])),
   press: (telegram, order) => telegram.as(order.user ?? 0).press(messageOf(telegram, order), order.data ?? ''),
+  upload: (telegram, { kind = 'document', bytes = '', name, text, ...order }) =>
+    telegram.as(order.user ?? 0).send(chatOf(telegram, order), kind, {
+      bytes: Buffer.from(bytes, 'base64'),
+      ...(name === undefined ? {} : { name }),
+      ...(text === undefined ? {} : { caption: text }),
+    }),
+  vote: (telegram, order) => telegram.as(order.user ?? 0).vote(messageOf(telegram, order), ...(order.options ?? [])),
+  pin: (telegram, order) => telegram.as(order.user ?? 0).pin(chatOf(telegram, order), messageOf(telegram, order)),
+  addBot: (telegram, order) => telegram.addBot(chatOf(telegram, order), telegram.as(order.user ?? 0), allRights),
+  removeBot: (telegram, order) => telegram.removeBot(chatOf(telegram, order), telegram.as(order.user ?? 0)),
+  block: (telegram, order) => telegram.block(telegram.as(order.user ?? 0)),
+  migrate: (telegram, order) => telegram.migrate(chatOf(telegram, order), telegram.as(order.user ?? 0)).chat,
   join: (telegram, order) => telegram.as(order.user ?? 0).join(chatOf(telegram, order)),
   leave: (telegram, order) => telegram.as(order.user ?? 0).leave(chatOf(telegram, order)),
   fail: (telegram, { fault }) => fault && telegram.fail(fault),

@@ -1,6 +1,10 @@
 /** The real library against our Telegram: it must behave as the one whose part it plays. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { Api, InputFile, TelegramApiError } from 'node-telegram-bot-api'
+import { loadConfig } from '../../../homeserver/config/load.ts'
 import { FakeTelegram, fullRights } from './fake-telegram.ts'
 
 const api = (telegram: FakeTelegram, maxRetries = 0): Api =>
@@ -74,6 +78,64 @@ test('faults happen as ordered, and a cut after the call leaves its effect', asy
   await expect(say('d')).rejects.toMatchObject({ code: 'EFETCH' })
   await say('e')
   expect(telegram.said(group).map(({ text }) => text)).toEqual(['d', 'e'])
+})
+
+test('an answer may come slowly, and a group be told to have moved', async () => {
+  await using telegram = await FakeTelegram.start()
+  const group = telegram.supergroup('Kitchen', { owner: telegram.person('Alice'), bot: fullRights })
+  const say = () => api(telegram).sendMessage({ chat_id: group.chat.id, text: 'hi' })
+  telegram.fail({ kind: 'slowBody', method: 'sendMessage' })
+  expect(await say()).toMatchObject({ text: 'hi' })
+  telegram.fail({ kind: 'migrate', to: -100500 })
+  await expect(say()).rejects.toMatchObject({ migrateToChatId: -100500 })
+})
+
+test('a bot sends blocks, copies many, lets people in and looks at stickers', async () => {
+  await using telegram = await FakeTelegram.start()
+  const [alice, bob] = [telegram.person('Alice'), telegram.person('Bob')]
+  const group = telegram.supergroup('Kitchen', { owner: alice, bot: fullRights })
+  const bot = api(telegram)
+  const chat = { chat_id: group.chat.id }
+  const blocks = [{ type: 'heading', size: 1, text: 'News' }]
+  expect(await bot.sendRichMessage({ ...chat, rich_message: { blocks } })).toMatchObject({ rich_message: { blocks } })
+  await expect(bot.sendRichMessage({ ...chat, rich_message: {} })).rejects.toMatchObject({ errorCode: 400 })
+  const ids = ['a', 'b'].map((text) => alice.say(group, text).message_id)
+  await bot.copyMessages({ ...chat, from_chat_id: group.chat.id, message_ids: ids })
+  expect(
+    telegram
+      .said(group)
+      .slice(1)
+      .map(({ text }) => text),
+  ).toEqual(['a', 'b'])
+  const who = { ...chat, user_id: bob.user.id }
+  await expect(bot.approveChatJoinRequest(who)).rejects.toMatchObject({ errorCode: 400 })
+  bob.askToJoin(group)
+  await bot.approveChatJoinRequest(who)
+  expect(await bot.getChatMember(who)).toMatchObject({ status: 'member' })
+  telegram.world.stickerSets.set('cats', [])
+  expect(await bot.getStickerSet({ name: 'cats' })).toMatchObject({ name: 'cats', stickers: [] })
+  await expect(bot.getStickerSet({ name: 'dogs' })).rejects.toMatchObject({ errorCode: 400 })
+})
+
+test('by itself it prints settings that a server takes, and says what it hears', async () => {
+  const program = join(import.meta.dirname, 'main.ts')
+  const child = spawn(process.execPath, [program, '--port', '0'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  let shown = ''
+  child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()))
+  const until = async (what: string) => {
+    while (!shown.includes(what)) await once(child.stdout, 'data')
+  }
+  await until('.quit')
+  const [, settings = ''] = /(^telegram:\n(?: .*\n)+)/m.exec(shown) ?? []
+  const file = { name: 'printed', text: `server_name: hs.test\n${settings}` }
+  const { telegram } = loadConfig({ files: [file], env: {}, readFile: () => '' })
+  const root = telegram.api_root
+  const { ok } = (await (await fetch(`${root}/bot${telegram.bot_token?.reveal()}/getMe`)).json()) as { ok: boolean }
+  expect(ok).toBe(true)
+  child.stdin.write('hello\n')
+  await until('Alice: hello')
+  child.stdin.end('.quit\n')
+  expect(await once(child, 'exit')).toEqual([0, null])
 })
 
 test('a group that moves tells its new number, and reactions are told to administrators alone', async () => {

@@ -16,13 +16,14 @@ import { control } from './control.ts'
 import { type Fault, Faults } from './faults.ts'
 import { chatMethods } from './methods-chat.ts'
 import { editMethods } from './methods-edit.ts'
+import { moreMethods } from './methods-more.ts'
 import { sendMethods } from './methods-send.ts'
 import { Params } from './params.ts'
 import { Person } from './person.ts'
 import { Problem, tooMany } from './problem.ts'
 import { allRights, type FakeChat, type Rights, World } from './world.ts'
 
-const methods: Readonly<Record<string, Method>> = { ...chatMethods, ...sendMethods, ...editMethods }
+const methods: Readonly<Record<string, Method>> = { ...chatMethods, ...sendMethods, ...editMethods, ...moreMethods }
 const byLowerCase = new Map(Object.entries(methods).map(([name, method]) => [name.toLowerCase(), { name, method }]))
 
 export interface CallRecord {
@@ -213,12 +214,12 @@ export class FakeTelegram implements AsyncDisposable {
     const result = await working
     if (fault?.kind === 'dropAfter') response.destroy()
     else if (fault?.kind === 'badJson') response.end('{"ok":tru')
-    else reply(response, { result })
+    else reply(response, { result }, fault?.kind === 'slowBody' ? this.world.clock : undefined)
   }
 }
 
 /** Whether the call ends here. A call that hangs is left without an answer. */
-function failBefore({ kind, retryAfter = 1 }: Fault, response: ServerResponse): boolean {
+function failBefore({ kind, retryAfter = 1, to = 0 }: Fault, response: ServerResponse): boolean {
   switch (kind) {
     case '429':
       throw tooMany(retryAfter)
@@ -228,6 +229,8 @@ function failBefore({ kind, retryAfter = 1 }: Fault, response: ServerResponse): 
       throw new Problem(401, 'Unauthorized')
     case '403':
       throw new Problem(403, 'Forbidden: bot was kicked from the supergroup chat')
+    case 'migrate':
+      throw new Problem(400, 'Bad Request: group chat was upgraded to a supergroup chat', { migrate_to_chat_id: to })
     case '502html':
       response.writeHead(502, { 'content-type': 'text/html' }).end('<html><h1>502 Bad Gateway</h1></html>')
       return true
@@ -237,12 +240,14 @@ function failBefore({ kind, retryAfter = 1 }: Fault, response: ServerResponse): 
     case 'hang':
       return true
     case 'dropAfter':
+    case 'slowBody':
     case 'badJson':
       return false
   }
 }
 
-function reply(response: ServerResponse, answer: { result: unknown } | { problem: Problem }): void {
+/** With a clock the body comes in two halves, the second a while after the first. */
+function reply(response: ServerResponse, answer: { result: unknown } | { problem: Problem }, slowly?: Clock): void {
   const isProblem = 'problem' in answer
   const body = isProblem
     ? {
@@ -253,7 +258,11 @@ function reply(response: ServerResponse, answer: { result: unknown } | { problem
       }
     : { ok: true, result: answer.result }
   response.writeHead(isProblem ? answer.problem.code : 200, { 'content-type': 'application/json' })
-  response.end(JSON.stringify(body))
+  const text = JSON.stringify(body)
+  const half = text.length >> 1
+  if (!slowly) return void response.end(text)
+  response.write(text.slice(0, half))
+  slowly.after(100, () => response.end(text.slice(half)))
 }
 
 /** Rights of a bot that does everything the bridge can do. */

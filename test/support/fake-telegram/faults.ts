@@ -11,6 +11,10 @@ export type FaultKind =
   /** The call has its effect, and the socket is cut instead of an answer. */
   | 'dropAfter'
   | 'badJson'
+  /** The answer comes in pieces. */
+  | 'slowBody'
+  /** The group has another id now: `to`. */
+  | 'migrate'
 
 export interface Fault {
   readonly kind: FaultKind
@@ -20,6 +24,7 @@ export interface Fault {
   readonly after?: number
   readonly times?: number
   readonly retryAfter?: number
+  readonly to?: number
 }
 
 export class Faults {

@@ -99,7 +99,7 @@ print(`Telegram is at ${telegram.url}. For config.yaml:
 
 telegram:
   bot_token: '${telegram.token}'
-  api: { root: '${telegram.url}' }
+  api_root: '${telegram.url}'
 
 ${HELP}`)
 const lines = createInterface({ input: process.stdin, output: process.stdout, prompt: '' })

@@ -10,7 +10,7 @@ const DOWNLOAD_LIMIT = 20 * 1024 * 1024
 const chatOf = ({ world, bot, params }: Call): FakeChat => world.chatFor(bot, params.text('chat_id'))
 
 /** The chat, if the bot is an administrator with this right. */
-function ruled(call: Call, right: string, what: string): FakeChat {
+export function ruled(call: Call, right: string, what: string): FakeChat {
   const chat = chatOf(call)
   if (!call.world.may(chat, call.bot.user.id, right)) throw bad(`not enough rights to ${what}`)
   return chat

@@ -39,7 +39,7 @@ function answeredBy({ params }: Call, chat: FakeChat): number | undefined {
   throw bad('message to be replied not found')
 }
 
-function send(call: Call, content: Partial<Message>): Message {
+export function send(call: Call, content: Partial<Message>): Message {
   const chat = writableChat(call)
   const topic = call.params.number('message_thread_id')
   const markup = call.params.json<Message['reply_markup']>('reply_markup')
@@ -161,9 +161,12 @@ function contentOf(message: Message): Partial<Message> {
   return content
 }
 
-function copied(call: Call): { message: Message; content: Partial<Message> } {
+export function copied(
+  call: Call,
+  id = call.params.need('message_id'),
+): { message: Message; content: Partial<Message> } {
   const from = call.world.chatFor(call.bot, call.params.text('from_chat_id'))
-  const message = from.messages.get(call.params.need('message_id'))
+  const message = from.messages.get(id)
   if (!message) throw bad('message to copy not found')
   return { message, content: contentOf(message) }
 }

@@ -151,6 +151,11 @@ export class Person {
     if (status === 'member' && chat.chat.type !== 'channel') this.#post(chat, { new_chat_members: [this.user] })
   }
 
+  /** Somebody who administers the chat, or the bot, lets them in. */
+  askToJoin(chat: FakeChat): void {
+    chat.requests.add(this.user.id)
+  }
+
   leave(chat: FakeChat): void {
     this.#world.setMember(chat, this.user, this.user, 'left')
     if (chat.chat.type !== 'channel') this.#post(chat, { left_chat_member: this.user })

@@ -1,6 +1,6 @@
 /** People, chats, messages and files, and who is told of what happens to them. */
 import { randomBytes } from 'node:crypto'
-import type { Chat, ChatMember, Message, ReactionType, Update, User } from 'node-telegram-bot-api'
+import type { Chat, ChatMember, Message, ReactionType, Sticker, Update, User } from 'node-telegram-bot-api'
 import { type Clock, systemClock } from '../../../homeserver/platform/clock.ts'
 import { FakeBot } from './bot.ts'
 import { bad, forbidden, Problem } from './problem.ts'
@@ -30,6 +30,8 @@ export interface FakeChat {
   readonly messages: Map<number, Message>
   readonly reacted: Map<number, Map<number, readonly ReactionType[]>>
   readonly topics: Map<number, Topic>
+  /** People who have asked to come in. */
+  readonly requests: Set<number>
   pinned: number[]
   lastId: number
   movedTo?: number
@@ -68,6 +70,7 @@ export class World {
   readonly chats = new Map<number, FakeChat>()
   readonly files = new Map<string, FakeFile>()
   readonly photosOf = new Map<number, FakeFile>()
+  readonly stickerSets = new Map<string, readonly Sticker[]>()
   /** People who do not want to hear from the bot. */
   readonly blocked = new Set<number>()
   /** Called for each message that is new or changed, whoever sent it. */
@@ -109,6 +112,7 @@ export class World {
       messages: new Map(),
       reacted: new Map(),
       topics: new Map(),
+      requests: new Set(),
       pinned: [],
       lastId: 0,
     }

@@ -1,6 +1,7 @@
 /** Chats become rooms, and end to be: each in one place, whichever way somebody asked for it. */
 import type { Chat } from 'node-telegram-bot-api'
 import type { Clock } from '../../homeserver/platform/clock.ts'
+import { logger } from '../../homeserver/platform/log.ts'
 import type { Database } from '../appservice/database.ts'
 import { titleOf } from './chats.ts'
 import { errcodeOf, type Matrix } from './matrix.ts'
@@ -16,6 +17,8 @@ import { forgetRoom } from './store/messages.ts'
 import { membersOf } from './store/people.ts'
 import { addPortal, findPortal, type Portal, portalOfRoom, removePortal, setPortalState } from './store/portals.ts'
 import type { Telegram } from './telegram.ts'
+
+const log = logger('telegram')
 
 export interface PortalsParts {
   readonly matrix: Matrix
@@ -49,7 +52,7 @@ export class Portals {
 
   /** That they may was asked of `Rules`. Throws `RuleError` where the chat, or the room, was bridged in the meantime. */
   async join({ chat, roomId, userId, actor }: Joining): Promise<void> {
-    const { database, clock, matrix, telegram, ghosts } = this.#parts
+    const { database, clock } = this.#parts
     const chatId = String(chat.id)
     const title = titleOf(chat)
     const portal = { chat_id: chatId, thread_id: 0, room_id: roomId, type: chat.type, title, bridged_by: userId }
@@ -59,10 +62,19 @@ export class Portals {
       await addPortal(tx, portal)
       await addAct(tx, { ...portal, at: clock.now(), actor, act: 'bridge' })
     })
+    await this.#settle(portal).catch((error: unknown) => {
+      log.warn({ chat: chatId, problem: String(error) }, 'bridged, but not all of it was told')
+    })
+  }
+
+  /** Tells what was joined, and brings in those who run the chat. */
+  async #settle(portal: Announced): Promise<void> {
+    const { matrix, clock, telegram, ghosts } = this.#parts
+    const { chat_id: chatId, room_id: roomId, title } = portal
     await this.announce(portal)
     const text = `This room is bridged with the Telegram group ${title}.`
     await matrix.notice(roomId, text, `tg.bridged.${chatId}.${clock.now()}`)
-    const everybody = await telegram.reader.getChatAdministrators({ chat_id: chat.id })
+    const everybody = await telegram.reader.getChatAdministrators({ chat_id: Number(chatId) })
     const admins = everybody.filter(({ user }) => !user.is_bot)
     for (const { user } of admins) await ghosts.arrive(speakerOfUser(user), roomId)
     const levels = new Map(admins.map((admin) => [matrix.ghostOf(admin.user.id), levelOf(admin)]))
@@ -84,7 +96,7 @@ export class Portals {
 
   /** A room for a chat, with its name, picture and description, to which `userId` is invited with all power. Throws as `join` does. */
   async open(chat: Chat, { userId, actor }: { readonly userId: string; readonly actor: string }): Promise<string> {
-    const { matrix, metadata, database } = this.#parts
+    const { matrix } = this.#parts
     const roomId = await this.make(titleOf(chat), userId)
     try {
       await this.join({ chat, roomId, userId, actor })
@@ -92,19 +104,23 @@ export class Portals {
       await matrix.setMembership(matrix.botUserId, roomId, 'leave')
       throw error
     }
-    const portal = await findPortal(database, String(chat.id))
-    if (portal) await metadata.refresh(portal)
-    await this.#setPicture(chat, roomId)
     await matrix.ruleMember(roomId, userId, 'invite').catch((error: unknown) => {
       if (errcodeOf(error) !== 'M_FORBIDDEN') throw error // in it already: they have just written in the chat
+    })
+    await this.#furnish(chat, roomId).catch((error: unknown) => {
+      log.warn({ chat: chat.id, problem: String(error) }, 'room without picture or description')
     })
     return roomId
   }
 
-  async #setPicture({ id }: Chat, roomId: string): Promise<void> {
-    const { telegram, files, matrix, metadata } = this.#parts
+  /** Picture and description, which it can do without. */
+  async #furnish({ id }: Chat, roomId: string): Promise<void> {
+    const { telegram, files, matrix, metadata, database } = this.#parts
+    const portal = await portalOfRoom(database, roomId)
+    if (!portal || !metadata.isFromTelegram) return
+    await metadata.refresh(portal)
     const { photo } = await telegram.reader.getChat({ chat_id: id })
-    if (!photo || !metadata.isFromTelegram) return
+    if (!photo) return
     const file = { file_id: photo.big_file_id, file_unique_id: photo.big_file_unique_id }
     const { mxc } = await files.toMatrix(file, { kind: 'photo', name: 'photo.jpg', type: 'image/jpeg' })
     await matrix.trySetState(roomId, 'm.room.avatar', { url: mxc })

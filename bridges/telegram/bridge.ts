@@ -123,7 +123,7 @@ export class TelegramBridge implements AsyncDisposable {
     this.#metadata = new Metadata({ ...base, sync: config.metadataSync })
     const metadata = this.#metadata
     const permissions = new Permissions(config.serverName, config.permissions)
-    const rules = new Rules({ ...base, puppets, permissions, limits: config })
+    const rules = new Rules({ ...base, puppets, permissions, bans, limits: config })
     const portals = new Portals({
       ...base,
       files,
@@ -147,7 +147,7 @@ export class TelegramBridge implements AsyncDisposable {
       limits: config,
     })
     const chats = new Chats({ ...base, page: () => this.#login.chatsPage })
-    const provisioning = new Provisioning({ ...base, chats, portals, puppets, rules, permissions })
+    const provisioning = new Provisioning({ ...base, chats, portals, puppets, rules, permissions, bans })
     const privateChats = new PrivateChats({ ...base, permissions, privateChats: config.privateChats })
     const commands = new TelegramCommands({
       ...base,

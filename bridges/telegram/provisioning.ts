@@ -14,6 +14,7 @@ import {
 } from '../../homeserver/core/telegram-chats.ts'
 import type { Question } from '../appservice/listener.ts'
 import type { Database } from '../appservice/database.ts'
+import type { Bans } from './bans.ts'
 import type { Chats } from './chats.ts'
 import { errcodeOf, isRefusal, type Matrix } from './matrix.ts'
 import type { Permissions } from './permissions.ts'
@@ -35,6 +36,7 @@ export interface ProvisioningParts {
   readonly puppets: Puppets
   readonly rules: Rules
   readonly permissions: Permissions
+  readonly bans: Bans
   readonly bot: { readonly username: string }
 }
 
@@ -57,9 +59,9 @@ export class Provisioning {
   }
 
   async #chats(userId: string): Promise<ChatsAnswer> {
-    const { chats, permissions, bot } = this.#parts
-    const role = permissions.roleOf(userId)
-    const tgUser = await this.#parts.puppets.telegramIdOf(userId)
+    const { chats, rules, puppets, bot } = this.#parts
+    const role = await rules.roleOf(userId)
+    const tgUser = role === 'relay' ? undefined : await puppets.telegramIdNow(userId)
     const theirs = role === 'admin' ? await chats.list('all') : tgUser === undefined ? [] : await chats.list({ tgUser })
     return { bot: bot.username, role, ...(tgUser === undefined ? {} : { tg_user: tgUser }), chats: theirs }
   }
@@ -90,7 +92,7 @@ export class Provisioning {
   async #join(asked: z.output<typeof joinBody>): Promise<JoinAnswer> {
     const { telegram, portals, rules } = this.#parts
     const { user_id: userId, chat_id: chatId, room_id: roomId, force: isForced } = asked
-    rules.checkUser(userId)
+    await rules.checkUser(userId)
     if (!(await rules.runsChat(userId, chatId))) throw new RuleError('no_chat_admin')
     await rules.checkChat(userId, chatId)
     const chat = await telegram.reader.getChat({ chat_id: Number(chatId) }).catch(refuseMissing)
@@ -161,9 +163,11 @@ export class Provisioning {
 
   /** One that is theirs to change. */
   async #portal(userId: string, roomId: string): Promise<Portal> {
-    const portal = await portalOfRoom(this.#parts.database, roomId)
+    const { database, rules, bans } = this.#parts
+    if (await bans.has(userId)) throw new RuleError('relay_only')
+    const portal = await portalOfRoom(database, roomId)
     if (!portal) throw new RuleError('not_bridged')
-    await this.#parts.rules.checkMayEnd(userId, portal)
+    await rules.checkMayEnd(userId, portal)
     return portal
   }
 }

@@ -43,6 +43,11 @@ export class Puppets {
     return answer?.tg_user
   }
 
+  /** The same, asked anew: who may do something is not told from memory. */
+  async telegramIdNow(userId: string): Promise<string | undefined> {
+    return this.#matrix.isLocal(userId) ? (await this.#ask({ user_id: userId }))?.tg_user : undefined
+  }
+
   /** A link was made, or is over. */
   forget(tgUser: string): void {
     this.#changes++

@@ -4,9 +4,10 @@ import type { BridgeRefusal } from '../../homeserver/core/telegram-chats.ts'
 import type { Conn } from '../appservice/database.ts'
 import { stringOf } from '../appservice/json.ts'
 import { findState, maySetState, type StateEvent } from '../appservice/powers.ts'
+import type { Bans } from './bans.ts'
 import type { BridgeConfig } from './config.ts'
 import { errcodeOf, type Matrix } from './matrix.ts'
-import type { Permissions } from './permissions.ts'
+import type { Permissions, Role } from './permissions.ts'
 import type { Puppets } from './puppets.ts'
 import { countPortalsOf, findPortal, type Portal, portalOfRoom } from './store/portals.ts'
 import { type Telegram, verdictOf } from './telegram.ts'
@@ -28,6 +29,7 @@ export interface RulesParts {
   readonly database: Conn
   readonly puppets: Puppets
   readonly permissions: Permissions
+  readonly bans: Bans
   readonly limits: Pick<BridgeConfig, 'maxPortals' | 'maxMembers' | 'federatedRooms'>
 }
 
@@ -39,14 +41,24 @@ export class Rules {
     this.#parts = parts
   }
 
-  checkUser(userId: string): void {
-    if (this.#parts.permissions.roleOf(userId) === 'relay') throw new RuleError('relay_only')
+  /** Whom an admin has shut out is at best relayed, on either side. */
+  async roleOf(userId: string): Promise<Role> {
+    const { permissions, bans, puppets } = this.#parts
+    const role = permissions.roleOf(userId)
+    if (role !== 'user') return role
+    const telegramId = await puppets.telegramIdOf(userId)
+    const isBanned = (await bans.has(userId)) || (telegramId !== undefined && (await bans.has(telegramId)))
+    return isBanned ? 'relay' : role
+  }
+
+  async checkUser(userId: string): Promise<void> {
+    if ((await this.roleOf(userId)) === 'relay') throw new RuleError('relay_only')
   }
 
   /** A room that somebody wants to have bridged. With `isForced` it may be another bridge's. */
   async checkRoom(userId: string, roomId: string, { isForced = false } = {}): Promise<void> {
     const { database, matrix, permissions, limits } = this.#parts
-    this.checkUser(userId)
+    await this.checkUser(userId)
     if (await portalOfRoom(database, roomId)) throw new RuleError('room_bridged')
     const state = await this.#stateOf(roomId)
     if (!permissions.isAdmin(userId) && !mayRule(userId, state)) throw new RuleError('no_power')
@@ -61,7 +73,7 @@ export class Rules {
   /** A chat that somebody wants to have bridged. */
   async checkChat(userId: string, chatId: string): Promise<void> {
     const { database, telegram, permissions, limits } = this.#parts
-    this.checkUser(userId)
+    await this.checkUser(userId)
     if (await findPortal(database, chatId)) throw new RuleError('chat_bridged')
     const members = await telegram.reader.getChatMemberCount({ chat_id: Number(chatId) }).catch(refuseMissing)
     if (members > limits.maxMembers) throw new RuleError('too_large')
@@ -72,7 +84,7 @@ export class Rules {
   /** Whether the chat is theirs to bridge: by what they are in Telegram now, if they are linked with somebody there. */
   async runsChat(userId: string, chatId: string): Promise<boolean> {
     if (this.#parts.permissions.isAdmin(userId)) return true
-    const telegramId = await this.#parts.puppets.telegramIdOf(userId)
+    const telegramId = await this.#parts.puppets.telegramIdNow(userId)
     return telegramId !== undefined && (await this.isChatAdmin(chatId, Number(telegramId)))
   }
 

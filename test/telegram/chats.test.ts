@@ -125,6 +125,17 @@ forEachDatabase(({ dialect }) => {
     expect(await root.get(`${path}/audit?limit=1`)).toMatchObject({
       acts: [{ act: 'bridge', chat_id: idOf(group), room_id: roomId }],
     })
+    await alice.send(roomId, '!tg pause')
+    await bridged.answer(roomId, /^Nothing is bridged until/)
+    await alice.post(`/rooms/${encoded(roomId)}/invite`, { user_id: root.userId })
+    await root.post(`/join/${encoded(roomId)}`)
+    await root.send(roomId, `!tg ban ${alice.userId}`)
+    await bridged.answer(roomId, /@alice:hs\.test/)
+    expect(await alice.refusal('PUT', `${path}/portals/${encoded(roomId)}/state`, { state: 'active' })).toEqual({
+      status: 403,
+      errcode: 'M_FORBIDDEN',
+    })
+    expect((await chatsOf(alice)).role).toBe('relay')
     await root.request('DELETE', `${path}/portals/${encoded(roomId)}`)
     expect(await portalsOf(alice)).toEqual([])
   })

@@ -58,7 +58,7 @@ export function bridgingCommands(parts: BridgingParts): Commands {
     },
     create: async (event) => {
       const { sender } = event
-      rules.checkUser(sender)
+      await rules.checkUser(sender)
       const name = restOf(event)
       const roomId = await portals.make(name === '' ? 'Telegram' : name, sender)
       await matrix.ruleMember(roomId, sender, 'invite')

@@ -1,13 +1,10 @@
 /** Telegram's login widget: a page with a script of Telegram's, only where the administrator wants that, and the way back. */
-import { MatrixError, notFound } from '../../core/errors.ts'
-import { provider as providerId } from '../../domain/telegram-login/people.ts'
+import { notFound } from '../../core/errors.ts'
+import { provider } from '../../domain/telegram-login/people.ts'
 import type { Reply } from '../endpoint.ts'
-import type { Services } from '../services.ts'
-import { linkTo, welcome } from './external.ts'
+import { comeBack, orFailed } from './external.ts'
 import { html } from './html.ts'
-import { refusalText } from './messages/messages.ts'
-import { continueOf, page, seeOther, toLogin, type Visit, withContinue } from './page.ts'
-import { errorNote } from './parts.ts'
+import { continueOf, page, toLogin, type Visit, withContinue } from './page.ts'
 
 const SCRIPT = 'https://telegram.org/js/telegram-widget.js'
 const VERSION = '?22' // a content security policy may not name it
@@ -19,15 +16,15 @@ export const telegramWidgetPages = page({
     const { telegramWidget: widget, telegramPeople } = services
     const bot = telegramPeople.bot?.username
     if (!widget || bot === undefined) throw notFound(visit.messages.telegramOff)
-    if (visit.query.has('hash')) return await finish(visit, services, widget)
+    if (visit.query.has('hash')) {
+      return await orFailed(visit, () => comeBack(visit, services, widget, provider))
+    }
     const isForLink = visit.query.has('link')
     if (isForLink && visit.visitor?.isRecent !== true) return toLogin(visit, { again: 'yes' })
     const purpose = { way: continueOf(visit.query), linksUserId: isForLink ? visit.visitor?.userId : undefined }
-    return show(visit, bot, await widget.begin(providerId, visit.cookie, purpose))
+    return show(visit, bot, await widget.begin(provider, visit.cookie, purpose))
   },
 })
-
-type Widget = NonNullable<Services['telegramWidget']>
 
 /** `back` is where the widget sends people. */
 function show(visit: Visit, bot: string, back: string): Reply {
@@ -49,24 +46,4 @@ function show(visit: Visit, bot: string, back: string): Reply {
       </p>
       <p><a href="${codes}">${messages.otherWays}</a></p>`,
   })
-}
-
-async function finish(visit: Visit, services: Services, widget: Widget): Promise<Reply> {
-  try {
-    const { person, way, linksUserId } = await widget.finish(providerId, visit.cookie, visit.query)
-    if (linksUserId !== undefined) {
-      return visit.visitor?.userId === linksUserId ? await linkTo(linksUserId, services, person) : toLogin(visit)
-    }
-    const provider = services.ssoProviders.find(providerId)
-    return provider ? await welcome(visit, services, person, { way, provider }) : seeOther(withContinue('/login', way))
-  } catch (error) {
-    if (!(error instanceof MatrixError)) throw error
-    const { messages } = visit
-    return visit.page({
-      title: messages.sorry,
-      status: error.status,
-      content: html`${errorNote(refusalText(messages, error))}
-        <p class="actions"><a class="button plain" href="/login">${messages.logIn}</a></p>`,
-    })
-  }
 }

@@ -5,34 +5,16 @@ import { Metrics } from '../../homeserver/platform/metrics.ts'
 import type { MatrixEvent } from '../appservice/event.ts'
 import { Lanes } from '../appservice/lanes.ts'
 import { Listener } from '../appservice/listener.ts'
-import { Access } from './access.ts'
-import { Bans } from './bans.ts'
 import { bridgedTypes } from './bridged-types.ts'
-import { Choices } from './choices.ts'
+import { compose } from './compose.ts'
 import type { BridgeParts } from './config.ts'
-import { Chats } from './chats.ts'
-import { CustomEmoji } from './custom-emoji.ts'
-import { Failures, problemOf } from './failures.ts'
-import { Files } from './files.ts'
-import { Ghosts } from './ghosts.ts'
-import { Handshakes } from './handshakes.ts'
-import { LinkCodes } from './link-codes.ts'
-import { Login } from './login.ts'
-import { MatrixCommands } from './matrix-commands.ts'
+import { type Failures, problemOf } from './failures.ts'
+import type { Login } from './login.ts'
 import { Matrix, puppetKey } from './matrix.ts'
 import { type BridgeMetrics, bridgeMetrics } from './metrics.ts'
-import { Metadata } from './metadata.ts'
-import { Pace } from './pace.ts'
+import type { Metadata } from './metadata.ts'
 import { checkBot, Lease } from './lease.ts'
-import { Permissions } from './permissions.ts'
 import { Poller } from './poller.ts'
-import { Portals } from './portals.ts'
-import { PrivateChats } from './private-chats.ts'
-import { Provisioning } from './provisioning.ts'
-import { PublicPortals } from './public-portals.ts'
-import { Puppets } from './puppets.ts'
-import { Rules } from './rules.ts'
-import { Stickers } from './stickers.ts'
 import {
   addEvents,
   countEvents,
@@ -52,12 +34,9 @@ import {
   updateLanes,
 } from './store/updates.ts'
 import { Telegram } from './telegram.ts'
-import { TelegramCommands } from './telegram-commands.ts'
 import { commandMenus } from './texts.ts'
-import { ToMatrix } from './to-matrix.ts'
-import { ToTelegram } from './to-telegram.ts'
-import { Turns } from './to-telegram/turns.ts'
-import { Topics } from './topics.ts'
+import type { ToMatrix } from './to-matrix.ts'
+import type { ToTelegram } from './to-telegram.ts'
 import { updateOf } from './update.ts'
 import { postOf, Webhook } from './webhook.ts'
 
@@ -109,90 +88,15 @@ export class TelegramBridge implements AsyncDisposable {
     this.#matrix = matrix
     const wake = (room: string): void => this.#events.wake(room)
     const base = { matrix, telegram, database, clock, bot, retryMs, serverName: config.serverName, metrics, wake }
-    const access = new Access(base)
-    const turns = new Turns(base)
-    const files = new Files(base)
-    const topics = new Topics({ ...base, topicsAs: config.topics })
-    const bans = new Bans(base)
-    const publicPortals = new PublicPortals(base)
-    const choices = new Choices(base)
-    const puppets = new Puppets({ ...base, choices })
-    const ghosts = new Ghosts({ ...base, files, puppets })
-    const linkCodes = new LinkCodes(base)
-    this.#login = new Login({ ...base, files, puppets, linkCodes, choices })
-    this.#metadata = new Metadata({ ...base, sync: config.metadataSync })
-    const metadata = this.#metadata
-    const permissions = new Permissions(config.serverName, config.permissions)
-    const rules = new Rules({ ...base, puppets, permissions, bans, limits: config })
-    const portals = new Portals({
+    const { login, metadata, toMatrix, toTelegram, failures, provisioning, publicPortals } = compose({
       ...base,
-      files,
-      ghosts,
-      metadata,
-      publicPortals,
-      federatedRooms: config.federatedRooms,
+      config,
     })
-    const handshakes = new Handshakes(base)
-    const matrixCommands = new MatrixCommands({
-      ...base,
-      handshakes,
-      metadata,
-      linkCodes,
-      rules,
-      portals,
-      permissions,
-      bans,
-      topics,
-      publicPortals,
-      limits: config,
-    })
-    const chats = new Chats({ ...base, page: () => this.#login.chatsPage })
-    const provisioning = new Provisioning({ ...base, chats, portals, puppets, rules, permissions, bans })
-    const privateChats = new PrivateChats({ ...base, permissions, privateChats: config.privateChats })
-    const commands = new TelegramCommands({
-      ...base,
-      login: this.#login,
-      chats,
-      rules,
-      portals,
-      privateChats,
-      handshakes,
-      choices,
-      puppets,
-    })
-    this.#toMatrix = new ToMatrix({
-      ...base,
-      ghosts,
-      puppets,
-      files,
-      commands,
-      chats,
-      metadata,
-      bans,
-      publicPortals,
-      access,
-      turns,
-      topics,
-      stickers: new Stickers({ files, ffmpeg: config.ffmpeg }),
-      customEmoji: new CustomEmoji({ ...base, files }),
-      commentsAs: config.comments,
-    })
-    const pace = new Pace({ clock, groupPerMinute: config.groupPerMinute })
-    const { maxUpload } = config
-    this.#toTelegram = new ToTelegram({
-      ...base,
-      ghosts,
-      puppets,
-      commands: matrixCommands,
-      bans,
-      access,
-      metadata,
-      pace,
-      turns,
-      maxUpload,
-    })
-    const migrate = (from: number, to: number): Promise<void> => this.#toMatrix.migrate(from, to)
-    this.#failures = new Failures({ ...base, pace, access, migrate })
+    this.#login = login
+    this.#metadata = metadata
+    this.#toMatrix = toMatrix
+    this.#toTelegram = toTelegram
+    this.#failures = failures
     this.#updates = new Lanes<StoredUpdate>(
       {
         name: 'updates',

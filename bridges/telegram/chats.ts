@@ -26,7 +26,7 @@ const SEEN_MS = 3600_000
 /** How long Telegram is believed who runs a chat, for lists; whoever acts is asked for anew. */
 const ASKED_MS = 10 * 60_000
 /** Chats that are asked for at one look at the list: the others at the next. */
-const MAX_ASKED = 25
+const MAX_ASKED = 10
 const log = logger('telegram')
 
 export interface ChatsParts {

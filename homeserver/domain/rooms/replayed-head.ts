@@ -41,8 +41,9 @@ export class ReplayedHead {
     const consumed = await consumedBy(this.#reader, this.#head, event)
     const others = this.#extremities.filter(({ eventId }) => !consumed.has(eventId))
     this.#extremities = [...pruned(others), extremityOf(event, version)]
+    this.#stateGroup = stateGroup
+    if (others.length === 0) return
     const groups = await groupsOf(this.#reader, this.#head, this.#extremities)
-    const room = { roomId, version, head: this.#head }
-    this.#stateGroup = others.length === 0 ? stateGroup : await this.#forks.merge(room, groups)
+    this.#stateGroup = await this.#forks.merge({ roomId, version, head: this.#head }, groups)
   }
 }

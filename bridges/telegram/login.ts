@@ -286,7 +286,7 @@ export class Login {
 }
 
 /** Not forwarded, not by another bot, not on somebody's behalf, and alone with the bot. */
-export function isFromThemselves(message: Message): boolean {
+function isFromThemselves(message: Message): boolean {
   const { chat, from } = message
   return (
     chat.type === 'private' &&
@@ -299,7 +299,7 @@ export function isFromThemselves(message: Message): boolean {
   )
 }
 
-export function personOf({ id, first_name, last_name, username, language_code: language }: User): TelegramPerson {
+function personOf({ id, first_name, last_name, username, language_code: language }: User): TelegramPerson {
   return { id: String(id), first_name, last_name, username, language }
 }
 

@@ -45,7 +45,7 @@ interface Command {
 }
 
 /** The command that a message begins with, unless it is for another bot. */
-export function commandOf({ text = '', entities = [] }: Message, botName: string): Command | undefined {
+function commandOf({ text = '', entities = [] }: Message, botName: string): Command | undefined {
   const entity = entities.find(({ type, offset }) => type === 'bot_command' && offset === 0)
   if (!entity) return undefined
   const [name = '', bot] = text.slice(1, entity.length).split('@')

@@ -3,7 +3,7 @@ import type { BridgeMetrics } from './metrics.ts'
 import { Api, NetworkError, ParseError, TelegramApiError, TimeoutError } from 'node-telegram-bot-api'
 
 /** Telegram gives bots no larger file. */
-export const DOWNLOAD_LIMIT = 20 * 1024 * 1024
+const DOWNLOAD_LIMIT = 20 * 1024 * 1024
 
 export class TooLargeError extends Error {
   override name = 'TooLargeError'

@@ -73,7 +73,7 @@ export interface ChatsAnswer {
   readonly chats: readonly TelegramChat[]
 }
 
-export interface TelegramPortal {
+interface TelegramPortal {
   readonly room_id: string
   readonly chat_id: string
   /** 0 but for topics of a forum. */

@@ -4,7 +4,7 @@
  * Names and attributes say what kind of thing was done. They hold no content, no tokens, and no ids of people or rooms.
  */
 
-export type Attributes = Readonly<Record<string, string | number>>
+type Attributes = Readonly<Record<string, string | number>>
 
 export interface SpanOptions {
   /** Who waits: `server` answers somebody, `client` asks somebody, `internal` does either for itself. */

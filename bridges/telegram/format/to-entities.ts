@@ -17,7 +17,7 @@ export interface Links {
 }
 
 /** Telegram heeds no more than these. */
-export const MAX_ENTITIES = 100
+const MAX_ENTITIES = 100
 
 const simple: Readonly<Record<string, string>> = {
   strong: 'bold',

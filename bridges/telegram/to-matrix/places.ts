@@ -22,7 +22,7 @@ export interface Place {
 }
 
 /** The post of a channel that its group is told of is on its way still. */
-export class PostNotYetError extends Error {
+class PostNotYetError extends Error {
   override name = 'PostNotYetError'
 }
 

@@ -11,7 +11,7 @@ export interface Counts {
   readonly highlights: number
 }
 
-export interface RoomCounts {
+interface RoomCounts {
   readonly main: Counts
   readonly threads: ReadonlyMap<EventId, Counts>
 }

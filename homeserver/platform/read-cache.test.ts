@@ -32,6 +32,7 @@ test.each([
   ['that drop something else', (cache: ReadCache<string, number>) => cache.drop(['b'])],
   ['that bring it', (cache: ReadCache<string, number>) => cache.set('a', 2)],
   ['of something that is not known', (cache: ReadCache<string, number>) => cache.overtake()],
+  ['of whatever', (cache: ReadCache<string, number>) => cache.clear()],
 ])('what was overtaken by news %s is given and not kept', async (_, news) => {
   const cache = new ReadCache<string, number>(10)
   const reading = Promise.withResolvers<number>()

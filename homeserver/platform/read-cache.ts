@@ -60,6 +60,12 @@ export class ReadCache<K, V> {
     }
   }
 
+  /** There is news, of whatever. */
+  clear(): void {
+    this.#version++
+    this.#known.clear()
+  }
+
   /** There is news, of which what is known was told. */
   overtake(): void {
     this.#version++

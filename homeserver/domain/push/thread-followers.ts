@@ -1,7 +1,7 @@
 /** Who follows which thread, as push rules ask for every event in one. In memory, kept by the stream of subscriptions. */
 import type { EventId, UserId } from '../../core/ids.ts'
 import type { Bell, Bus } from '../../platform/bus.ts'
-import { Lru } from '../../platform/lru.ts'
+import { ReadCache } from '../../platform/read-cache.ts'
 import type { Conn } from '../../storage/database.ts'
 import { listEverSubscribed, listSubscribers } from '../../storage/thread-subscriptions.ts'
 import type { ThreadSubscriptionNews } from '../rooms/thread-subscriptions.ts'
@@ -14,35 +14,28 @@ const MAX_USERS = 100_000
 export type Follows = (userId: UserId) => boolean | undefined
 
 export class ThreadFollowers {
-  readonly #followers = new Lru<EventId, ReadonlySet<UserId>>(MAX_FOLLOWERS, (users) => users.size + 1)
+  readonly #followers = new ReadCache<EventId, ReadonlySet<UserId>>(MAX_FOLLOWERS, (users) => users.size + 1)
   /** Whether they ever subscribed to a thread. */
-  readonly #users = new Lru<UserId, boolean>(MAX_USERS)
-  /** Counts news, so that a read that was overtaken by some is not kept. */
-  #version = 0
+  readonly #users = new ReadCache<UserId, boolean>(MAX_USERS)
 
   constructor({ bus }: { readonly bus: Bus }) {
     bus.subscribe((bell) => this.#heard(bell))
   }
 
   async of(conn: Conn, root: EventId, userIds: readonly UserId[]): Promise<Follows> {
-    const version = this.#version
-    const unknown = userIds.filter((userId) => !this.#users.has(userId))
-    const followers = this.#followers.get(root) ?? new Set(await listSubscribers(conn, root))
-    const ever = new Set(unknown.length > 0 ? await listEverSubscribed(conn, unknown) : [])
-    const known = new Map(userIds.map((userId) => [userId, this.#users.get(userId) ?? ever.has(userId)]))
-    if (version === this.#version) {
-      this.#followers.set(root, followers)
-      for (const userId of unknown) this.#users.set(userId, ever.has(userId))
-    }
+    const followers = await this.#followers.of(root, async () => new Set(await listSubscribers(conn, root)))
+    const known = await this.#users.list(userIds, async (missing) => {
+      const ever = new Set(await listEverSubscribed(conn, missing))
+      return missing.map((userId) => [userId, ever.has(userId)] as const)
+    })
     return (userId) => (known.get(userId) ? followers.has(userId) : undefined)
   }
 
   #heard({ stream, payload }: Bell): void {
     if (stream !== 'thread_subscriptions') return
-    this.#version++
     const news = payload as ThreadSubscriptionNews | undefined // only thread-subscriptions.ts rings this stream
     if (news) {
-      this.#followers.delete(news.row.root_id)
+      this.#followers.drop([news.row.root_id])
       this.#users.set(news.row.user_id, true)
       return
     }

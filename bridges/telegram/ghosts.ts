@@ -26,13 +26,16 @@ export interface Speaker {
   readonly user: User | undefined
 }
 
+/** Nobody is called as an id of Matrix is, which would be that of somebody else (T94). */
+const notAnId = (name: string): string => cleanName(name).replace(/@(?=[^\s:]+:\S)/g, '')
+
 export function speakerOfUser(user: User): Speaker {
-  const name = cleanName([user.first_name, user.last_name].filter(Boolean).join(' ')) || `Telegram user ${user.id}`
+  const name = notAnId([user.first_name, user.last_name].filter(Boolean).join(' ')) || `Telegram user ${user.id}`
   return { id: String(user.id), name, username: user.username?.toLowerCase(), user }
 }
 
 export function speakerOfChat(chat: Chat): Speaker {
-  const name = cleanName(chat.title ?? '') || 'Telegram channel'
+  const name = notAnId(chat.title ?? '') || 'Telegram channel'
   return { id: `channel_${Math.abs(chat.id)}`, name, username: chat.username?.toLowerCase(), user: undefined }
 }
 

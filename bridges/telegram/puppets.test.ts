@@ -71,6 +71,17 @@ forEachDatabase(({ dialect }) => {
     expect((await bridged.text(roomId, 'a ghost again'))['sender']).toBe(bridged.ghost(tom))
   })
 
+  test('T94: what somebody is called in Telegram does not pass for a user id, nor turn the writing round', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, telegram } = bridged
+    const eve = telegram.person(`@alice:hs.test`, { last_name: '\u202Eeve' })
+    const group = bridged.group({ members: [eve] })
+    const roomId = await bridged.bridge(group)
+    eve.say(group, 'it is me')
+    expect(await bridged.text(roomId, 'it is me')).toMatchObject({ sender: bridged.ghost(eve) })
+    expect(await alice.get(`/profile/${bridged.ghost(eve)}`)).toMatchObject({ displayname: 'alice:hs.test eve' })
+  })
+
   test('case 30: whom the room has banned speaks there as a ghost', async () => {
     await using bridged = await Bridged.start(dialect)
     const { alice, tom, server } = bridged

@@ -18,7 +18,10 @@ export async function lookAtTelegram(config: Config, asking: Ask): Promise<Findi
   if (!token) return []
   const bot = `${root.replace(/\/+$/, '')}/bot${token.reveal()}`
   const [me, webhook] = await Promise.all(
-    ['getMe', 'getWebhookInfo'].map((name) => tried(() => asking(`${bot}/${name}`))),
+    ['getMe', 'getWebhookInfo'].map(async (name) => {
+      const answer = await tried(() => asking(`${bot}/${name}`))
+      return typeof answer === 'string' ? answer.replaceAll(token.reveal(), '[redacted]') : answer
+    }),
   )
   return [...lookAtBot(root, me), ...lookAtWebhook(webhook), await lookAtRegistration(registrationPath(config))]
 }

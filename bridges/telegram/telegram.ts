@@ -81,6 +81,10 @@ class MeasuredApi extends Api {
   }
 }
 
+/** Too wide, too high or too long for a photo. https://core.telegram.org/bots/api#sendphoto */
+export const isNoPhoto = (error: unknown): boolean =>
+  error instanceof TelegramApiError && /PHOTO_INVALID_DIMENSIONS|IMAGE_PROCESS_FAILED/.test(error.description)
+
 export class Telegram {
   /** Repeats by itself: for questions. */
   readonly reader: Api

@@ -79,6 +79,42 @@ forEachDatabase(({ dialect }) => {
     expect(told).toHaveLength(1)
   })
 
+  test('case 28: with the group bridged as well, comments are in the channel alone, and what else is said there in the group', async () => {
+    await using bridged = await Bridged.start(dialect, 'telegram: { comments: threads }')
+    const { alice, tom, telegram } = bridged
+    const channel = telegram.channel('News', { owner: tom, bot: fullRights })
+    const group = bridged.group()
+    const inChannel = await bridged.bridge(channel)
+    const inGroup = await bridged.bridge(group)
+    const { forwarded } = post(tom, channel, group, 'It rains')
+    const { event_id: root } = await bridged.text(inChannel, 'It rains')
+    const below = { message_thread_id: forwarded.message_id }
+    const speakers: [string, FakeChat | undefined, string][] = [
+      ['by Tom', undefined, bridged.ghost(tom)],
+      ['by nobody', group, `@telegram_channel_${Math.abs(group.chat.id)}:hs.test`],
+      ['by the channel', channel, `@telegram_channel_${Math.abs(channel.chat.id)}:hs.test`],
+    ]
+    for (const [text, as, sender] of speakers) {
+      tom.say(group, { text, replyTo: forwarded.message_id, more: below, ...(as ? { as } : {}) })
+      expect(await bridged.text(inChannel, text)).toMatchObject({
+        sender,
+        content: { 'm.relates_to': { rel_type: 'm.thread', event_id: root } },
+      })
+    }
+    tom.say(group, 'by the way')
+    await bridged.text(inGroup, 'by the way')
+    await alice.send(inGroup, 'from the group')
+    expect(await bridged.said(group, ({ text }) => text === 'alice: from the group')).not.toHaveProperty(
+      'reply_to_message',
+    )
+    const bodies = async (roomId: string) =>
+      (await bridged.events(roomId)).flatMap(({ sender, content }) =>
+        String(sender).startsWith('@telegram_') && content.body ? [content.body as unknown] : [],
+      )
+    expect(await bodies(inChannel)).toEqual(['It rains', ...speakers.map(([text]) => text)])
+    expect(await bodies(inGroup)).toEqual(['by the way'])
+  })
+
   test('case 28: else the group is a room of its own, where the post is a forward', async () => {
     await using bridged = await Bridged.start(dialect)
     const { tom, telegram } = bridged

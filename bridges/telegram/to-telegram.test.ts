@@ -128,6 +128,21 @@ forEachDatabase(({ dialect }) => {
     expect(await bridged.said(group, ({ document }) => document !== undefined)).toMatchObject({ caption: 'alice' })
   })
 
+  test('case 22: a picture whose shape Telegram does not take as one goes as a document', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, telegram } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const { body } = await alice.request('POST', '/_matrix/media/v3/upload?filename=a.png', Buffer.from('a ribbon'), {
+      'content-type': 'image/png',
+    })
+    telegram.fail({ kind: '400', method: 'sendPhoto', description: 'PHOTO_INVALID_DIMENSIONS' })
+    const info = { mimetype: 'image/png' }
+    await alice.send(roomId, { msgtype: 'm.image', body: 'look', filename: 'a.png', url: body['content_uri'], info })
+    const { caption } = await bridged.said(group, ({ document }) => document?.file_name === 'a.png')
+    expect(caption).toBe('alice: look')
+  })
+
   test('case 23: stickers of Matrix are stickers in Telegram, and pictures where none can be made of them', async () => {
     await using bridged = await Bridged.start(dialect)
     const { alice } = bridged

@@ -3,7 +3,7 @@ import { InputFile, type Message } from 'node-telegram-bot-api'
 import type { Content } from '../../appservice/event.ts'
 import { split } from '../format/split.ts'
 import type { Text } from '../format/to-entities.ts'
-import type { Telegram } from '../telegram.ts'
+import { isNoPhoto, type Telegram } from '../telegram.ts'
 
 const MAX_PARTS = 8
 
@@ -82,7 +82,10 @@ export function fileStep(
     send: (to) => {
       switch (kind) {
         case 'photo':
-          return sender.sendPhoto({ ...to, photo: file, ...covered })
+          return sender.sendPhoto({ ...to, photo: file, ...covered }).catch((error: unknown) => {
+            if (!isNoPhoto(error)) throw error
+            return sender.sendDocument({ ...to, document: file, ...caption })
+          })
         case 'animation':
           return sender.sendAnimation({ ...to, animation: file, ...covered })
         case 'video':

@@ -219,10 +219,12 @@ export class FakeTelegram implements AsyncDisposable {
 }
 
 /** Whether the call ends here. A call that hangs is left without an answer. */
-function failBefore({ kind, retryAfter = 1, to = 0 }: Fault, response: ServerResponse): boolean {
+function failBefore({ kind, retryAfter = 1, to = 0, description = '' }: Fault, response: ServerResponse): boolean {
   switch (kind) {
     case '429':
       throw tooMany(retryAfter)
+    case '400':
+      throw new Problem(400, `Bad Request: ${description}`)
     case '500':
       throw new Problem(500, 'Internal Server Error')
     case '401':

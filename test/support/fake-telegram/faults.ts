@@ -3,6 +3,8 @@ export type FaultKind =
   | '429'
   | '500'
   | '502html'
+  /** As `description` says. */
+  | '400'
   | '401'
   | '403'
   | 'hang'
@@ -25,6 +27,7 @@ export interface Fault {
   readonly times?: number
   readonly retryAfter?: number
   readonly to?: number
+  readonly description?: string
 }
 
 export class Faults {

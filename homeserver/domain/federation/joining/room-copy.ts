@@ -16,8 +16,8 @@ export interface ToldRoom {
   readonly events: ToldEvents
   /** Which of them are the state, and the state's keys; undefined for what can be no state. */
   readonly state: ReadonlyMap<EventId, StateKey | undefined>
-  /** As the create event has it. */
-  readonly createdVersion: Json | undefined
+  /** The room versions that its create events tell: there should be one, but who knows before they are verified. */
+  readonly createdVersions: ReadonlyMap<EventId, Json>
   readonly membersOmitted: boolean
   /** Who is in the room, where members were left out. */
   readonly servers: readonly ServerName[]
@@ -40,7 +40,7 @@ export async function readRoom(
 ): Promise<ToldRoom> {
   const events = new ToldEvents(room, verifier)
   const state = new Map<EventId, StateKey | undefined>()
-  let createdVersion: Json | undefined
+  const createdVersions = new Map<EventId, Json>()
   const single = new Map<string, Json>()
   const servers = new Set<ServerName>()
   for await (const { key, text } of readMembers(body)) {
@@ -48,12 +48,12 @@ export async function readRoom(
     else if (key === 'state') {
       const event = await events.add(text)
       if (event) state.set(event.eventId, event.key)
-      if (event?.key === createKey) createdVersion = event.pdu.content['room_version'] ?? '1'
+      if (event?.key === createKey) createdVersions.set(event.eventId, event.pdu.content['room_version'] ?? '1')
     } else if (key === 'servers_in_room' && servers.size < MAX_SERVERS) addServer(servers, parseJson(text))
     else if (key === 'event' || key === 'members_omitted') single.set(key, parseJson(text))
   }
   const membersOmitted = single.get('members_omitted') === true
-  return { event: single.get('event'), events, state, createdVersion, membersOmitted, servers: [...servers] }
+  return { event: single.get('event'), events, state, createdVersions, membersOmitted, servers: [...servers] }
 }
 
 function addServer(servers: Set<ServerName>, name: Json): void {
@@ -64,16 +64,18 @@ function addServer(servers: Set<ServerName>, name: Json): void {
 export function checkState(
   server: ServerName,
   version: RoomVersion,
-  { state, createdVersion }: ToldRoom,
+  { state, createdVersions }: Pick<ToldRoom, 'state' | 'createdVersions'>,
   verified: { has(eventId: EventId): boolean },
 ): void {
-  const keys = new Set<StateKey>()
+  const byKey = new Map<StateKey, EventId>()
   for (const [eventId, key] of state) {
     if (!verified.has(eventId)) continue
     if (key === undefined) throw unusable(server, 'told of a state with an event that is none')
-    if (keys.has(key)) throw unusable(server, 'told of a state with two events for one key')
-    keys.add(key)
+    if (byKey.has(key)) throw unusable(server, 'told of a state with two events for one key')
+    byKey.set(key, eventId)
   }
-  if (!keys.has(createKey)) throw unusable(server, 'told of a state without a create event')
-  if (createdVersion !== version.id) throw unusable(server, 'told of a room of another version than it said before')
+  const createId = byKey.get(createKey)
+  if (createId === undefined) throw unusable(server, 'told of a state without a create event')
+  if (createdVersions.get(createId) !== version.id)
+    throw unusable(server, 'told of a room of another version than it said before')
 }

@@ -21,8 +21,8 @@ export class ToldEvents {
   readonly #wantedKeys: WantedKeys
   /** Without those that turned out to be untrue. */
   readonly #events = new Map<EventId, PackedEvent>()
-  /** What a text turned out to be: state comes in the auth chain once more. */
-  readonly #seen = new Map<string, PackedEvent | undefined>()
+  /** By the hashes of texts: state comes in the auth chain once more. */
+  readonly #seen = new Map<string, PackedEvent>()
   /** One text stands for an id wherever it is cited: large rooms name few events many times. */
   readonly #ids = new Map<EventId, EventId>()
   #fresh: Claim[] = []
@@ -39,9 +39,10 @@ export class ToldEvents {
   /** The event in a text, which may turn out to be untrue; undefined if there is none of this room. */
   async add(text: string): Promise<PackedEvent | undefined> {
     const digest = sha256(text)
-    if (this.#seen.has(digest)) return this.#seen.get(digest)
+    const known = this.#seen.get(digest)
+    if (known) return known
     const event = this.#read(text)
-    this.#seen.set(digest, event)
+    if (event) this.#seen.set(digest, event)
     if (this.#fresh.length === BATCH) await this.#checkFresh()
     return event
   }

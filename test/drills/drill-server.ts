@@ -15,6 +15,7 @@ import type { Site } from './sites.ts'
 /** As `npm start` has them: young objects take 32 MB at most instead of 128, and as much time. */
 const nodeFlags = ['--max-semi-space-size=16']
 const failpoints = fileURLToPath(new URL('failpoints.ts', import.meta.url))
+const memoryEater = fileURLToPath(new URL('memory-eater.ts', import.meta.url))
 const movableClock = fileURLToPath(new URL('movable-clock.ts', import.meta.url))
 
 export class DrillServer implements AsyncDisposable {
@@ -27,17 +28,24 @@ export class DrillServer implements AsyncDisposable {
   readonly #host: string
   /** Modules that the process has before any of the server. */
   readonly #preloaded: readonly string[]
+  readonly #flags: readonly string[]
   #child: ChildProcess | undefined
   #up = Promise.withResolvers<void>()
 
   private constructor(
     place: Place,
-    { databaseUrl, host, preloaded }: { databaseUrl: string; host: string; preloaded: readonly string[] },
+    {
+      databaseUrl,
+      host,
+      preloaded,
+      flags,
+    }: { databaseUrl: string; host: string; preloaded: readonly string[]; flags: readonly string[] },
   ) {
     this.#place = place
     this.#host = host
     this.databaseUrl = databaseUrl
     this.#preloaded = preloaded
+    this.#flags = flags
   }
 
   /** A directory, a port and settings; nothing runs yet. */
@@ -45,6 +53,7 @@ export class DrillServer implements AsyncDisposable {
     databaseUrl,
     withFailpoints = false,
     withMovableClock = false,
+    heapMiB,
     site,
     dataDir,
     auth = '',
@@ -53,6 +62,8 @@ export class DrillServer implements AsyncDisposable {
     databaseUrl?: string | undefined
     withFailpoints?: boolean
     withMovableClock?: boolean
+    /** Of the heap at most, and the process can be told to run out of it. */
+    heapMiB?: number
     /** Where its files and its log are to be; without one they are in its place. */
     dataDir?: string
     /** More of the section `auth`. */
@@ -78,8 +89,14 @@ log: { level: info, format: json${dataDir === undefined ? '' : `, path: ${join(d
 ${settings}
 `
     await writeFile(place.path('config.yaml'), config)
-    const preloaded = [...(withFailpoints ? [failpoints] : []), ...(withMovableClock ? [movableClock] : [])]
-    return new DrillServer(place, { databaseUrl: url, host, preloaded })
+    const wanted = {
+      [failpoints]: withFailpoints,
+      [movableClock]: withMovableClock,
+      [memoryEater]: heapMiB !== undefined,
+    }
+    const preloaded = Object.keys(wanted).filter((path) => wanted[path])
+    const flags = heapMiB === undefined ? nodeFlags : [...nodeFlags, `--max-old-space-size=${heapMiB}`]
+    return new DrillServer(place, { databaseUrl: url, host, preloaded, flags })
   }
 
   get url(): string {
@@ -107,7 +124,7 @@ ${settings}
     const child = spawn(
       process.execPath,
       [
-        ...nodeFlags,
+        ...this.#flags,
         ...this.#preloaded.flatMap((path) => ['--import', path]),
         main,
         '-c',
@@ -164,6 +181,15 @@ ${settings}
     const turned = once(child, 'message')
     child.send({ offBy } satisfies Turn)
     await turned
+  }
+
+  /** Resolves when it has died of that, to its exit code or the signal. */
+  async runOutOfMemory(): Promise<string> {
+    const child = this.#child
+    if (!child) throw new Error('No server runs')
+    child.send('eat')
+    await this.died()
+    return String(child.exitCode ?? child.signalCode)
   }
 
   /** Beside the server, which may be dead. */

@@ -5,9 +5,12 @@ import { forEachDatabase, postgresMissing } from '../support/databases.ts'
 import { killWhileWriting } from './d1-kill-while-writing.ts'
 import { postgresCrashes } from './d4-postgres-crashes.ts'
 import { olderDatabase } from './d5-older-database.ts'
+import { oneRoom } from './d6-one-room.ts'
 import { diskFull } from './d8-disk-full.ts'
 import { clockJumps } from './d10-clock-jumps.ts'
 import { catchUp } from './d12-catch-up.ts'
+import { outOfMemory } from './d14-out-of-memory.ts'
+import { thunderingHerd } from './d16-thundering-herd.ts'
 import { largeJoin } from './d17-large-join.ts'
 import { partialJoin } from './d17b-partial-join.ts'
 import { stopAtWork } from './d18-stop-at-work.ts'
@@ -36,6 +39,11 @@ forEachDatabase(({ freshUrl }) => {
     expect(figures).toMatchObject({ silentGaps: 0, refused: 0, toDeviceLost: 0, givenTwice: 0, inconsistent: 0 })
   })
 
+  test("D6: transactions in one room that get into each other's way are no matter of the clients", async () => {
+    const { figures } = await oneRoom({ databaseUrl: await freshUrl(), writers: 16, seconds: 2 })
+    expect(figures).toMatchObject({ lost: 0, duplicated: 0, gapTokens: 0, inconsistent: 0 })
+  })
+
   test('D10: nothing ends early or late, and nothing changes its place, when the clock jumps', async () => {
     const { figures } = await clockJumps({
       databaseUrl: await freshUrl(),
@@ -51,6 +59,16 @@ forEachDatabase(({ freshUrl }) => {
   test('D21: a migration that was broken off is done, or is as if it had not begun', async () => {
     const { figures } = await killInMigrations({ databaseUrl: await freshUrl(), kills: 1, last: 8 })
     expect(figures).toMatchObject({ migrations: 8, killed: 8, changedTables: 0, inconsistent: 0, schemaDiffers: 0 })
+  })
+
+  test('D14: nothing acknowledged is lost when the server runs out of memory', async () => {
+    const { figures } = await outOfMemory({ databaseUrl: await freshUrl(), kills: 1, killAfterMs: [300, 900] })
+    expect(figures).toMatchObject({ deaths: 1, lost: 0, duplicated: 0, gapTokens: 0, inconsistent: 0, orderlyExits: 0 })
+  })
+
+  test('D16: clients that come back all at once are answered, with what they missed', async () => {
+    const { figures } = await thunderingHerd({ databaseUrl: await freshUrl(), clients: 60 })
+    expect(figures).toMatchObject({ clients: 60, refused: 0, missed: 0 })
   })
 
   test('D18: who waits, writes or uploads is answered when the server is told to stop', async () => {

@@ -9,10 +9,13 @@ import { syncBeforeAnswer } from './d2-sync-before-answer.ts'
 import { killInCommit } from './d3-kill-in-commit.ts'
 import { postgresCrashes } from './d4-postgres-crashes.ts'
 import { olderDatabase } from './d5-older-database.ts'
+import { oneRoom } from './d6-one-room.ts'
 import { diskFull } from './d8-disk-full.ts'
 import { clockJumps } from './d10-clock-jumps.ts'
 import { catchUp } from './d12-catch-up.ts'
 import { deadDestinations } from './d13-dead-destinations.ts'
+import { outOfMemory } from './d14-out-of-memory.ts'
+import { thunderingHerd } from './d16-thundering-herd.ts'
 import { largeJoin } from './d17-large-join.ts'
 import { partialJoin } from './d17b-partial-join.ts'
 import { stopAtWork } from './d18-stop-at-work.ts'
@@ -25,10 +28,13 @@ const drills: Readonly<Record<string, Drill>> = {
   D3: killInCommit,
   D4: postgresCrashes,
   D5: olderDatabase,
+  D6: oneRoom,
   D8: diskFull,
   D10: clockJumps,
   D12: catchUp,
   D13: deadDestinations,
+  D14: outOfMemory,
+  D16: thunderingHerd,
   D17: largeJoin,
   D17b: partialJoin,
   D18: stopAtWork,

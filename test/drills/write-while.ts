@@ -30,14 +30,14 @@ export const isFlawless = ({ lost, duplicated, gapTokens, inconsistent }: Findin
 export async function writeWhile(
   server: DrillServer,
   disturb: (clients: Promise<unknown>) => Promise<void>,
-  { writers = WRITERS }: { readonly writers?: number } = {},
+  { writers = WRITERS, rooms: count = ROOMS }: { readonly writers?: number; readonly rooms?: number } = {},
 ): Promise<Findings> {
   await server.start()
   const newClient = (name: string): Promise<StubbornClient> => new StubbornClient(server).register(name, `I am ${name}`)
   const reader = await newClient('observer')
   const clients = await Promise.all(Array.from({ length: writers }, (_, n) => newClient(`writer${n}`)))
   const options = { preset: 'public_chat', power_level_content_override: { state_default: 0 } }
-  const [lobby = '', ...rooms] = await Promise.all(Array.from({ length: ROOMS + 1 }, () => reader.createRoom(options)))
+  const [lobby = '', ...rooms] = await Promise.all(Array.from({ length: count + 1 }, () => reader.createRoom(options)))
   for (const roomId of rooms) for (const client of clients) await client.post(inRoom(roomId, 'join'))
 
   const [ledger, observer, stopping] = [new Ledger(), new Observer(reader), new AbortController()]

@@ -84,7 +84,7 @@ export async function setDocuments(tx: Tx, documents: readonly SearchDocument[])
 }
 
 export async function removeDocuments(tx: Tx, streamIds: readonly number[]): Promise<void> {
-  for (const id of streamIds) await tx.run('delete from search_documents where stream_id = ?', [id])
+  await rowsIn(tx, 'delete from search_documents where stream_id in (?) returning stream_id', streamIds)
 }
 
 /** A room, up to a place in the events stream where that is told. */

@@ -1,6 +1,6 @@
 /** What connections of sliding sync have told their clients. */
 import type { DeviceId, UserId } from '../core/ids.ts'
-import { type Conn, type Tx } from './database.ts'
+import { type Conn, rowsIn, type Tx } from './database.ts'
 
 export interface ConnectionKey {
   readonly userId: UserId
@@ -77,7 +77,6 @@ export async function removeOldConnections(
 }
 
 export async function removeConnectionsOf(tx: Tx, userId: UserId, deviceIds: readonly DeviceId[]): Promise<void> {
-  for (const deviceId of deviceIds) {
-    await tx.run('delete from sliding_connections where user_id = ? and session_id = ?', [userId, deviceId])
-  }
+  const sql = 'delete from sliding_connections where user_id = ? and session_id in (?) returning session_id'
+  await rowsIn(tx, sql, deviceIds, { before: [userId] })
 }

@@ -52,8 +52,7 @@ export function relayName(name: string, format: NameFormat = usual): string {
 }
 
 /** Whether a message may go without its name: not if its first line could be taken for one. */
-const isPlain = ({ text }: Text, format: NameFormat = usual): boolean =>
-  !hasSign(text.split('\n', 1)[0] ?? '', format)
+const isPlain = ({ text }: Text, format: NameFormat = usual): boolean => !hasSign(text.split('\n', 1)[0] ?? '', format)
 
 /** The text of a message or caption. */
 export function textOfContent(content: Content, links: Links): Text {

@@ -59,6 +59,13 @@ export class Access {
     )
   }
 
+  /** Telegram has refused to speak of the chat: whether the bot is shut out there is looked at, and told of. */
+  async look(portal: Portal): Promise<void> {
+    await this.#chats.run(portal.chat_id, async () =>
+      this.#set(portal.chat_id, await this.#look(portal), `looked.${this.#parts.clock.now()}`),
+    )
+  }
+
   /** Asks Telegram what the bot can do in the chat. Throws where it is not reached. */
   async #look({ chat_id: chatId, type }: Portal): Promise<Place> {
     const { telegram, bot } = this.#parts

@@ -167,6 +167,7 @@ export class TelegramBridge implements AsyncDisposable {
   async #start(): Promise<void> {
     const { database, clock } = this.#parts
     await this.#prune()
+    await this.#measure()
     await this.#listener.start()
     await this.#login.announce().catch(() => undefined) // `run` does it again; other homeservers have no such thing
     for (const lane of await updateLanes(database)) this.#updates.wake(lane)

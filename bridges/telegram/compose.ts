@@ -10,6 +10,7 @@ import { Bans } from './bans.ts'
 import { Chats } from './chats.ts'
 import { Choices } from './choices.ts'
 import { CustomEmoji } from './custom-emoji.ts'
+import { DirectChats } from './direct-chats.ts'
 import { Failures } from './failures.ts'
 import { Files } from './files.ts'
 import { Ghosts } from './ghosts.ts'
@@ -70,7 +71,7 @@ export function compose({ config, ...base }: Base): BridgeServices {
   const ghosts = new Ghosts({ ...base, files, puppets })
   const linkCodes = new LinkCodes(base)
   const login = new Login({ ...base, files, puppets, linkCodes, choices })
-  const metadata = new Metadata({ ...base, sync: config.metadataSync })
+  const metadata = new Metadata({ ...base, access, sync: config.metadataSync })
   const permissions = new Permissions(config.serverName, config.permissions)
   const rules = new Rules({ ...base, puppets, permissions, bans, limits: config })
   const portals = new Portals({
@@ -133,6 +134,10 @@ export function compose({ config, ...base }: Base): BridgeServices {
     ghosts,
     puppets,
     commands: matrixCommands,
+    directChats: new DirectChats({ ...base, permissions, portals, choices }),
+    portals,
+    publicPortals,
+    topics,
     bans,
     access,
     metadata,

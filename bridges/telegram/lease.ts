@@ -15,7 +15,7 @@ export class LeaseHeldError extends Error {
 }
 
 /** The token is that of another bot, which is in none of the chats that are bridged. */
-class OtherBotError extends Error {
+export class OtherBotError extends Error {
   override name = 'OtherBotError'
 }
 

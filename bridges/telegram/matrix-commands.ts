@@ -48,12 +48,12 @@ export class MatrixCommands {
     return true
   }
 
-  /** The bot comes where those call it who may bridge, and gives whether it did. Ghosts cannot begin chats. */
-  async invited({ state_key: userId = '', sender, room_id: roomId }: MatrixEvent): Promise<boolean> {
-    const { matrix, permissions } = this.#parts
-    const isWelcome = userId === matrix.botUserId && permissions.roleOf(sender) !== 'relay'
-    const isPortal = (await portalOfRoom(this.#parts.database, roomId)) !== undefined
-    await matrix.setMembership(userId, roomId, isWelcome || isPortal ? 'join' : 'leave')
+  /** The bot comes where those call it who may bridge, or where a room of its own has moved, and gives whether it did. */
+  async invited({ sender, room_id: roomId }: MatrixEvent, isAwaited: boolean): Promise<boolean> {
+    const { matrix, permissions, database } = this.#parts
+    const isWelcome =
+      isAwaited || permissions.roleOf(sender) !== 'relay' || (await portalOfRoom(database, roomId)) !== undefined
+    await matrix.setMembership(matrix.botUserId, roomId, isWelcome ? 'join' : 'leave')
     return isWelcome
   }
 }

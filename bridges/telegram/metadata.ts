@@ -6,12 +6,13 @@ import type { Database } from '../appservice/database.ts'
 import type { MatrixEvent } from '../appservice/event.ts'
 import { eventIdOf, mxcOf } from '../appservice/event.ts'
 import { listOf, stringOf } from '../appservice/json.ts'
+import type { Access } from './access.ts'
 import { cleanName } from '../appservice/names.ts'
 import { type Matrix, MediaGoneError } from './matrix.ts'
 import { OddError } from './odd.ts'
 import { findMessage, messagesOfEvent } from './store/messages.ts'
 import { allPortals, type Portal, setPortalTitle } from './store/portals.ts'
-import type { Telegram } from './telegram.ts'
+import { type Telegram, verdictOf } from './telegram.ts'
 
 /** Which side may change the other. */
 export type MetadataSync = 'from_telegram' | 'both' | 'none'
@@ -27,6 +28,7 @@ export interface MetadataParts {
   readonly telegram: Telegram
   readonly database: Database
   readonly clock: Clock
+  readonly access: Access
   readonly sync: MetadataSync
 }
 
@@ -84,8 +86,9 @@ export class Metadata {
     for (const portal of await allPortals(this.#parts.database)) {
       if (signal.aborted) return
       if (portal.state !== 'active' || portal.thread_id !== 0) continue
-      await this.refresh(portal).catch((error: unknown) => {
+      await this.refresh(portal).catch(async (error: unknown) => {
         log.warn({ chat: portal.chat_id, problem: String(error) }, 'group not looked at')
+        if (verdictOf(error).kind === 'never') await this.#parts.access.look(portal)
       })
     }
   }

@@ -7,7 +7,7 @@ import type { Permissions } from './permissions.ts'
 import { addPortal, countPortals, findPortal } from './store/portals.ts'
 
 /** Everybody may write to a bot: strangers make no more rooms than these. */
-const MAX_ROOMS = 1_000
+export const MAX_ROOMS = 1_000
 
 export interface PrivateChatsParts {
   readonly matrix: Matrix

@@ -35,6 +35,11 @@ In a group: add me as an administrator, then /bridge.`,
     `${chats.length === 0 ? 'I am in no group or channel of yours.' : `Yours, in which I am:\n${chats.join('\n')}`}${page === undefined ? '' : `\n\nChoose there which of them are Matrix rooms: ${page}`}`,
   roomLink: (url: string) => `The Matrix room: ${url}\nWho is not in it needs an invitation.`,
   publicLink: (url: string) => `The Matrix room, for everybody: ${url}`,
+  roomBack: 'Somebody is in the Matrix room again: what is said here is read there.',
+  botOut: 'I was removed from the Matrix room. Nothing is bridged until I am invited there again.',
+  roomLeft: 'Everybody has left the Matrix room. Nothing is bridged until somebody comes back.',
+  directChat: (user: string) =>
+    `${user} would like to talk with you from Matrix. What you write to me goes there from now on. /unbridge ends that.`,
   whichTopics: '/topics rooms, /topics threads, or /topics flat.',
   topicsAre: {
     rooms: 'Topics are rooms of their own from now on.',
@@ -146,6 +151,11 @@ const russian: Texts = {
     `${chats.length === 0 ? 'Меня нет ни в одной вашей группе и ни в одном канале.' : `Ваши, где есть я:\n${chats.join('\n')}`}${page === undefined ? '' : `\n\nВыберите там, какие из них станут комнатами Matrix: ${page}`}`,
   roomLink: (url) => `Комната Matrix: ${url}\nВойти можно по приглашению.`,
   publicLink: (url) => `Комната Matrix, открытая для всех: ${url}`,
+  roomBack: 'В комнате Matrix снова кто-то есть: сказанное здесь читают там.',
+  botOut: 'Меня удалили из комнаты Matrix. Ничего не передаётся, пока меня туда снова не пригласят.',
+  roomLeft: 'Из комнаты Matrix все вышли. Ничего не передаётся, пока кто-нибудь не вернётся.',
+  directChat: (user) =>
+    `${user} хочет поговорить с вами из Matrix. То, что вы мне пишете, теперь попадает туда. /unbridge прекращает это.`,
   whichTopics: '/topics rooms, /topics threads или /topics flat.',
   topicsAre: {
     rooms: 'Теперь темы – отдельные комнаты.',

@@ -17,10 +17,12 @@ import { Members, type MembersParts } from './to-telegram/members.ts'
 import { type MessageParts, messageSteps } from './to-telegram/messages.ts'
 import { Names } from './to-telegram/names.ts'
 import { Polls } from './to-telegram/polls.ts'
+import { Presence } from './to-telegram/presence.ts'
 import { Reactions } from './to-telegram/reactions.ts'
-import { Upgrades } from './to-telegram/upgrades.ts'
+import { Upgrades, type UpgradesParts } from './to-telegram/upgrades.ts'
 
-export interface ToTelegramParts extends DeliveryParts, Omit<MembersParts, 'upgrades'>, MessageParts {
+export interface ToTelegramParts
+  extends DeliveryParts, Omit<MembersParts, 'upgrades' | 'presence'>, UpgradesParts, MessageParts {
   readonly metadata: Metadata
   readonly bans: Bans
   readonly access: Access
@@ -39,7 +41,7 @@ export class ToTelegram {
   constructor(parts: ToTelegramParts) {
     this.#parts = parts
     this.#upgrades = new Upgrades(parts)
-    this.#members = new Members({ ...parts, upgrades: this.#upgrades })
+    this.#members = new Members({ ...parts, upgrades: this.#upgrades, presence: new Presence(parts) })
     this.#names = new Names(parts)
     this.#delivery = new Delivery(parts)
     const delivery = this.#delivery

@@ -96,6 +96,14 @@ export class Topics {
     })
   }
 
+  /** A room of the space has another in its place. */
+  async replace({ chat_id: chatId, room_id: roomId }: Portal, old: string): Promise<void> {
+    const space = await findPortal(this.#database, chatId, SPACE)
+    if (!space || space.room_id === roomId) return
+    await this.#contain(space.room_id, roomId)
+    await this.#matrix.trySetState(space.room_id, 'm.space.child', {}, old)
+  }
+
   async #contain(space: string, roomId: string): Promise<void> {
     const content = { via: [this.#serverName] }
     await this.#matrix.setState(this.#matrix.botUserId, space, 'm.space.child', content, roomId)

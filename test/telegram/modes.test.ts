@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from '@jest/globals'
 import { parse } from 'yaml'
 import { TelegramBridge } from '../../bridges/telegram/bridge.ts'
-import { Lease, LeaseHeldError } from '../../bridges/telegram/lease.ts'
+import { Lease, LeaseHeldError, OtherBotError } from '../../bridges/telegram/lease.ts'
 import { bridgeMetrics } from '../../bridges/telegram/metrics.ts'
 import { Telegram } from '../../bridges/telegram/telegram.ts'
 import { Webhook } from '../../bridges/telegram/webhook.ts'
@@ -174,6 +174,20 @@ forEachDatabase(({ dialect, freshUrl }) => {
     tom.say(group, 'still there')
     await bridged.text(roomId, 'still there')
     expect(telegram.bot.polls).toBeGreaterThan(1)
+  })
+
+  test('the token of another bot is refused while rooms are bridged', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { telegram, server } = bridged
+    telegram.world.addBot('5555:other', 'other_bot', 'Other')
+    const { config: settings } = server.server.services
+    const config = await bridgeConfigOf(settings, server.url)
+    if (!config) throw new Error('there is a bot')
+    const database = await Database.open({ url: settings.database.url })
+    await using _closing = { [Symbol.asyncDispose]: () => database.close() }
+    await bridged.bridge(bridged.group())
+    const other = { config: { ...config, token: '5555:other' }, database, clock: systemClock }
+    await expect(TelegramBridge.start(other)).rejects.toThrow(OtherBotError)
   })
 
   test('a lease ends with its holder, or when it was not renewed; who has lost it learns of that', async () => {

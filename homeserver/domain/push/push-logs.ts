@@ -36,7 +36,7 @@ export class PushLogs {
   readonly #logs = new Lru<RoomId, PushLog>(MAX_LOGGED, ({ events }) => events.length + 1)
   /** When each room got its last event: what was true after that is so until the next. */
   readonly #moves: ChangeLog
-  /** Counts redactions, so that what was overtaken by some is not kept. */
+  /** Counts redactions, and news that say nothing of themselves, so that what was overtaken by some is not kept. */
   #version = 0
 
   constructor({ database, bus, streams }: { database: Conn; bus: Bus; streams: Pick<Streams, 'position'> }) {
@@ -78,7 +78,7 @@ export class PushLogs {
     if (bell.stream !== 'events') return
     const rooms = (bell.keys.rooms ?? []) as RoomId[] // keys of this stream are ids
     const news = newsOf(bell)
-    if (news && news.redacted.length > 0) {
+    if (!news || news.redacted.length > 0) {
       this.#version++
       for (const roomId of rooms) this.#logs.delete(roomId)
     }

@@ -183,6 +183,8 @@ forEachDatabase(({ dialect }) => {
     await answer(bridged, roomId, `!tg ban ${bob.userId}`)
     await answer(bridged, roomId, `!tg ban ${eve.user.id}`)
     expect((await answer(bridged, roomId, '!tg bans')).split('\n')).toHaveLength(2)
+    eve.say(eve.bot, '/help') // of her account she may ask still
+    await bridged.said(eve.bot, ({ text }) => text?.includes('/login') === true)
     await bob.send(roomId, 'unheard')
     eve.say(group, 'unheard')
     await alice.send(roomId, 'heard')

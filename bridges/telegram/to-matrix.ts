@@ -77,6 +77,7 @@ export class ToMatrix {
 
   /** Who is shut out says nothing here; that they left, or another threw them out, still counts. */
   async #isShutOut(update: Update): Promise<boolean> {
+    if (isAboutThemselves(update)) return false
     const said = Object.values(update).map(objectOf)
     const people = said.flatMap(({ from, user, new_chat_member: member }) => (member ? [] : [from, user]))
     for (const person of people) {
@@ -134,3 +135,10 @@ export class ToMatrix {
     if (portal) await publicPortals.renumbered(portal)
   }
 }
+
+/** Of their account people may ask the bot whatever became of them in the bridge. */
+const isAboutThemselves = (update: Update): boolean =>
+  'callback_query' in update ||
+  ('message' in update &&
+    update.message.chat.type === 'private' &&
+    update.message.entities?.some(({ type, offset }) => type === 'bot_command' && offset === 0) === true)

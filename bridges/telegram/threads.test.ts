@@ -37,6 +37,8 @@ forEachDatabase(({ dialect }) => {
     await alice.send(roomId, { ...thread(root), body: 'How?' })
     const how = await bridged.said(group, ({ text }) => text === 'alice: How?')
     expect(how).toMatchObject({ message_thread_id: topic })
+    await alice.send(roomId, 'after that') // which of the messages is the question is kept once Telegram has answered
+    await bridged.said(group, ({ text }) => text === 'alice: after that')
     tom.say(group, { text: 'Like this', topic, replyTo: how.message_id })
     const answer = await bridged.text(roomId, 'Like this')
     expect(answer['content']['m.relates_to']).toMatchObject({ event_id: root, is_falling_back: false })

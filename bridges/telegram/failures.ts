@@ -64,7 +64,7 @@ export class Failures {
     if (error instanceof TooEarlyError) return error.ms
     const { database, metrics, migrate, pace, access } = this.#parts
     const portal = await portalOfRoom(database, stored.room_id)
-    const verdict = eventVerdict(error, portal?.chat_id)
+    const verdict = eventVerdict(error, portal?.chat_id, stored.error)
     if (verdict.kind === 'migrated') {
       if (portal) await migrate(Number(portal.chat_id), verdict.to)
       return 0
@@ -135,14 +135,18 @@ const isHopeless = (error: unknown): boolean =>
   error instanceof URIError ||
   (error instanceof TypeError && error.cause === undefined)
 
-/** `chatId` is where the room leads now: what is about messages of the group that it was before cannot be done. */
-function eventVerdict(error: unknown, chatId: string | undefined): Verdict {
+/**
+ * `chatId` is where the room leads now: what is about messages of the group that it was before cannot be done. It may have
+ * moved while the event was on its way, so that is known only when the same is `before`, why it failed the last time.
+ */
+function eventVerdict(error: unknown, chatId: string | undefined, before: string | null): Verdict {
   if (isHopeless(error)) {
     const isKnown = error instanceof OddError || error instanceof TooLateError
     return { kind: 'never', why: isKnown ? error.message : 'it cannot be sent there' }
   }
   const verdict = verdictOf(error)
   if (verdict.kind !== 'migrated' || String(verdict.to) !== chatId) return verdict
+  if (before !== problemOf(error)) return { kind: 'again', isCounted: true }
   return { kind: 'never', why: 'it is about something from before the group became a supergroup' }
 }
 

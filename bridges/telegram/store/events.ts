@@ -8,6 +8,8 @@ export interface StoredEvent {
   readonly json: string
   readonly received_at: number
   readonly attempts: number
+  /** Why the last attempt failed. */
+  readonly error: string | null
   /** Parts of a long message that Telegram has. */
   readonly sent_parts: number
   /** Not 0: whether Telegram got the next part is not known; if so, its message has this number or a greater one. */
@@ -42,7 +44,7 @@ export async function addEvents(tx: Tx, events: readonly NewEvent[], now: number
 
 export async function firstEvent(conn: Conn, roomId: string): Promise<StoredEvent | undefined> {
   return await conn.row<StoredEvent>(
-    `select event_id, seq, e.room_id, json, received_at, attempts, sent_parts, is_sending, waits_from, p.state as portal_state
+    `select event_id, seq, e.room_id, json, received_at, attempts, e.error, sent_parts, is_sending, waits_from, p.state as portal_state
       from telegram_events e left join telegram_portals p on p.room_id = e.room_id
       where e.room_id = ? and e.state = 'waiting' order by seq limit 1`,
     [roomId],

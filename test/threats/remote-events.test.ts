@@ -1,6 +1,7 @@
 /** What a hostile server sends into rooms. The ids are those of the threat table in docs/security.md. */
 import { describe, expect, test } from '@jest/globals'
 import type { Json, JsonObject } from '../../homeserver/core/event.ts'
+import { identify } from '../../homeserver/core/hash.ts'
 import type { EventId, RoomId, UserId } from '../../homeserver/core/ids.ts'
 import type { RoomVersionId } from '../../homeserver/core/room-version.ts'
 import { hasOpenssl } from '../support/certificates.ts'
@@ -203,6 +204,29 @@ describeTls('over TLS', () => {
       expect(await stored(ours, after)).toBeUndefined()
       expect(await bodies(alice, room.roomId)).toEqual([])
     })
+
+    test.each(['10', '11'] as const)(
+      'T16: an invitation without its true content needs the signature of who invites, in version %s',
+      async (version) => {
+        const { federation, ours, alice, room, pour } = await inRoom(dialect, version)
+        await using _ = federation
+        const draft = {
+          type: 'm.room.member',
+          sender: alice.userId as UserId,
+          stateKey: '@mallory:evil.test',
+          content: { membership: 'invite', third_party_invite: {} },
+        }
+        const { pdu } = room.make(draft)
+        const forged = { ...pdu, hashes: { sha256: 'wrong' }, signatures: {} }
+        const { eventId } = identify(forged, room.version)
+        await pour(forged)
+        expect(await stored(ours, { eventId })).toBeUndefined()
+        const { joined } = await alice.get(at(room.roomId, 'joined_members'))
+        expect(Object.keys(joined as object)).not.toContain('@mallory:evil.test')
+        const found = await ours.server.server.services.members.find(room.roomId, '@mallory:evil.test')
+        expect(found).toBeUndefined()
+      },
+    )
 
     test('T33: whoever keeps the parents of an event back does not get it in', async () => {
       const { federation, ours, evil, room, pour } = await inRoom(dialect)

@@ -29,7 +29,7 @@ export function claimOf(version: RoomVersion, roomId: RoomId, json: unknown): Cl
   const { pdu, signed } = received
   const at = version.enforceKeyValidity ? pdu.origin_server_ts : undefined
   const event = asFarAsSigned(received, version)
-  return { event, signed, signatures: pdu.signatures, signers: [...signersOf(pdu, version)], at }
+  return { event, signed, signatures: pdu.signatures, signers: [...signersOf(event.pdu, version)], at }
 }
 
 /** Those by this server, as far as anybody will look at them. */
@@ -56,7 +56,7 @@ function asFarAsSigned({ eventId, roomId, pdu, json, hashMatches }: ReceivedEven
   return { eventId, roomId, pdu: redacted, json: encodeCanonical(redacted, version) }
 }
 
-/** Whose signatures an event needs. https://spec.matrix.org/v1.19/server-server-api/#validating-hashes-and-signatures-on-received-events */
+/** Whose signatures an event needs, for what is left of it: content nobody hashed excuses nobody. https://spec.matrix.org/v1.19/server-server-api/#validating-hashes-and-signatures-on-received-events */
 function signersOf(pdu: Pdu, version: RoomVersion): ReadonlySet<ServerName> {
   const signers = new Set<ServerName>()
   const { membership, third_party_invite: invite, join_authorised_via_users_server: authoriser } = pdu.content

@@ -8,6 +8,7 @@ import { helpIn } from './commands/help.ts'
 import { looksCommands, type LooksParts } from './commands/looks.ts'
 import { oneselfCommands, type OneselfParts } from './commands/oneself.ts'
 import { queueCommands, type QueueParts } from './commands/queue.ts'
+import { isRefusal } from './matrix.ts'
 import { RuleError } from './rules.ts'
 import { type Portal, portalOfRoom } from './store/portals.ts'
 import { textsFor } from './texts.ts'
@@ -53,7 +54,12 @@ export class MatrixCommands {
     const { matrix, permissions, database } = this.#parts
     const isWelcome =
       isAwaited || permissions.roleOf(sender) !== 'relay' || (await portalOfRoom(database, roomId)) !== undefined
-    await matrix.setMembership(matrix.botUserId, roomId, isWelcome ? 'join' : 'leave')
+    try {
+      await matrix.setMembership(matrix.botUserId, roomId, isWelcome ? 'join' : 'leave')
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      return false // the invitation was taken back
+    }
     return isWelcome
   }
 }

@@ -16,7 +16,7 @@ import type { Question } from '../appservice/listener.ts'
 import type { Database } from '../appservice/database.ts'
 import type { Bans } from './bans.ts'
 import type { Chats } from './chats.ts'
-import { errcodeOf, isRefusal, type Matrix } from './matrix.ts'
+import { isRefusal, type Matrix } from './matrix.ts'
 import type { Permissions } from './permissions.ts'
 import type { Portals } from './portals.ts'
 import type { Puppets } from './puppets.ts'
@@ -89,51 +89,39 @@ export class Provisioning {
     }
   }
 
+  /** Where it is refused, a bot that was called for it goes again. */
   async #join(asked: z.output<typeof joinBody>): Promise<JoinAnswer> {
+    const { room_id: roomId, is_invited: isInvited } = asked
+    try {
+      return await this.#joined(asked)
+    } catch (error) {
+      if (roomId !== undefined && isInvited) await this.#move(roomId, 'leave').catch(unlessRefused)
+      throw error
+    }
+  }
+
+  async #joined(asked: z.output<typeof joinBody>): Promise<JoinAnswer> {
     const { telegram, portals, rules } = this.#parts
-    const { user_id: userId, chat_id: chatId, room_id: roomId, force: isForced } = asked
+    const { user_id: userId, chat_id: chatId, room_id: given, force: isForced } = asked
     await rules.checkUser(userId)
     if (!(await rules.runsChat(userId, chatId))) throw new RuleError('no_chat_admin')
     await rules.checkChat(userId, chatId)
     const chat = await telegram.reader.getChat({ chat_id: Number(chatId) }).catch(refuseMissing)
     const by = { userId, actor: userId }
-    if (roomId === undefined) {
-      const made = await portals.open(chat, by)
-      return { room_id: made, is_deaf: await portals.isDeaf(chat) }
+    if (given !== undefined) {
+      await this.#move(given, 'join').catch((error: unknown) => {
+        throw isRefusal(error) ? new RuleError('no_room') : error
+      })
+      await rules.checkRoom(userId, given, { isForced })
+      await portals.join({ chat, roomId: given, ...by })
     }
-    await this.#within(roomId, async () => {
-      await rules.checkRoom(userId, roomId, { isForced })
-      await portals.join({ chat, roomId, ...by })
-    })
+    const roomId = given ?? (await portals.open(chat, by))
     return { room_id: roomId, is_deaf: await portals.isDeaf(chat) }
   }
 
-  /** The bot comes, and goes again where it is not to be there. */
-  async #within(roomId: string, act: () => Promise<void>): Promise<void> {
+  async #move(roomId: string, action: 'join' | 'leave'): Promise<void> {
     const { matrix } = this.#parts
-    const wasThere = await this.#isIn(roomId)
-    if (!wasThere) {
-      await matrix.setMembership(matrix.botUserId, roomId, 'join').catch((error: unknown) => {
-        throw isRefusal(error) ? new RuleError('no_room') : error
-      })
-    }
-    try {
-      await act()
-    } catch (error) {
-      if (!wasThere) await matrix.setMembership(matrix.botUserId, roomId, 'leave')
-      throw error
-    }
-  }
-
-  async #isIn(roomId: string): Promise<boolean> {
-    const { matrix } = this.#parts
-    try {
-      const member = await matrix.state(roomId, 'm.room.member', matrix.botUserId)
-      return member?.['membership'] === 'join'
-    } catch (error) {
-      if (errcodeOf(error) !== 'M_FORBIDDEN') throw error
-      return false
-    }
+    await matrix.setMembership(matrix.botUserId, roomId, action)
   }
 
   /** With all its topics, where it is the room of the chat itself. */
@@ -170,6 +158,11 @@ export class Provisioning {
     await rules.checkMayEnd(userId, portal)
     return portal
   }
+}
+
+/** It is not there any more. */
+function unlessRefused(error: unknown): void {
+  if (!isRefusal(error)) throw error
 }
 
 const missing = new Set(['no_chat', 'no_room', 'not_bridged'])

@@ -14,12 +14,13 @@ const roomId = z.string().regex(/^![\x21-\x7E]{1,254}$/, 'must be a room id')
 
 /** What `GET …/chats` and `GET …/portals` ask. */
 export const askedBody = z.looseObject(asked)
-/** Without a room, one is made. `force`: though another bridge is in the room. */
+/** Without a room, one is made. `force`: though another bridge is in the room. `is_invited`: the bot, for this. */
 export const joinBody = z.looseObject({
   ...asked,
   chat_id: z.string().regex(/^-[1-9]\d{0,15}$/, 'must be the id of a group or channel'),
   room_id: roomId.optional(),
   force: z.boolean().default(false),
+  is_invited: z.boolean().default(false),
 })
 export const portalBody = z.looseObject({ ...asked, room_id: roomId })
 export const portalStateBody = portalBody.extend({ state: z.enum(['active', 'paused']) })

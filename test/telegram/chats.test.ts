@@ -85,8 +85,10 @@ forEachDatabase(({ dialect }) => {
     const theirs = await bob.createRoom({ invite: [alice.userId] })
     await alice.post(`/join/${encoded(theirs)}`)
     expect(await refusal(alice, idOf(group), theirs)).toEqual([403, 'no_power'])
-    const left = await bob.get(`/rooms/${encoded(theirs)}/state/m.room.member/${encoded(bridged.botId)}`)
-    expect(left).toMatchObject({ membership: 'leave' })
+    const member = `/rooms/${encoded(theirs)}/state/m.room.member/${encoded(bridged.botId)}`
+    expect(await bob.get(member)).toMatchObject({ membership: 'leave' })
+    expect(await refusal(alice, '-1001', theirs)).toEqual([403, 'no_chat_admin'])
+    expect(await bob.get(member)).toMatchObject({ membership: 'leave' })
     const secret = await alice.createRoom()
     await alice.setState(secret, 'm.room.encryption', { algorithm: 'm.megolm.v1.aes-sha2' })
     expect(await refusal(alice, idOf(group), secret)).toEqual([403, 'encrypted'])

@@ -57,17 +57,14 @@ export class TelegramChats {
     return await this.#ask('portals', asker)
   }
 
-  /** Without a room, one is made, to which they are invited. To one of theirs they invite the bot, where it needs that. */
+  /** Without a room, one is made, to which they are invited. To one of theirs they invite the bot, unless it is there. */
   async join(
     asker: Asker,
     { chatId, roomId, isForced = false }: { chatId: string; roomId?: RoomId | undefined; isForced?: boolean },
   ): Promise<JoinAnswer> {
-    if (roomId !== undefined) await this.#inviteBot(asker.who, roomId)
-    return await this.#ask('join', asker, {
-      chat_id: chatId,
-      force: isForced,
-      ...(roomId === undefined ? {} : { room_id: roomId }),
-    })
+    const isInvited = roomId !== undefined && (await this.#inviteBot(asker.who, roomId))
+    const where = roomId === undefined ? {} : { room_id: roomId, is_invited: isInvited }
+    return await this.#ask('join', asker, { chat_id: chatId, force: isForced, ...where })
   }
 
   /** The chat is bridged no more, with any of its topics. */
@@ -106,12 +103,14 @@ export class TelegramChats {
     return names
   }
 
-  async #inviteBot(who: Requester, roomId: RoomId): Promise<void> {
+  /** Gives whether it was not there, nor invited, before. */
+  async #inviteBot(who: Requester, roomId: RoomId): Promise<boolean> {
     const { members, memberships } = this.#parts
     const { sender } = this.#bridge()
     const current = await members.find(roomId, sender)
-    if (current?.membership !== 'join' && current?.membership !== 'invite')
-      await memberships.invite(who, roomId, sender)
+    if (current?.membership === 'join' || current?.membership === 'invite') return false
+    await memberships.invite(who, roomId, sender)
+    return true
   }
 
   #bridge(): Appservice {

@@ -47,9 +47,13 @@ async function act(visit: AccountVisit & { readonly form: URLSearchParams }, { t
   if (what === 'open') return joined('opened', await telegramChats.join(asker, { chatId }))
   if (!isRoomId(room)) throw new MatrixError(400, 'M_INVALID_PARAM', messages.telegramNoRoom)
   if (what === 'join') return joined('joined', await telegramChats.join(asker, { chatId, roomId: room }))
-  if (what === 'end') await telegramChats.end(asker, room)
-  else await telegramChats.setState(asker, room, what === 'pause' ? 'paused' : 'active')
-  return `done=${what === 'end' ? 'ended' : what === 'pause' ? 'paused' : 'resumed'}`
+  if (what === 'end') {
+    await telegramChats.end(asker, room)
+    return 'done=ended'
+  }
+  const isPause = what === 'pause'
+  await telegramChats.setState(asker, room, isPause ? 'paused' : 'active')
+  return isPause ? 'done=paused' : 'done=resumed'
 }
 
 const joined = (done: string, { is_deaf: isDeaf }: { readonly is_deaf: boolean }): string =>

@@ -128,9 +128,9 @@ export class ToMatrix {
     const { database, publicPortals } = this.#parts
     await database.transaction('telegram migration', async (tx) => {
       await migratePortals(tx, String(from), String(to))
-      await moveChat(tx, String(from), String(to))
       await moveLane(tx, String(from), String(to))
     })
+    await database.transaction('telegram chat moved', (tx) => moveChat(tx, String(from), String(to)))
     const portal = await findPortal(database, String(to))
     if (portal) await publicPortals.renumbered(portal)
   }

@@ -73,6 +73,7 @@ export class FederatedRooms implements RemoteRooms {
     return await firstThatCan(await this.#candidates(change), async (server) => {
       const passage = await this.#sign(server, 'join', change)
       const told = await this.#sendJoin(server, passage)
+      using _ = told.events
       const event = await this.#asTaken(server, passage, told)
       return (await this.#parts.members.hasLocal(change.roomId))
         ? await this.#enterAgain(server, event)
@@ -84,6 +85,7 @@ export class FederatedRooms implements RemoteRooms {
     return await this.#parts.entrances.through(change.roomId, async () => {
       const passage = await this.#sign(server, 'join', change)
       const told = await this.#sendJoin(server, passage, true)
+      using _ = told.events
       const event = await this.#asTaken(server, passage, told)
       return await this.#enter(server, { ...passage, event }, told)
     })

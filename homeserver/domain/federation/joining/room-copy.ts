@@ -43,14 +43,19 @@ export async function readRoom(
   const createdVersions = new Map<EventId, Json>()
   const single = new Map<string, Json>()
   const servers = new Set<ServerName>()
-  for await (const { key, text } of readMembers(body)) {
-    if (key === 'auth_chain') await events.add(text)
-    else if (key === 'state') {
-      const event = await events.add(text)
-      if (event) state.set(event.eventId, event.key)
-      if (event?.key === createKey) createdVersions.set(event.eventId, event.pdu.content['room_version'] ?? '1')
-    } else if (key === 'servers_in_room' && servers.size < MAX_SERVERS) addServer(servers, parseJson(text))
-    else if (key === 'event' || key === 'members_omitted') single.set(key, parseJson(text))
+  try {
+    for await (const { key, text } of readMembers(body)) {
+      if (key === 'auth_chain') await events.add(text)
+      else if (key === 'state') {
+        const event = await events.add(text)
+        if (event) state.set(event.eventId, event.key)
+        if (event?.key === createKey) createdVersions.set(event.eventId, event.pdu.content['room_version'] ?? '1')
+      } else if (key === 'servers_in_room' && servers.size < MAX_SERVERS) addServer(servers, parseJson(text))
+      else if (key === 'event' || key === 'members_omitted') single.set(key, parseJson(text))
+    }
+  } catch (error) {
+    events[Symbol.dispose]()
+    throw error
   }
   const membersOmitted = single.get('members_omitted') === true
   return { event: single.get('event'), events, state, createdVersions, membersOmitted, servers: [...servers] }

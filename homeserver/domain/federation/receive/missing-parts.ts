@@ -140,7 +140,7 @@ export class MissingParts {
   /** Stores what is told of a state while the rest of it is verified. */
   async #storeState(place: Place, at: EventId): Promise<void> {
     const { remote, writer } = this.#parts
-    const told = await remote.state(place, at)
+    using told = await remote.state(place, at)
     for await (const events of told.verified()) {
       await writer.storeOutliers(place.roomId, place.version, events)
     }

@@ -100,6 +100,7 @@ export class RemoteHistory {
       for await (const { key, text } of readMembers(body))
         if (key === 'pdus' || key === 'auth_chain') await told.add(text)
     } catch (cause) {
+      told[Symbol.dispose]()
       throw unusable(origin, 'told of a state that cannot be read', cause)
     } finally {
       body.destroy()
@@ -108,10 +109,10 @@ export class RemoteHistory {
   }
 
   async #verified(
-    { version, roomId }: Source,
+    { version, roomId, signal }: Source,
     list: Json | undefined | readonly Json[],
   ): Promise<readonly RemoteEvent[]> {
-    return (await this.#verifier.verifyAll(version, roomId, listOf(list))).events
+    return (await this.#verifier.verifyAll(version, roomId, listOf(list), signal)).events
   }
 }
 

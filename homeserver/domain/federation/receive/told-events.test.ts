@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { createPublicKey } from 'node:crypto'
 import type { EventId } from '../../../core/ids.ts'
+import type { FinishedEvent } from '../../../core/pdu.ts'
 import { roomVersions } from '../../../core/room-version.ts'
 import { signingKeyFromSeed, type Verifier } from '../../../core/signing.ts'
 import { PeerRoom } from '../../../../test/support/peer-room.ts'
@@ -72,4 +73,44 @@ test('keys that are not known are asked for once, before they are needed', async
   const told = new ToldEvents(room, new EventVerifier({ keys }))
   for (let n = 0; n < 500; n++) await told.add(room.member(`@m${n}:${serverName}`, 'join').json)
   expect(keys.sought).toEqual([key.keyId])
+})
+
+describe('of servers that are made up', () => {
+  /** An event of each, signed by whatever key. */
+  function* strangers(room: PeerRoom, count: number): Generator<FinishedEvent> {
+    for (let n = 0; n < count; n++) {
+      const signer = { serverName: `s${n}.test`, key }
+      yield room.make({ type: 'm.room.message', sender: `@m:s${n}.test`, signer })
+    }
+  }
+
+  test('no more keys are asked for when nobody wants the events any more', async () => {
+    const asked: string[] = []
+    const answer = Promise.withResolvers<undefined>()
+    const keys: Keys = {
+      ...keysOf({ isKnown: false }),
+      verifierFor: (server) => {
+        asked.push(server)
+        return answer.promise
+      },
+    }
+    const room = new PeerRoom(roomVersions['11'], { serverName, key })
+    const told = new ToldEvents(room, new EventVerifier({ keys }))
+    for (const { json } of strangers(room, 600)) await told.add(json)
+    const before = asked.length
+    expect(before).toBeLessThan(600)
+    told[Symbol.dispose]()
+    answer.resolve(undefined)
+    expect(await idsFrom(told)).toEqual([])
+    expect(asked).toHaveLength(before)
+  })
+
+  test('none are asked for when the time is over', async () => {
+    const keys = keysOf({ isKnown: false })
+    const room = new PeerRoom(roomVersions['11'], { serverName, key })
+    const pdus = [...strangers(room, 3)].map(({ pdu }) => pdu)
+    const verifier = new EventVerifier({ keys })
+    const { events, refusals } = await verifier.verifyAll(room.version, room.roomId, pdus, AbortSignal.abort())
+    expect([events, refusals.length, keys.sought]).toEqual([[], 3, []])
+  })
 })

@@ -14,8 +14,11 @@ import { WantedKeys } from './wanted-keys.ts'
 
 /** Events that are verified, or given away, at once. */
 const BATCH = 200
+/** For the keys of all of them: most of the servers of a large room that answer at all have answered by then (T50). */
+const KEYS_MS = 15 * 60_000
 
-export class ToldEvents {
+/** Once disposed of, nobody is asked for keys any more. */
+export class ToldEvents implements Disposable {
   readonly #room: { readonly version: RoomVersion; readonly roomId: RoomId }
   readonly #verifier: EventVerifier
   readonly #wantedKeys: WantedKeys
@@ -29,11 +32,17 @@ export class ToldEvents {
   #checking: Promise<void> = Promise.resolve()
   /** Of events whose keys have to be asked for. */
   readonly #open = new Map<EventId, Claim>()
+  readonly #disposed = new AbortController()
+  readonly #signal = AbortSignal.any([this.#disposed.signal, AbortSignal.timeout(KEYS_MS)])
 
   constructor(room: { readonly version: RoomVersion; readonly roomId: RoomId }, verifier: EventVerifier) {
     this.#room = room
     this.#verifier = verifier
-    this.#wantedKeys = new WantedKeys((server, keyId) => verifier.seekKey(server, keyId))
+    this.#wantedKeys = new WantedKeys((server, keyId) => verifier.seekKey(server, keyId), this.#signal)
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed.abort()
   }
 
   /** The event in a text, which may turn out to be untrue; undefined if there is none of this room. */
@@ -105,7 +114,7 @@ export class ToldEvents {
 
   /** Nothing stays of those that are untrue. */
   async #settle(claims: readonly Claim[]): Promise<void> {
-    const { events } = await this.#verifier.check(claims)
+    const { events } = await this.#verifier.check(claims, this.#signal)
     const isTrue = new Set(events)
     for (const { event } of claims) if (!isTrue.has(event)) this.#events.delete(event.eventId)
   }

@@ -49,8 +49,13 @@ export class EventVerifier {
     return claim.event
   }
 
-  /** Those of the events that are some, without repetition. */
-  async verifyAll(version: RoomVersion, roomId: RoomId, list: readonly unknown[]): Promise<Verified> {
+  /** Those of the events that are some, without repetition. Nobody is asked for keys any more when `signal` aborts (T50). */
+  async verifyAll(
+    version: RoomVersion,
+    roomId: RoomId,
+    list: readonly unknown[],
+    signal?: AbortSignal,
+  ): Promise<Verified> {
     const senders = list.flatMap((json) => (isJsonObject(json) && isUserId(json['sender']) ? [json['sender']] : []))
     await this.#keys.warm(senders.map((sender) => serverNameOf(sender)))
     const claims = new Map<EventId, Claim>()
@@ -65,16 +70,16 @@ export class EventVerifier {
         refusals.push(error)
       }
     }
-    const { events, refusals: objections } = await this.check([...claims.values()])
+    const { events, refusals: objections } = await this.check([...claims.values()], signal)
     return { events, refusals: [...refusals, ...objections] }
   }
 
-  /** The events of the claims that are true, in their order. */
-  async check(claims: readonly Claim[]): Promise<Verified> {
+  /** The events of the claims that are true, in their order. `signal` as for `verifyAll`. */
+  async check(claims: readonly Claim[], signal?: AbortSignal): Promise<Verified> {
     const objections: (MatrixError | undefined)[] = []
     const left = claims.entries()
     const work = async (): Promise<void> => {
-      for (const [index, claim] of left) objections[index] = await this.#objectionTo(claim)
+      for (const [index, claim] of left) objections[index] = await this.#objectionTo(claim, signal)
     }
     await Promise.all(Array.from({ length: AT_ONCE }, work))
     return {
@@ -98,15 +103,16 @@ export class EventVerifier {
     await this.#keys.verifierFor(server, keyId, undefined)
   }
 
-  async #objectionTo(claim: Claim): Promise<MatrixError | undefined> {
+  async #objectionTo(claim: Claim, signal?: AbortSignal): Promise<MatrixError | undefined> {
     for (const server of claim.signers) {
-      if (!(await this.#isSignedBy(claim, server))) return forbidden(`${server} has not signed the event`)
+      if (!(await this.#isSignedBy(claim, server, signal))) return forbidden(`${server} has not signed the event`)
     }
     return undefined
   }
 
-  async #isSignedBy(claim: Claim, server: ServerName): Promise<boolean> {
+  async #isSignedBy(claim: Claim, server: ServerName, signal: AbortSignal | undefined): Promise<boolean> {
     for (const [keyId, signature] of signaturesBy(claim, server)) {
+      if (signal?.aborted === true && !this.#keys.has(server, keyId, claim.at)) continue
       const verifier = await this.#keys.verifierFor(server, keyId, claim.at)
       if (verifier && (await verifyTextAside(claim.signed, signature, verifier.publicKey))) return true
     }

@@ -6,15 +6,20 @@ type Seek = (server: ServerName, keyId: string) => Promise<unknown>
 
 /** Keys asked for at once. */
 const AT_ONCE = 100
+/** For one room: who tells of more servers than that has made them up. */
+const MAX_KEYS = 20_000
 
 export class WantedKeys {
   readonly #seek: Seek
+  readonly #signal: AbortSignal
   readonly #known = new Set<string>()
   readonly #queue: (readonly [server: ServerName, keyId: string])[] = []
   readonly #workers = new Set<Promise<void>>()
 
-  constructor(seek: Seek) {
+  /** Nobody is asked any more when `signal` aborts. */
+  constructor(seek: Seek, signal: AbortSignal) {
     this.#seek = seek
+    this.#signal = signal
   }
 
   /** Begins to look for them at once. */
@@ -31,7 +36,7 @@ export class WantedKeys {
 
   #want(server: ServerName, keyId: string): void {
     const name = `${keyId} ${server}`
-    if (this.#known.has(name)) return
+    if (this.#known.has(name) || this.#known.size === MAX_KEYS || this.#signal.aborted) return
     this.#known.add(name)
     this.#queue.push([server, keyId])
     if (this.#workers.size === AT_ONCE) return
@@ -40,7 +45,7 @@ export class WantedKeys {
   }
 
   async #work(): Promise<void> {
-    for (let next = this.#queue.pop(); next; next = this.#queue.pop()) {
+    for (let next = this.#queue.pop(); next && !this.#signal.aborted; next = this.#queue.pop()) {
       await this.#seek(...next).catch(() => undefined) // whoever needs the key meets the same error
     }
   }

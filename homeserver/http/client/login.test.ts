@@ -209,14 +209,15 @@ forEachDatabase(({ dialect: database }) => {
       return { ms: performance.now() - started, answer: { status, body } }
     }
     await Promise.all([timed('alice'), timed('nobody')])
-    let difference = 0
-    const samples = 200
-    for (let n = 0; n < samples; n++) {
+    const differences: number[] = []
+    for (let n = 0; n < 101; n++) {
       // In turns, so that whatever else the machine does concerns both.
       const [known, unknown] = [await timed('alice'), await timed('nobody')]
       expect(known.answer).toEqual(unknown.answer)
-      difference += known.ms - unknown.ms
+      differences.push(known.ms - unknown.ms)
     }
-    expect(Math.abs(difference / samples)).toBeLessThan(5)
+    // The middle one: a few that the machine held up say nothing of ours.
+    const median = differences.toSorted((one, other) => one - other)[50] ?? Infinity
+    expect(Math.abs(median)).toBeLessThan(5)
   }, 30_000)
 })

@@ -288,6 +288,29 @@ describeTls('over TLS', () => {
       expect(await stored(ours, again)).toBeUndefined()
     })
 
+    test.each(['1', '9'])('T29: a room that is here is joined in no other version, such as %s', async (claimed) => {
+      const { federation, ours, evil, alice, room, pour } = await inRoom(dialect)
+      await using _ = federation
+      const bob = await ours.server.register('bob')
+      const club = (await alice.createRoom({ preset: 'public_chat' })) as RoomId
+      await bob.post(`/join/${encodeURIComponent(club)}`)
+      const { creator: sender, roomId } = room
+      const state = (type: string, content: JsonObject) => room.add({ type, sender, stateKey: '', content })
+      const levels = state('m.room.power_levels', { users: { [sender]: 100 }, invite: 100 })
+      const allow = [{ type: 'm.room_membership', room_id: club }]
+      const rule = state('m.room.join_rules', { join_rule: 'restricted', allow })
+      await pour(levels.pdu, rule.pdu)
+      evil.on(/\/v1\/make_join\//, () => {
+        const content = { membership: 'join', join_authorised_via_users_server: sender }
+        const member = { type: 'm.room.member', room_id: roomId, sender: bob.userId, state_key: bob.userId, content }
+        const prev_events = claimed === '1' ? [[rule.eventId, {}]] : [rule.eventId]
+        return { room_version: claimed, event: { ...member, depth: 9, prev_events, auth_events: [] } }
+      })
+      expect((await bob.refusal('POST', `/join/${encodeURIComponent(roomId)}?via=evil.test`, {})).status).toBe(502)
+      expect(evil.asked(/make_join/)).toBe(1)
+      expect(evil.asked(/send_join/)).toBe(0)
+    })
+
     test('T38: what is kept back from clients is told to servers, and so is what is behind it', async () => {
       const { federation, ours, evil, alice, room, pour } = await inRoom(dialect)
       await using _ = federation

@@ -62,8 +62,9 @@ export function openJoining(parts: OpenJoiningParts): JoiningServices {
   const outgoing = new OutgoingInvites({ ...parts, client, verifier })
   if (parts.config.federation.mode === 'open') {
     const remote = new RemoteHistory({ client, verifier })
-    const missing = new MissingParts({ ...parts, rooms: new RoomsHere(parts), remote })
-    roomHooks.remoteRooms.push(new FederatedRooms({ ...parts, client, verifier, outgoing, missing }))
+    const roomsHere = new RoomsHere(parts)
+    const missing = new MissingParts({ ...parts, rooms: roomsHere, remote })
+    roomHooks.remoteRooms.push(new FederatedRooms({ ...parts, client, verifier, outgoing, missing, rooms: roomsHere }))
   }
   return {
     templates: new Templates({ ...parts, rooms }),

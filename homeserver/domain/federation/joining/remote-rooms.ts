@@ -19,6 +19,7 @@ import type { Entrances } from '../entrances.ts'
 import { unusable } from '../federation-error.ts'
 import type { Outbox } from '../outbox.ts'
 import type { MissingParts } from '../receive/missing-parts.ts'
+import type { RoomsHere } from '../receive/rooms-here.ts'
 import type { EventVerifier } from '../receive/verify-event.ts'
 import type { RoomServers } from '../room-servers.ts'
 import { candidatesFrom, firstThatCan } from './candidates.ts'
@@ -40,6 +41,7 @@ export interface RemoteRoomsParts {
   readonly writer: RemoteEventWriter
   readonly outgoing: OutgoingInvites
   readonly missing: Pick<MissingParts, 'complete'>
+  readonly rooms: Pick<RoomsHere, 'versionOf'>
   readonly entrances: Entrances
   readonly partialRooms: Pick<PartialRooms, 'isWhole'>
   readonly outbox: Pick<Outbox, 'heard' | 'alreadyTold'>
@@ -138,8 +140,11 @@ export class FederatedRooms implements RemoteRooms {
   }
 
   async #sign(server: ServerName, membership: Passage, change: RemoteChange): Promise<SignedPassage> {
-    const { client, signer, clock } = this.#parts
-    return await signPassage({ client, signer, now: () => clock.now() }, server, membership, change)
+    const { client, signer, clock, rooms } = this.#parts
+    const passage = await signPassage({ client, signer, now: () => clock.now() }, server, membership, change)
+    const here = await rooms.versionOf(change.roomId)
+    if (here && here.id !== passage.version.id) throw unusable(server, 'told of a room of another version than it is')
+    return passage
   }
 
   /** Most members may be left out, unless the `whole` room is asked for. */

@@ -87,6 +87,14 @@ export async function listReceiptsOf(conn: Conn, roomId: RoomId, userIds: readon
   })
 }
 
+/** Removes those of people who never were in the room. Deletes rows of the stream `receipts`. */
+export async function removeReceiptsOfStrangers(tx: Tx, roomId: RoomId): Promise<void> {
+  await tx.run(
+    'delete from receipts where room_id = ? and user_id not in (select user_id from memberships where room_id = ?)',
+    [roomId, roomId],
+  )
+}
+
 /** Whether a thread begins with this event. */
 export async function hasThread(conn: Conn, root: EventId): Promise<boolean> {
   const row = await conn.row(`select 1 from relations where target_id = ? and rel_type = 'm.thread' limit 1`, [root])

@@ -11,6 +11,7 @@ import type { EventId, UserId } from '../../core/ids.ts'
 import type { FinishedEvent } from '../../core/pdu.ts'
 import { roomVersions, type RoomVersionId } from '../../core/room-version.ts'
 import { signingKeyFromSeed } from '../../core/signing.ts'
+import { listReceiptsOf, setReceipts } from '../../storage/receipts.ts'
 import { currentState, findRoom, findRoomStats } from '../../storage/rooms.ts'
 import { StateGroups } from '../../storage/state-groups.ts'
 import type { PolicedEvent } from './hooks.ts'
@@ -351,6 +352,28 @@ forEachDatabase(({ freshUrl }) => {
       expect((await heart.events.find(ours))?.row.status).toBe(0)
     },
   )
+
+  test('of people who never were in the room no receipts stay', async () => {
+    await using heart = await Heart.open(await freshUrl())
+    const made = roomBefore('11')
+    const { roomId } = made.room
+    await enter(heart, made)
+    const { database, streams } = heart
+    const stranger: UserId = '@stranger:peer.test'
+    await database.transaction('receipts', async (tx) => {
+      const first = streams.reserve(tx, 'receipts', 2, { rooms: [roomId] })
+      const said = { room_id: roomId, receipt_type: 'm.read', thread_id: '', event_id: made.join.eventId } as const
+      const at = { event_stream: 1, ts: 1 }
+      const users = [stranger, amy]
+      await setReceipts(
+        tx,
+        users.map((user_id, index) => ({ ...said, ...at, user_id, stream_id: first + index })),
+      )
+    })
+    await complete(heart, made)
+    const left = await listReceiptsOf(database, roomId, [stranger, amy])
+    expect(left.map(({ user_id }) => user_id)).toEqual([amy])
+  })
 
   test('who was banned, or kicked by a member who is known, cannot leave by his own word', async () => {
     await using heart = await Heart.open(await freshUrl())

@@ -15,6 +15,7 @@ import {
   listPartialJoins,
   withdrawEvents,
 } from '../../storage/partial-rooms.ts'
+import { removeReceiptsOfStrangers } from '../../storage/receipts.ts'
 import { applyStateChanges, setRooms, setRoomStats } from '../../storage/rooms.ts'
 import {
   findGroupBefore,
@@ -262,6 +263,8 @@ async function write(
   await setRooms(tx, [head.toRow()])
   await setRoomStats(tx, [head.stats])
   await completePartialRoom(tx, roomId, place)
+  await streams.remember(tx, 'receipts')
+  await removeReceiptsOfStrangers(tx, roomId)
   await streams.remember(tx, 'events') // no event has the last of these places
 }
 

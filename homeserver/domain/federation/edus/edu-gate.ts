@@ -1,6 +1,7 @@
 /** Of what and of whom another server may speak in EDUs (T30). */
 import type { Json } from '../../../core/event.ts'
 import { isUserId, type RoomId, serverNameOf, type ServerName, type UserId } from '../../../core/ids.ts'
+import { Lru } from '../../../platform/lru.ts'
 import type { Members } from '../../rooms/members.ts'
 import type { PartialRooms } from '../../rooms/partial-rooms.ts'
 import type { ServerAcls } from '../server-acl.ts'
@@ -10,10 +11,17 @@ export function speaksFor(origin: ServerName, userId: Json | undefined): userId 
   return isUserId(userId) && serverNameOf(userId) === origin
 }
 
+/** Of a server's people who are not known yet, in one partial room: it could make up as many as it likes (T70). */
+const MAX_UNKNOWN = 100
+/** Rooms times servers for which that is counted. */
+const MAX_COUNTED = 1_000
+
 export class EduGate {
   readonly #members: Members
   readonly #partialRooms: Pick<PartialRooms, 'serversOf'>
   readonly #serverAcls: ServerAcls
+  /** Whose server was taken at its word. */
+  readonly #believed = new Lru<string, Set<UserId>>(MAX_COUNTED)
 
   constructor({
     members,
@@ -38,6 +46,15 @@ export class EduGate {
   /** Of members who are not known yet the word of a server counts that was in the room when it was joined. */
   async #isIn(origin: ServerName, roomId: RoomId, userId: UserId): Promise<boolean> {
     const row = await this.#members.find(roomId, userId)
-    return row ? row.membership === 'join' : this.#partialRooms.serversOf(roomId)?.has(origin) === true
+    if (row) return row.membership === 'join'
+    return this.#partialRooms.serversOf(roomId)?.has(origin) === true && this.#believes(origin, roomId, userId)
+  }
+
+  #believes(origin: ServerName, roomId: RoomId, userId: UserId): boolean {
+    const key = `${roomId} ${origin}`
+    const believed = this.#believed.get(key) ?? new Set()
+    if (believed.size < MAX_UNKNOWN) believed.add(userId)
+    this.#believed.set(key, believed)
+    return believed.has(userId)
   }
 }

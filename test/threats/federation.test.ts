@@ -50,6 +50,37 @@ describeTls('over TLS', () => {
       }
     })
 
+    test('T17: in version 12 nothing is shown with an invitation that its author has not hashed', async () => {
+      const { federation, ours, evil } = await startBeside({ database: dialect })
+      await using _ = federation
+      const alice = await ours.server.register('alice')
+      const room = evil.room('12')
+      const name = room.add({
+        type: 'm.room.name',
+        sender: room.creator,
+        stateKey: '',
+        content: { name: 'Hall' },
+      })
+      const content = { membership: 'invite' }
+      const draft = { type: 'm.room.member', sender: room.creator, stateKey: alice.userId, content }
+      const renamed = { ...name.pdu, content: { name: 'Bank' } }
+      const state = room.stateOf().map(({ pdu }) => pdu)
+      for (const told of [
+        [...state, renamed],
+        [renamed, ...state],
+      ]) {
+        const event = room.make(draft)
+        const path = [room.roomId, event.eventId].map(encodeURIComponent).join('/')
+        const body = { room_version: '12', event: event.pdu, invite_room_state: told }
+        expect((await evil.call(ours, 'PUT', `/_matrix/federation/v2/invite/${path}`, body)).status).toBe(200)
+        const { rooms } = await alice.sync()
+        const shown = rooms.invite[room.roomId].invite_state.events as JsonObject[]
+        expect(JSON.stringify(shown)).not.toContain('Bank')
+        expect(shown.filter(({ type }) => type === 'm.room.create')).toHaveLength(1)
+        await alice.post(`/rooms/${encodeURIComponent(room.roomId)}/leave`)
+      }
+    })
+
     test('T36: of a chain with ever more ways back each event is looked at once', async () => {
       const { federation, ours, evil } = await startBeside({ database: dialect })
       await using _ = federation

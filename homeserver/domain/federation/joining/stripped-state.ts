@@ -43,27 +43,29 @@ export async function checkToldState(
   told: Json | undefined,
 ): Promise<JsonObject[]> {
   const list = Array.isArray(told) ? (told as readonly Json[]).slice(0, MAX_EVENTS) : []
-  if (version.roomIdIsCreateHash) await checkSigned(verifier, version, roomId, list)
+  const events = version.roomIdIsCreateHash ? await signedOf(verifier, version, roomId, list) : list
   let left = MAX_BYTES
-  return list.flatMap((event) => {
+  return events.flatMap((event) => {
     const shown = shownOf(event)
     if (!shown || (left -= Buffer.byteLength(encodeCanonical(shown))) < 0) return []
     return [shown]
   })
 }
 
-async function checkSigned(
+/** The events as their authors hashed them, once each. */
+async function signedOf(
   verifier: EventVerifier,
   version: RoomVersion,
   roomId: RoomId,
   list: readonly Json[],
-): Promise<void> {
+): Promise<readonly JsonObject[]> {
   const { events, refusals } = await verifier.verifyAll(version, roomId, list)
   const [refusal] = refusals
   if (refusal) throw invalidParam(`The state that came along is not that of the room: ${refusal.message}`)
   if (!events.some(({ pdu }) => pdu.type === 'm.room.create')) {
     throw invalidParam('The create event is not in the state that came along')
   }
+  return events.map(({ pdu }) => pdu)
 }
 
 /** Clients see from the whole create event whether the room is what it says it is. */

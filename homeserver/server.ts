@@ -17,6 +17,7 @@ import { type Certificate, listen, type Listening, type ListenOptions } from './
 import { metricsHandler } from './http/metrics.ts'
 import { RateLimiter } from './http/rate-limit.ts'
 import { createApp } from './http/router.ts'
+import { UnreadAnswers } from './http/unread-answers.ts'
 import { sfuTunnel } from './http/sfu-tunnel.ts'
 import type { Services } from './http/services.ts'
 import { type Bus, MemoryBus } from './platform/bus.ts'
@@ -161,6 +162,7 @@ export class Server implements AsyncDisposable {
       metrics,
       tracing,
       trustedProxies: proxies,
+      unread: new UnreadAnswers({ directory: config.data_dir, metrics }),
       stopping: stopping.signal,
     })
     const handle = app.callback()

@@ -96,6 +96,8 @@ interface Declaration<Path extends string, Auth extends AuthKind, Query extends 
   readonly exactNumbers?: boolean
   /** Bytes; 1 MiB unless told. */
   readonly maxBody?: number
+  /** Whether the answer will be long by all likelihood, and is to be made only when few others are; it must not wait for news. */
+  readonly isLong?: (query: URLSearchParams) => boolean
   /** Shows a refusal to those who do not read Matrix's JSON, such as people. */
   readonly refuse?: Refuse
   readonly handle: (
@@ -119,6 +121,7 @@ export interface Endpoint {
   readonly body: z.ZodType | 'stream' | undefined
   readonly exactNumbers: boolean
   readonly maxBody: number
+  readonly isLong: ((query: URLSearchParams) => boolean) | undefined
   readonly refuse: Refuse
   readonly handle: (call: Call<string, AuthKind, unknown, unknown>, services: Services) => Promise<Answer> | Answer
 }
@@ -146,6 +149,7 @@ export function endpoint<
     body,
     exactNumbers: declaration.exactNumbers ?? false,
     maxBody: declaration.maxBody ?? defaultMaxBody,
+    isLong: declaration.isLong,
     refuse: declaration.refuse ?? asJson,
     // The router parses by `query`, `body` and `auth` before it calls, so the types hold; TypeScript cannot follow that.
     handle: handle as unknown as Endpoint['handle'],

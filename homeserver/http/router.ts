@@ -21,6 +21,7 @@ import { type Answer, asJson, type Endpoint, JsonText, type Method, type Pieces,
 import { answerError, refusalOf } from './errors.ts'
 import type { RateLimiter } from './rate-limit.ts'
 import type { Services } from './services.ts'
+import type { UnreadAnswers } from './unread-answers.ts'
 
 const log = logger('http')
 
@@ -43,6 +44,7 @@ export interface RouterParts {
   readonly metrics: Metrics
   readonly tracing: Tracing
   readonly trustedProxies: TrustedProxies
+  readonly unread: UnreadAnswers
   /** Aborted when the server stops: long polls answer at once. */
   readonly stopping: AbortSignal
 }
@@ -72,10 +74,10 @@ export function createApp(parts: RouterParts): Koa {
     const started = performance.now()
     const requestId = randomBytes(8).toString('hex')
     const { req: request, res: response } = ctx
-    const answerWith = async (answer: Answer): Promise<void> => {
+    const answerWith = (answer: Answer): Promise<void> => {
       // Who could go on asking over this connection would do so until the connection is cut.
       if (parts.stopping.aborted) response.setHeader('Connection', 'close')
-      await send(response, requestId, answer)
+      return send(response, requestId, answer, parts.unread)
     }
     const url = splitUrl(request.url ?? '/')
     const method = request.method ?? ''
@@ -86,8 +88,7 @@ export function createApp(parts: RouterParts): Koa {
       try {
         if (request.method === 'OPTIONS') return await answerWith(new Reply(204))
         if (!found || !routed) throw unknownPath(routes, request, url.path)
-        const answer = await serve(parts, routed.endpoint, found.params, request, response, url)
-        await answerWith(answer)
+        await answerWith(await serve(parts, routed.endpoint, found.params, request, response, url))
       } catch (error) {
         if (response.destroyed) return
         const refuse = routed?.endpoint.refuse ?? asJson
@@ -137,7 +138,7 @@ function mount(endpoints: readonly Endpoint[]): Routes {
 }
 
 async function serve(
-  { services, authenticator, serverAuthenticator, limiter, trustedProxies, stopping }: RouterParts,
+  { services, authenticator, serverAuthenticator, limiter, trustedProxies, unread, stopping }: RouterParts,
   endpoint: Endpoint,
   params: Record<string, string | undefined>,
   request: IncomingMessage,
@@ -164,10 +165,9 @@ async function serve(
   }
   const query = endpoint.query && parse(endpoint.query, Object.fromEntries(url.query), 'query')
   const body = 'body' in asked ? signedBodyOf(endpoint, asked.body) : await bodyOf(endpoint, request)
-  return await endpoint.handle(
-    { params, who, query, body, ip, signal: signalOf(response, stopping), request, path: url.path },
-    services,
-  )
+  const signal = signalOf(response, stopping)
+  if (endpoint.isLong?.(url.query)) await unread.turn(response, signal)
+  return await endpoint.handle({ params, who, query, body, ip, signal, request, path: url.path }, services)
 }
 
 /** Not those that have only expired: their clients renew them. */
@@ -248,7 +248,8 @@ function splitUrl(url: string): Url {
 
 const LONG_TEXT = 16_384
 
-async function send(response: ServerResponse, requestId: string, answer: Answer): Promise<void> {
+/** Not `async`, which would hold on to the answer until the client has read it. */
+function send(response: ServerResponse, requestId: string, answer: Answer, unread: UnreadAnswers): Promise<void> {
   const reply = answer instanceof Reply ? answer : undefined
   const body = reply ? reply.body : answer instanceof JsonText ? answer.text : answer
   const headers: Record<string, string | number> = { ...corsHeaders, 'X-Request-Id': requestId }
@@ -258,18 +259,24 @@ async function send(response: ServerResponse, requestId: string, answer: Answer)
   const payload = typeof text === 'string' && text.length > LONG_TEXT ? Buffer.from(text) : text
   if (typeof payload === 'string') headers['Content-Length'] = Buffer.byteLength(payload)
   else if (payload instanceof Buffer) headers['Content-Length'] = payload.length
-  response.writeHead(reply?.status ?? 200, { ...headers, ...reply?.headers })
-  if (
-    payload === undefined ||
-    typeof payload === 'string' ||
-    payload instanceof Buffer ||
-    response.req.method === 'HEAD'
-  ) {
-    response.end(response.req.method === 'HEAD' ? undefined : payload)
-    return
+  const head = { status: reply?.status ?? 200, headers: { ...headers, ...reply?.headers } }
+  if (response.req.method === 'HEAD' || !(payload instanceof Buffer)) {
+    unread.made(response)
+    // What else is iterable is no plain object.
+    return sendBody(response, head, response.req.method === 'HEAD' ? undefined : (payload as string | Pieces))
   }
+  return unread.keep(response, payload).then((kept) => sendBody(response, head, kept))
+}
+
+async function sendBody(
+  response: ServerResponse,
+  { status, headers }: { readonly status: number; readonly headers: Readonly<Record<string, string | number>> },
+  body: string | Buffer | Pieces | undefined,
+): Promise<void> {
+  response.writeHead(status, headers)
+  if (body === undefined || typeof body === 'string' || body instanceof Buffer) return void response.end(body)
   try {
-    for await (const piece of payload as Pieces) await write(response, piece) // what else is iterable is no plain object
+    for await (const piece of body as Pieces) await write(response, piece)
     response.end()
   } catch (error) {
     response.destroy() // so that half an answer is not taken for a whole one
@@ -280,6 +287,7 @@ async function send(response: ServerResponse, requestId: string, answer: Answer)
 /** Resolves when the piece has been sent; rejects when it cannot be. */
 function write(response: ServerResponse, piece: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (response.destroyed) return reject(clientGone)
     const gone = (): void => reject(clientGone)
     response.once('close', gone)
     response.write(piece, (error) => {

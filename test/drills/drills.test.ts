@@ -10,6 +10,7 @@ import { diskFull } from './d8-disk-full.ts'
 import { clockJumps } from './d10-clock-jumps.ts'
 import { catchUp } from './d12-catch-up.ts'
 import { outOfMemory } from './d14-out-of-memory.ts'
+import { slowReaders } from './d15-slow-readers.ts'
 import { thunderingHerd } from './d16-thundering-herd.ts'
 import { largeJoin } from './d17-large-join.ts'
 import { partialJoin } from './d17b-partial-join.ts'
@@ -64,6 +65,11 @@ forEachDatabase(({ freshUrl }) => {
   test('D14: nothing acknowledged is lost when the server runs out of memory', async () => {
     const { figures } = await outOfMemory({ databaseUrl: await freshUrl(), kills: 1, killAfterMs: [300, 900] })
     expect(figures).toMatchObject({ deaths: 1, lost: 0, duplicated: 0, gapTokens: 0, inconsistent: 0, orderlyExits: 0 })
+  })
+
+  test('D15: clients that take long answers slowly get them whole', async () => {
+    const { figures } = await slowReaders({ databaseUrl: await freshUrl(), readers: 20, seconds: 1, sends: 10 })
+    expect(figures).toMatchObject({ readers: 20, broken: 0 })
   })
 
   test('D16: clients that come back all at once are answered, with what they missed', async () => {

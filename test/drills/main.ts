@@ -15,6 +15,7 @@ import { clockJumps } from './d10-clock-jumps.ts'
 import { catchUp } from './d12-catch-up.ts'
 import { deadDestinations } from './d13-dead-destinations.ts'
 import { outOfMemory } from './d14-out-of-memory.ts'
+import { slowReaders } from './d15-slow-readers.ts'
 import { thunderingHerd } from './d16-thundering-herd.ts'
 import { largeJoin } from './d17-large-join.ts'
 import { partialJoin } from './d17b-partial-join.ts'
@@ -34,6 +35,7 @@ const drills: Readonly<Record<string, Drill>> = {
   D12: catchUp,
   D13: deadDestinations,
   D14: outOfMemory,
+  D15: slowReaders,
   D16: thunderingHerd,
   D17: largeJoin,
   D17b: partialJoin,

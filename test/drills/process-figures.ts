@@ -13,7 +13,12 @@ export async function cpuMs(pid: number): Promise<number> {
 }
 
 /** The most memory it has had at once, in MiB. */
-export async function peakMiB(pid: number): Promise<number> {
+export const peakMiB = (pid: number): Promise<number> => mibOf(pid, /^VmHWM:\s+(\d+) kB/m)
+
+/** The memory that it has now, in MiB. */
+export const residentMiB = (pid: number): Promise<number> => mibOf(pid, /^VmRSS:\s+(\d+) kB/m)
+
+async function mibOf(pid: number, field: RegExp): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Math.round(Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1]) / 1024)
+  return Math.round(Number(field.exec(status)?.[1]) / 1024)
 }

@@ -12,6 +12,7 @@ import { mediaEndpoints } from '../../homeserver/http/client/media.ts'
 import { trustedProxies } from '../../homeserver/http/client-address.ts'
 import { RateLimiter } from '../../homeserver/http/rate-limit.ts'
 import { createApp } from '../../homeserver/http/router.ts'
+import { UnreadAnswers } from '../../homeserver/http/unread-answers.ts'
 import type { Services } from '../../homeserver/http/services.ts'
 import { type Clock, systemClock } from '../../homeserver/platform/clock.ts'
 import { Supervisor } from '../../homeserver/platform/lifecycle.ts'
@@ -80,6 +81,7 @@ export async function startMediaServer(
     metrics,
     tracing: noTracing,
     trustedProxies: trustedProxies([]),
+    unread: new UnreadAnswers({ directory: tmpdir(), metrics }),
     stopping: stopping.signal,
   })
   const handle = app.callback()

@@ -27,6 +27,7 @@ const sync = endpoint({
   auth: 'user',
   limit: 'sync',
   query,
+  isLong: (asked) => !asked.get('since') || asked.get('full_state') === 'true', // all rooms, and at once
   handle: async ({ query: asked, who, signal }, { sync: syncs, filters, sessionWatch }) => {
     const since = asked.since ? parseSyncToken(asked.since) : undefined
     if (asked.since && !since) throw invalidParam('since is not a token of this server')

@@ -5,7 +5,7 @@ import { Metrics } from '../../homeserver/platform/metrics.ts'
 import type { MatrixEvent } from '../appservice/event.ts'
 import { Lanes } from '../appservice/lanes.ts'
 import { Listener } from '../appservice/listener.ts'
-import { bridgedTypes } from './bridged-types.ts'
+import { bridgedTypes, isOfItsType } from './bridged-types.ts'
 import { compose } from './compose.ts'
 import type { BridgeParts } from './config.ts'
 import { type Failures, problemOf } from './failures.ts'
@@ -227,9 +227,11 @@ export class TelegramBridge implements AsyncDisposable {
   async #keep(events: readonly MatrixEvent[]): Promise<void> {
     const { database, clock } = this.#parts
     const wanted = events.filter(
-      ({ type, sender, content }) =>
-        bridgedTypes.has(type) &&
-        (type === 'm.room.member' || !(this.#matrix.isOurs(sender) || content[puppetKey] === 'telegram')),
+      (event) =>
+        bridgedTypes.has(event.type) &&
+        isOfItsType(event) &&
+        (event.type === 'm.room.member' ||
+          !(this.#matrix.isOurs(event.sender) || event.content[puppetKey] === 'telegram')),
     )
     if (wanted.length === 0) return
     const rows = wanted.map((event) => ({

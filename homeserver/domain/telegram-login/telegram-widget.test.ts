@@ -55,6 +55,10 @@ forEachDatabase(({ dialect }) => {
     await refused(answer({}, 'widget', 301_000))
     await refused(answer({}, 'widget', -31_000))
     await refused(`${answer()}&id=7`)
+    const lines = widgetAnswer({ ...tom.user, first_name: 'T\nid=7\nlast_name=x' }, { token, at: clock.now() })
+    const torn = { first_name: 'T', id: '7', last_name: `x\nid=${tom.user.id}` } // the same text, read otherwise
+    for (const [key, value] of Object.entries(torn)) lines.set(key, value)
+    await refused(lines.toString())
     await refused(answer(), new Visitor(server), back)
     await refused(answer(), browser, `${page}?state=`)
 

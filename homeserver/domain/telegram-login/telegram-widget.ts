@@ -42,6 +42,8 @@ export class TelegramWidget implements IdentityClient {
     const { token, clock, database, admits } = this.#parts
     const repeated = [...fields, 'hash'].find((name) => query.getAll(name).length > 1)
     if (repeated !== undefined) throw new Error(`${repeated} is there twice`)
+    const torn = fields.find((name) => query.get(name)?.includes('\n'))
+    if (torn !== undefined) throw new Error(`${torn} has more than one line: it could be read as other fields`)
     const hash = signed(query, token.reveal())
     const given = Buffer.from(query.get('hash') ?? '', 'hex')
     if (given.length !== hash.length || !timingSafeEqual(given, hash))

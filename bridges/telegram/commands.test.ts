@@ -124,6 +124,10 @@ forEachDatabase(({ dialect }) => {
     tom.say(moved, 'in the supergroup')
     await bridged.text(roomId, 'in the supergroup')
     expect((await enter(number(moved.chat.id))).body).toEqual({ room_id: roomId })
+    const bridgeOf = (id: number) =>
+      `/rooms/${encoded(roomId)}/state/m.bridge/${encoded(`org.domovoi.telegram://${id}`)}`
+    expect(await alice.get(bridgeOf(moved.chat.id))).toMatchObject({ channel: { id: String(moved.chat.id) } })
+    expect(await alice.get(bridgeOf(group.chat.id))).toEqual({})
 
     expect(await answer(bridged, roomId, '!tg set private')).toBe('Only who is invited may come in.')
     expect((await enter(number(group.chat.id))).status).toBe(404)
@@ -144,6 +148,16 @@ forEachDatabase(({ dialect }) => {
     const bob = await server.register('bob')
     const number = `#telegram_${Math.abs(group.chat.id)}:hs.test` // which the homeserver asks the bridge about
     expect(await bob.post(`/join/${encoded(number)}`)).toEqual({ room_id: roomId })
+
+    const heir = bridged.group() // which has the name since the first group gave it up
+    Object.assign(group.chat, { username: 'other_name' })
+    Object.assign(heir.chat, { username: 'kitchen_chat' })
+    const taken = await bridged.bridge(heir)
+    const path = `/rooms/${encoded(taken)}/state/m.room.power_levels`
+    await alice.put(path, { ...(await alice.get(path)), users: { [bridged.botId]: 100 } })
+    expect(await answer(bridged, taken, '!tg set public')).toContain('#telegram_kitchen_chat:hs.test')
+    expect(await answer(bridged, roomId, '!tg unbridge')).toMatch(/^This room is not bridged/)
+    expect(await bob.post(`/join/${encoded('#telegram_kitchen_chat:hs.test')}`)).toEqual({ room_id: taken })
   })
 
   test('people choose the language of the bot, and whether they are themselves in Matrix', async () => {

@@ -146,6 +146,14 @@ export class Portals {
     await matrix.trySetState(roomId, 'm.bridge', content, bridgeKey(chatId))
   }
 
+  /** The group has another number: its room tells that one, and no more the one before. */
+  async renumbered(portal: Portal, before: string): Promise<void> {
+    const { matrix, publicPortals } = this.#parts
+    await this.announce(portal)
+    await matrix.trySetState(portal.room_id, 'm.bridge', {}, bridgeKey(before))
+    await publicPortals.renumbered(portal)
+  }
+
   /** The ghosts go; people, and what was said, stay. `isPurged`: which message was which event is forgotten. */
   async end(portal: Portal, actor: string, { isPurged = false } = {}): Promise<void> {
     const { room_id: roomId } = portal

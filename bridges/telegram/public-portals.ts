@@ -47,8 +47,8 @@ export class PublicPortals {
     if (portal.alias === null) return 'This room is not public by me.'
     await matrix.trySetState(roomId, 'm.room.join_rules', { join_rule: 'invite' })
     await this.#list(roomId, 'private')
+    await database.transaction('telegram private', (tx) => setAlias(tx, roomId, null)) // who asks for it now finds nothing
     await this.#remove(portal)
-    await database.transaction('telegram private', (tx) => setAlias(tx, roomId, null))
     return 'Only who is invited may come in.'
   }
 
@@ -110,12 +110,14 @@ export class PublicPortals {
     return await added.then(() => true as const).catch(unlessRefused)
   }
 
-  /** Those of our own kind go. */
+  /** Those of our own kind go, unless a group that has the name now has taken them over. */
   async #remove({ room_id: roomId, alias, chat_id: chatId }: Portal): Promise<void> {
     const { matrix } = this.#parts
     const own = new Set([alias ?? '', numberAlias(chatId)].map((local) => this.#full(local)))
     for (const full of own) {
-      await matrix.request(matrix.botUserId, 'DELETE', aliasPath(full)).catch(unlessRefused) // it may not be there
+      const path = aliasPath(full)
+      const there = await matrix.request(matrix.botUserId, 'GET', path).catch(unlessRefused) // it may not be there
+      if (there?.['room_id'] === roomId) await matrix.request(matrix.botUserId, 'DELETE', path).catch(unlessRefused)
     }
     const content = (await matrix.state(roomId, 'm.room.canonical_alias').catch(unlessRefused)) ?? {}
     if (own.has(stringOf(content['alias']) ?? '')) await matrix.trySetState(roomId, 'm.room.canonical_alias', {})

@@ -7,7 +7,7 @@ import type { Bans } from './bans.ts'
 import type { Files } from './files.ts'
 import { type Ghosts, speakerOfChat, speakerOfUser } from './ghosts.ts'
 import type { Matrix } from './matrix.ts'
-import type { PublicPortals } from './public-portals.ts'
+import type { Portals } from './portals.ts'
 import type { Stickers } from './stickers.ts'
 import { findPoll, NO_ANSWERS } from './store/messages.ts'
 import { moveChat } from './store/chats.ts'
@@ -34,7 +34,7 @@ export interface ToMatrixParts extends ChatNewsParts, NamesParts, PlacesParts {
   readonly chats: Chats
   readonly turns: Turns
   readonly bans: Bans
-  readonly publicPortals: PublicPortals
+  readonly portals: Portals
   readonly bot: { readonly id: string; readonly username: string }
 }
 
@@ -125,14 +125,14 @@ export class ToMatrix {
 
   /** The rooms stay, under the group's new number. */
   async migrate(from: number, to: number): Promise<void> {
-    const { database, publicPortals } = this.#parts
+    const { database, portals } = this.#parts
     await database.transaction('telegram migration', async (tx) => {
       await migratePortals(tx, String(from), String(to))
       await moveLane(tx, String(from), String(to))
     })
     await database.transaction('telegram chat moved', (tx) => moveChat(tx, String(from), String(to)))
     const portal = await findPortal(database, String(to))
-    if (portal) await publicPortals.renumbered(portal)
+    if (portal) await portals.renumbered(portal, String(from))
   }
 }
 

@@ -3,9 +3,9 @@ import type { Database } from '../appservice/database.ts'
 import type { MatrixEvent } from '../appservice/event.ts'
 import type { Choices } from './choices.ts'
 import { errcodeOf, isRefusal, type Matrix } from './matrix.ts'
-import type { Permissions } from './permissions.ts'
 import type { Portals } from './portals.ts'
 import { MAX_ROOMS } from './private-chats.ts'
+import type { Rules } from './rules.ts'
 import { addMember, findUser } from './store/people.ts'
 import { addPortal, countPortals, findPortal } from './store/portals.ts'
 import { type Telegram, verdictOf } from './telegram.ts'
@@ -14,7 +14,7 @@ export interface DirectChatsParts {
   readonly matrix: Matrix
   readonly telegram: Telegram
   readonly database: Database
-  readonly permissions: Permissions
+  readonly rules: Rules
   readonly portals: Portals
   readonly choices: Choices
   readonly bot: { readonly id: string; readonly username: string }
@@ -38,9 +38,9 @@ export class DirectChats {
   }
 
   async #refusal({ sender, content }: MatrixEvent, tgUser: string): Promise<string | undefined> {
-    const { telegram, database, permissions, portals, bot } = this.#parts
+    const { telegram, database, rules, portals, bot } = this.#parts
     if (content['is_direct'] !== true) return 'I come into rooms that are bridged with a group of mine'
-    if (permissions.roleOf(sender) === 'relay') return 'You may not begin chats with people of Telegram here'
+    if ((await rules.roleOf(sender)) === 'relay') return 'You may not begin chats with people of Telegram here'
     const known = await findPortal(database, tgUser)
     if (known && known.state !== 'left') return 'My chat with the bot is another room already'
     if ((await countPortals(database, 'private')) >= MAX_ROOMS)

@@ -51,9 +51,9 @@ export class MatrixCommands {
 
   /** The bot comes where those call it who may bridge, or where a room of its own has moved, and gives whether it did. */
   async invited({ sender, room_id: roomId }: MatrixEvent, isAwaited: boolean): Promise<boolean> {
-    const { matrix, permissions, database } = this.#parts
+    const { matrix, rules, database } = this.#parts
     const isWelcome =
-      isAwaited || permissions.roleOf(sender) !== 'relay' || (await portalOfRoom(database, roomId)) !== undefined
+      isAwaited || (await rules.roleOf(sender)) !== 'relay' || (await portalOfRoom(database, roomId)) !== undefined
     try {
       await matrix.setMembership(matrix.botUserId, roomId, isWelcome ? 'join' : 'leave')
     } catch (error) {

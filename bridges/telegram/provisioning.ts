@@ -95,7 +95,8 @@ export class Provisioning {
     try {
       return await this.#joined(asked)
     } catch (error) {
-      if (roomId !== undefined && isInvited) await this.#move(roomId, 'leave').catch(unlessRefused)
+      const isLost = roomId !== undefined && isInvited && !(await portalOfRoom(this.#parts.database, roomId)) // else asked twice
+      if (isLost) await this.#move(roomId, 'leave').catch(unlessRefused)
       throw error
     }
   }

@@ -106,6 +106,12 @@ export class Rules {
     if (!(await this.runsChat(userId, chatId))) throw new RuleError('no_power')
   }
 
+  /** Who may have done in the room what only its own people decide, such as who may come in. */
+  async checkRules(userId: string, roomId: string): Promise<void> {
+    if (this.#parts.permissions.isAdmin(userId)) return
+    if (!mayRule(userId, await this.#stateOf(roomId))) throw new RuleError('no_power')
+  }
+
   async #stateOf(roomId: string): Promise<readonly StateEvent[]> {
     const { matrix } = this.#parts
     const path = `/_matrix/client/v3/rooms/${encodeURIComponent(roomId)}/state`

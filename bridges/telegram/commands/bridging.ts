@@ -70,7 +70,7 @@ export function bridgingCommands(parts: BridgingParts): Commands {
       return `This room is not bridged with ${portal.title} any more.`
     }),
     'delete-portal': bridged(async (event, portal) => {
-      await rules.checkMayEnd(event.sender, portal)
+      await rules.checkRules(event.sender, portal.room_id)
       const creator = (await matrix.allState(portal.room_id)).find(({ type }) => type === 'm.room.create')?.sender
       if (creator !== matrix.botUserId) return 'This room is not mine: !tg unbridge leaves it to you.'
       if (argumentsOf(event)[0] !== 'yes')

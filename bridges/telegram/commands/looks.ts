@@ -29,7 +29,7 @@ export function looksCommands({ database, rules, publicPortals }: LooksParts): C
       return answer ?? 'Say {name} with a sign behind it, as in {name}: or [{name}], or once, always, default.'
     }),
     set: bridged(async (event, portal) => {
-      await rules.checkMayEnd(event.sender, portal)
+      await rules.checkRules(event.sender, portal.room_id)
       const wish = restOf(event)
       if (wish === 'public') return await publicPortals.publish(portal)
       if (wish === 'private') return await publicPortals.withdraw(portal)

@@ -1,6 +1,7 @@
 /** The people of a room: who comes, who goes, and what becomes of ghosts that are invited or thrown out. */
 import type { Database } from '../../appservice/database.ts'
 import type { MatrixEvent } from '../../appservice/event.ts'
+import type { Bans } from '../bans.ts'
 import type { DirectChats } from '../direct-chats.ts'
 import type { Ghosts } from '../ghosts.ts'
 import type { MatrixCommands } from '../matrix-commands.ts'
@@ -15,6 +16,7 @@ export interface MembersParts {
   readonly telegram: Telegram
   readonly database: Database
   readonly ghosts: Ghosts
+  readonly bans: Bans
   readonly commands: MatrixCommands
   readonly upgrades: Upgrades
   readonly presence: Presence
@@ -30,7 +32,7 @@ export class Members {
 
   /** Ghosts that were thrown out are so in Telegram too. */
   async take(event: MatrixEvent): Promise<void> {
-    const { matrix, ghosts, database, telegram } = this.#parts
+    const { matrix, ghosts, database, telegram, bans } = this.#parts
     const { state_key: userId = '', room_id: roomId, sender } = event
     const membership = event.content['membership']
     if (membership === 'invite') return await this.#invited(event)
@@ -41,6 +43,7 @@ export class Members {
     await ghosts.forget(userId, roomId)
     const portal = await portalOfRoom(database, roomId)
     if (!portal || portal.state !== 'active' || portal.type === 'private' || id.startsWith('channel_')) return
+    if (await bans.has(sender)) return
     const member = { chat_id: Number(portal.chat_id), user_id: Number(id) }
     await telegram.sender.banChatMember(member)
     if (membership === 'leave') await telegram.sender.unbanChatMember({ ...member, only_if_banned: true })

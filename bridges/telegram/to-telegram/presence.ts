@@ -31,6 +31,7 @@ export class Presence {
     if (membership === 'join' && portal.state === 'left') {
       if (await this.#hasPeople(roomId)) await this.#tell(portal, 'active', 'roomBack')
     } else if ((membership === 'leave' || membership === 'ban') && portal.state !== 'left') {
+      if (portal.state === 'paused' && !isBot) return // that somebody comes back must not end it
       if (isBot || !(await this.#hasPeople(roomId))) await this.#tell(portal, 'left', isBot ? 'botOut' : 'roomLeft')
     }
   }

@@ -41,6 +41,21 @@ describe('a long JSON object', () => {
     }
   })
 
+  test('costs no more to read when a long value comes drop by drop', async () => {
+    const [long, drops] = ['a'.repeat(1_000_000), 40_000]
+    const bytes = (async function* (): AsyncGenerator<Uint8Array> {
+      yield await Promise.resolve(Buffer.from(`{"state":["${long}`))
+      for (let n = 0; n < drops; n++) yield Buffer.from('a')
+      yield Buffer.from('"],"n":1}')
+    })()
+    const found: [string, number][] = []
+    for await (const { key, text: value } of readMembers(bytes)) found.push([key, value.length])
+    expect(found).toEqual([
+      ['state', long.length + drops + 2],
+      ['n', 1],
+    ])
+  })
+
   test('is refused when a value has no end, or is not UTF-8', async () => {
     await expect(read(`{"state":["${'a'.repeat(2_000_000)}"]}`, 65_536)).rejects.toMatchObject({ status: 400 })
     const bytes = (async function* (): AsyncGenerator<Uint8Array> {

@@ -26,6 +26,7 @@ export async function* readMembers(chunks: AsyncIterable<Uint8Array>): AsyncGene
     yield* scanner.push(decode(chunk))
     await setImmediate() // what has come already does not keep others waiting
   }
+  yield* scanner.end()
   if (!scanner.isComplete) throw badJson('The JSON ends too early')
 }
 
@@ -36,6 +37,8 @@ const backslash = 0x5c
 /** Knows strings, brackets and separators, and nothing else of JSON. */
 class Scanner {
   #text = ''
+  /** What has come since. */
+  #fresh = ''
   #at = 0
   /** Where the value begins that is being read. */
   #from = none
@@ -52,8 +55,16 @@ class Scanner {
     return this.#isComplete
   }
 
+  /** A long value that comes drop by drop waits for more: each look at it copies it. */
   *push(chunk: string): Generator<JsonMember> {
-    this.#text += chunk
+    this.#fresh += chunk
+    if (this.#fresh.length >= this.#text.length / 16) yield* this.end()
+  }
+
+  /** Reads all that has come. */
+  *end(): Generator<JsonMember> {
+    this.#text += this.#fresh
+    this.#fresh = ''
     for (; this.#at < this.#text.length; this.#at++) {
       const member = this.#inString ? this.#endString() : this.#step(this.#text.charAt(this.#at))
       if (member) yield member

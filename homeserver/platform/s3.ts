@@ -1,7 +1,8 @@
-/** A bucket of an S3-compatible service: requests to it are signed, and tried once more. https://docs.aws.amazon.com/AmazonS3/latest/API/ */
+/** A bucket of an S3-compatible service: requests to it are signed, and tried once more unless nothing came at all. https://docs.aws.amazon.com/AmazonS3/latest/API/ */
 import type { Readable } from 'node:stream'
 import type { AwsV4Signer } from 'aws4fetch'
 import type { Fetched, Fetcher } from './fetch.ts'
+import { FetchError } from './fetch-error.ts'
 
 export interface S3Options {
   readonly endpoint: string
@@ -85,8 +86,13 @@ export class S3Bucket {
         if (answer.status < 500 || tries === TRIES) return answer
         answer.body.resume()
       } catch (error) {
-        if (tries === TRIES) throw error
+        if (tries === TRIES || isLate(error)) throw error
       }
     }
   }
+}
+
+/** Whoever says nothing for so long is not asked again: somebody waits for us. */
+function isLate(error: unknown): boolean {
+  return error instanceof FetchError && error.failure === 'timeout'
 }

@@ -11,6 +11,7 @@ import { postgresCrashes } from './d4-postgres-crashes.ts'
 import { olderDatabase } from './d5-older-database.ts'
 import { oneRoom } from './d6-one-room.ts'
 import { diskFull } from './d8-disk-full.ts'
+import { storeAway } from './d9-store-away.ts'
 import { clockJumps } from './d10-clock-jumps.ts'
 import { catchUp } from './d12-catch-up.ts'
 import { deadDestinations } from './d13-dead-destinations.ts'
@@ -31,6 +32,7 @@ const drills: Readonly<Record<string, Drill>> = {
   D5: olderDatabase,
   D6: oneRoom,
   D8: diskFull,
+  D9: storeAway,
   D10: clockJumps,
   D12: catchUp,
   D13: deadDestinations,

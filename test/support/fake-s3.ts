@@ -22,6 +22,8 @@ export class FakeS3 implements AsyncDisposable {
   losesParts = false
   /** Requests get no answer. */
   hangs = false
+  /** Requests that got none. */
+  unanswered = 0
   readonly #server = createServer((request, response) => void this.#answer(request, response))
 
   static async start(): Promise<FakeS3> {
@@ -47,7 +49,7 @@ export class FakeS3 implements AsyncDisposable {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = Buffer.concat((await request.toArray()) as Buffer[]) // no encoding is set
-    if (this.hangs) return
+    if (this.hangs) return void this.unanswered++
     const { pathname, searchParams: query } = new URL(request.url ?? '', this.endpoint)
     const [status, content] = this.#serve(request, decodeURIComponent(pathname), query, body)
     this.answers.push(`${request.method} ${status}`)

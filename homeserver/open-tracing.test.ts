@@ -37,15 +37,18 @@ forEachDatabase(({ dialect }) => {
       'domovoi.request.id': answer.headers.get('x-request-id'),
     })
     const parts = collector.partsOf(send)
-    expect(parts.map(({ name }) => name)).toContain('persist events')
     for (const part of parts) {
       expect(part).toMatchObject({
         kind: 3,
         attributes: { 'db.system.name': dialect === 'sqlite' ? 'sqlite' : 'postgresql' },
       })
       expect(BigInt(part.startTimeUnixNano) >= BigInt(send.startTimeUnixNano)).toBe(true)
-      expect(BigInt(part.endTimeUnixNano) <= BigInt(send.endTimeUnixNano)).toBe(true)
     }
+    // Others may go on when the answer is out.
+    const persisted = parts.filter(({ name, endTimeUnixNano: end }) => {
+      return name === 'persist events' && BigInt(end) <= BigInt(send.endTimeUnixNano)
+    })
+    expect(persisted).toHaveLength(1)
     expect(collector.headers[0]?.['x-token']).toBe('for the collector')
     const told = collector.bodies.join()
     for (const secret of [

@@ -136,13 +136,19 @@ class CountedQueue implements SpanProcessor {
   readonly #batches: BatchSpanProcessor
   readonly #spans: Counter<'result'>
   #waiting = 0
+  /** On their way to the collector. */
+  #leaving = 0
+  #isClosed = false
 
   constructor(exporter: SpanExporter, spans: Counter<'result'>) {
     this.#spans = spans
     const counted: SpanExporter = {
       export: (batch, done) => {
         this.#waiting -= batch.length
+        this.#leaving += batch.length
         exporter.export(batch, (result) => {
+          if (this.#isClosed) return done(result)
+          this.#leaving -= batch.length
           spans.add(batch.length, { result: result.code === 0 ? 'sent' : 'lost' })
           done(result)
         })
@@ -173,7 +179,12 @@ class CountedQueue implements SpanProcessor {
     return this.#batches.forceFlush()
   }
 
-  shutdown(): Promise<void> {
-    return this.#batches.shutdown()
+  async shutdown(): Promise<void> {
+    try {
+      await this.#batches.shutdown()
+    } finally {
+      this.#isClosed = true
+      this.#spans.add(this.#waiting + this.#leaving, { result: 'lost' })
+    }
   }
 }

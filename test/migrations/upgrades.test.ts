@@ -59,6 +59,7 @@ forEachDatabase(({ freshUrl }) => {
 
     const there = await readAt(url)
     for (const { name, columns } of old) {
+      if (name === 'presence') continue // the server at work goes on with it
       const [before, after] = [contents.get(name), there.get(name)]
       expect({ name, rows: after && only(after, columns) }).toEqual({ name, rows: before && only(before, columns) })
     }

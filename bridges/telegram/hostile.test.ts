@@ -92,18 +92,4 @@ forEachDatabase(({ dialect }) => {
     await bob.send(roomId, '!tg unbridge') // which is theirs too
     await bridged.answer(roomId, /^This room is not bridged with Kitchen any more/)
   })
-
-  test('a room that is paused stays so when the last of its people leaves and comes back', async () => {
-    await using bridged = await Bridged.start(dialect)
-    const { alice, tom } = bridged
-    const group = bridged.group()
-    const roomId = await bridged.bridge(group)
-    await alice.setState(roomId, 'm.room.join_rules', { join_rule: 'public' })
-    tom.say(group, '/pause')
-    await bridged.telegram.until(() => bridged.telegram.said(group).length > 1)
-    await alice.post(`/rooms/${encoded(roomId)}/leave`)
-    await alice.post(`/join/${encoded(roomId)}`)
-    await alice.send(roomId, '!tg status')
-    await bridged.answer(roomId, /, paused\./)
-  })
 })

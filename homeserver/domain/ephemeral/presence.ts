@@ -121,9 +121,10 @@ export class Presence implements Service {
     }
   }
 
-  /** Resolves when what the user shows is on disk and told. */
+  /** Resolves when what the user shows is on disk and told, or that has failed: who reads is not refused for it. */
   async shown(userId: UserId): Promise<void> {
-    if (this.#users.get(userId)?.hasNews(this.#parts.clock.steady()) === true) await this.#commit(userId)
+    if (this.#users.get(userId)?.hasNews(this.#parts.clock.steady()) !== true) return
+    await this.#commit(userId).catch(() => undefined) // it has been logged, and the sweep tries again
   }
 
   /** The user did something, such as sending a message. */

@@ -1,9 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { FakeClock } from '../../homeserver/platform/fake-clock.ts'
 import { Metrics } from '../../homeserver/platform/metrics.ts'
-import { Database } from '../../homeserver/storage/database.ts'
-import { migrate } from '../../homeserver/storage/migrate.ts'
-import { forEachDatabase } from '../../test/support/databases.ts'
+import { forEachDatabase, openMigrated } from '../../test/support/databases.ts'
 import { bridgeMetrics } from './metrics.ts'
 import { Poller, type PollerParts } from './poller.ts'
 import { addUpdates } from './store/updates.ts'
@@ -12,8 +10,7 @@ const bot = { id: '1', username: 'bot' }
 
 forEachDatabase(({ freshUrl }) => {
   test('while more than 5,000 updates wait, Telegram is asked for none; it is asked again when they are fewer', async () => {
-    await using database = await Database.open({ url: await freshUrl() })
-    await migrate(database)
+    await using database = await openMigrated(await freshUrl())
     const clock = new FakeClock()
     const updates = Array.from({ length: 5_001 }, (_, id) => ({ id, lane: '-1', json: '{}' }))
     await database.transaction('test', (tx) => addUpdates(tx, bot, updates, clock.now()))

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, describe } from '@jest/globals'
 import pg from 'pg'
 import { Database } from '../../homeserver/storage/database.ts'
+import { migrate } from '../../homeserver/storage/migrate.ts'
 
 export type Dialect = 'sqlite' | 'postgres'
 
@@ -40,6 +41,13 @@ export function forEachDatabase(
       declare({ dialect, freshUrl: () => freshDatabaseUrl(dialect) })
     })
   }
+}
+
+/** A new database with all tables. */
+export async function openMigrated(url: string): Promise<Database> {
+  const database = await Database.open({ url })
+  await migrate(database)
+  return database
 }
 
 /** Every row of every table as text. */

@@ -1,4 +1,6 @@
 /** A homeserver with the bridge in it, and a Telegram for it. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Clock } from '../../homeserver/platform/clock.ts'
 import type { Client } from './client.ts'
 import type { Dialect } from './databases.ts'
@@ -6,6 +8,7 @@ import { FakeTelegram, fullRights } from './fake-telegram/fake-telegram.ts'
 import type { Person } from './fake-telegram/person.ts'
 import type { FakeChat } from './fake-telegram/world.ts'
 import { startServer, type TestServer } from './server.ts'
+import { until } from './until.ts'
 
 type Json = Record<string, any> // eslint-disable-line -- what is in rooms is looked into freely by tests
 
@@ -35,6 +38,8 @@ export class Bridged implements AsyncDisposable {
     const telegram = await FakeTelegram.start(telegramClock ? { clock: telegramClock } : {})
     const settings = `telegram: { bot_token: '${telegram.token}', api_root: '${telegram.url}', group_rate: 100000 }`
     const server = await startServer({ database, config: [settings, config], parts: clock ? { clock } : {} })
+    // A homeserver that finds no bridge yet tries again after a while, which never comes with a clock that stands still.
+    await until(() => existsSync(join(server.dataDir, 'telegram.sock')), 5)
     const alice = await server.register('alice')
     return new Bridged({ telegram, server, alice, tom: telegram.person('Tom', { username: 'tom' }) })
   }

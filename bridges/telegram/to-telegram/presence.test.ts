@@ -1,7 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { Database } from '../../../homeserver/storage/database.ts'
-import { migrate } from '../../../homeserver/storage/migrate.ts'
-import { forEachDatabase } from '../../../test/support/databases.ts'
+import { forEachDatabase, openMigrated } from '../../../test/support/databases.ts'
 import type { MatrixEvent } from '../../appservice/event.ts'
 import { addPortal, portalOfRoom, setRoomState } from '../store/portals.ts'
 import { Presence, type PresenceParts } from './presence.ts'
@@ -11,8 +9,7 @@ const bot = '@bot:hs.test'
 
 forEachDatabase(({ freshUrl }) => {
   test('a room that is paused stays so when the last of its people leaves and comes back', async () => {
-    await using database = await Database.open({ url: await freshUrl() })
-    await migrate(database)
+    await using database = await openMigrated(await freshUrl())
     const portal = { chat_id: '-1', thread_id: 0, room_id: roomId, type: 'group', title: 'Kitchen', bridged_by: '@a:b' }
     await database.transaction('test', async (tx) => {
       await addPortal(tx, portal)

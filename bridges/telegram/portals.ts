@@ -12,7 +12,7 @@ import { levelOf, setLevels } from './powers.ts'
 import type { PublicPortals } from './public-portals.ts'
 import { RuleError } from './rules.ts'
 import { addAct } from './store/audit.ts'
-import { reviveEvents, unparkEvents } from './store/events.ts'
+import { reviveEvents, unparkEvents, type WhichEvents } from './store/events.ts'
 import { forgetRoom } from './store/messages.ts'
 import { membersOf } from './store/people.ts'
 import { addPortal, findPortal, type Portal, portalOfRoom, removePortal, setPortalState } from './store/portals.ts'
@@ -185,11 +185,11 @@ export class Portals {
     if (state === 'active') for (const { room_id: roomId } of portals) wake(roomId)
   }
 
-  /** What Telegram did not take is sent again, or this event of it. Gives how much that is. */
-  async retry(roomId: string, eventId?: string): Promise<number> {
+  /** What Telegram did not take is sent again, or that of it which is meant. Gives how much that is. */
+  async retry(roomId: string, which: WhichEvents = {}): Promise<number> {
     const { database, clock, wake } = this.#parts
-    const which = { now: clock.now(), ...(eventId === undefined ? {} : { eventId }) }
-    const count = await database.transaction('telegram retry', (tx) => reviveEvents(tx, roomId, which))
+    const now = clock.now()
+    const count = await database.transaction('telegram retry', (tx) => reviveEvents(tx, roomId, { now, ...which }))
     wake(roomId)
     return count
   }

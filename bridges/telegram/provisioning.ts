@@ -140,8 +140,9 @@ export class Provisioning {
   }
 
   async #retry({ user_id: userId, room_id: roomId }: z.output<typeof portalBody>): Promise<object> {
-    await this.#portal(userId, roomId)
-    return { count: await this.#parts.portals.retry(roomId) }
+    const { portals, rules } = this.#parts
+    const portal = await this.#bridged(userId, roomId)
+    return { count: await portals.retry(roomId, await rules.retriable(userId, portal)) }
   }
 
   async #audit({ user_id: userId, limit }: z.output<typeof auditBody>): Promise<AuditAnswer> {
@@ -152,11 +153,16 @@ export class Provisioning {
 
   /** One that is theirs to change. */
   async #portal(userId: string, roomId: string): Promise<Portal> {
-    const { database, rules, bans } = this.#parts
+    const portal = await this.#bridged(userId, roomId)
+    await this.#parts.rules.checkMayEnd(userId, portal)
+    return portal
+  }
+
+  async #bridged(userId: string, roomId: string): Promise<Portal> {
+    const { database, bans } = this.#parts
     if (await bans.has(userId)) throw new RuleError('relay_only')
     const portal = await portalOfRoom(database, roomId)
     if (!portal) throw new RuleError('not_bridged')
-    await rules.checkMayEnd(userId, portal)
     return portal
   }
 }

@@ -98,12 +98,20 @@ export class Rules {
     }
   }
 
+  async checkMayEnd(userId: string, portal: Portal): Promise<void> {
+    if (!(await this.#mayEnd(userId, portal))) throw new RuleError('no_power')
+  }
+
+  /** Whose events of the room they may have sent again: everybody's, or their own. */
+  async retriable(userId: string, portal: Portal): Promise<{ readonly sender?: string }> {
+    return (await this.#mayEnd(userId, portal)) ? {} : { sender: userId }
+  }
+
   /** Who rules the room, or runs the chat. */
-  async checkMayEnd(userId: string, { room_id: roomId, chat_id: chatId }: Portal): Promise<void> {
-    if (this.#parts.permissions.isAdmin(userId)) return
+  async #mayEnd(userId: string, { room_id: roomId, chat_id: chatId }: Portal): Promise<boolean> {
+    if (this.#parts.permissions.isAdmin(userId)) return true
     const state = await this.#stateOf(roomId).catch(noneOutside)
-    if (mayRule(userId, state)) return
-    if (!(await this.runsChat(userId, chatId))) throw new RuleError('no_power')
+    return mayRule(userId, state) || (await this.runsChat(userId, chatId))
   }
 
   /** Who may have done in the room what only its own people decide, such as who may come in. */

@@ -131,6 +131,30 @@ forEachDatabase(({ dialect }) => {
     await bridged.said(group, ({ text }) => text === 'alice: refused 7')
   })
 
+  test('who has no power in a room has only their own sent again there, and takes nothing over from the group', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, telegram, server } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const bob = await server.register('bob')
+    await alice.post(`/rooms/${encodeURIComponent(roomId)}/invite`, { user_id: bob.userId })
+    await bob.post(`/join/${encodeURIComponent(roomId)}`)
+    telegram.fail({ kind: '403', method: 'sendMessage', chat: group.chat.id, times: 2 })
+    const hers = await alice.send(roomId, `not by "sender":"${bob.userId}"`)
+    await bob.send(roomId, 'by bob')
+    await bob.send(roomId, `!tg retry ${hers}`)
+    await bridged.answer(roomId, /^Nothing of yours was given up/)
+    await bob.send(roomId, '!tg retry')
+    await bridged.answer(roomId, /^1 will be sent again/)
+    await bridged.said(group, ({ text }) => text === 'bob: by bob')
+    const retry = `/_domovoi/client/v1/telegram/portals/${encodeURIComponent(roomId)}/retry`
+    expect(await bob.post(retry)).toEqual({ count: 0 })
+    await bob.send(roomId, '!tg sync')
+    await bridged.answer(roomId, /^You may not do that here/)
+    expect(await alice.post(retry)).toEqual({ count: 1 })
+    await bridged.said(group, ({ text }) => text?.startsWith('alice: not by') === true)
+  })
+
   test('people of the same name are told apart, and names need not be repeated', async () => {
     await using bridged = await Bridged.start(dialect)
     const { alice, tom, server } = bridged

@@ -81,7 +81,8 @@ export function bridgingCommands(parts: BridgingParts): Commands {
     }),
     pause: setState('paused', 'Nothing is bridged until !tg resume.'),
     resume: setState('active', 'Bridged again.'),
-    sync: bridged(async (_, portal) => {
+    sync: bridged(async ({ sender }, portal) => {
+      await rules.checkMayEnd(sender, portal)
       await metadata.refresh(portal)
       return `This room is as ${portal.title} is.`
     }),

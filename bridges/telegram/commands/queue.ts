@@ -3,6 +3,7 @@ import type { Database } from '../../appservice/database.ts'
 import { eventIdOf } from '../../appservice/event.ts'
 import type { Matrix } from '../matrix.ts'
 import type { Portals } from '../portals.ts'
+import type { Rules } from '../rules.ts'
 import { countEvents, deadEvents } from '../store/events.ts'
 import { countUpdates } from '../store/updates.ts'
 import { argumentsOf, bridged, type Commands } from './command.ts'
@@ -12,11 +13,12 @@ const MAX_DEAD = 20
 export interface QueueParts {
   readonly matrix: Matrix
   readonly database: Database
+  readonly rules: Rules
   readonly portals: Portals
   readonly bot: { readonly id: string; readonly username: string }
 }
 
-export function queueCommands({ matrix, database, portals, bot }: QueueParts): Commands {
+export function queueCommands({ matrix, database, rules, portals, bot }: QueueParts): Commands {
   return {
     status: async (_, portal) => {
       const [updates, events] = [await countUpdates(database), await countEvents(database)]
@@ -31,7 +33,7 @@ export function queueCommands({ matrix, database, portals, bot }: QueueParts): C
       const lines = dead.map(({ event_id: id, error }) => `${matrix.permalink(roomId, id)}: ${error ?? ''}`)
       return lines.join('\n') || 'Nothing was given up.'
     }),
-    retry: bridged(async (event) => {
+    retry: bridged(async (event, portal) => {
       const [which] = argumentsOf(event)
       const eventId = eventIdOf(
         decoded(which)
@@ -39,8 +41,10 @@ export function queueCommands({ matrix, database, portals, bot }: QueueParts): C
           .replace(/\?.*$/, ''),
       )
       if (which !== undefined && which !== 'all' && eventId === undefined) return 'That is no event.'
-      const count = await portals.retry(event.room_id, eventId)
-      return count === 0 ? 'Nothing was given up.' : `${count} will be sent again.`
+      const whose = await rules.retriable(event.sender, portal)
+      const count = await portals.retry(event.room_id, { ...whose, ...(eventId === undefined ? {} : { eventId }) })
+      if (count > 0) return `${count} will be sent again.`
+      return whose.sender === undefined ? 'Nothing was given up.' : 'Nothing of yours was given up.'
     }),
   }
 }

@@ -1,6 +1,9 @@
 /** Events of Matrix, from when they are taken until they are in Telegram. */
 import type { Conn, Tx } from '../../appservice/database.ts'
 
+/** How many of somebody's that were given up are sent again at once. */
+const MAX_OWN = 500
+
 export interface StoredEvent {
   readonly event_id: string
   readonly seq: number
@@ -159,18 +162,43 @@ export async function deadEvents(conn: Conn, roomId: string, limit: number): Pro
   )
 }
 
-/** Dead ones of a room wait again, or one of them. Gives how many. */
+/** All, or those of one person, or one event, or that if it is theirs. */
+export interface WhichEvents {
+  readonly eventId?: string
+  readonly sender?: string
+}
+
+/** Dead ones of a room wait again; of one person's the first 500. Gives how many. */
 export async function reviveEvents(
   tx: Tx,
   roomId: string,
-  { now, eventId }: { now: number; eventId?: string },
+  { now, eventId, sender }: WhichEvents & { readonly now: number },
 ): Promise<number> {
-  const one = eventId === undefined ? '' : ' and event_id = ?'
+  const only = eventId === undefined ? [] : [eventId]
+  if (sender === undefined) return await revive(tx, roomId, now, only)
+  const own = await deadOf(tx, roomId, sender)
+  const meant = eventId === undefined ? own : own.filter((id) => id === eventId)
+  return meant.length === 0 ? 0 : await revive(tx, roomId, now, meant)
+}
+
+/** `only` these events, where some are named. */
+async function revive(tx: Tx, roomId: string, now: number, only: readonly string[]): Promise<number> {
+  const named = only.length === 0 ? '' : ` and event_id in (${only.map(() => '?').join(', ')})`
   return await tx.run(
     `update telegram_events set state = 'waiting', attempts = 0, waits_from = ?
-      where room_id = ? and state = 'dead' and json is not null${one}`,
-    [now, roomId, ...(eventId === undefined ? [] : [eventId])],
+      where room_id = ? and state = 'dead' and json is not null${named}`,
+    [now, roomId, ...only],
   )
+}
+
+async function deadOf(tx: Tx, roomId: string, sender: string): Promise<string[]> {
+  const rows = await tx.rows<{ event_id: string; json: string }>(
+    `select event_id, json from telegram_events
+      where room_id = ? and state = 'dead' and replace(json, ?, '') <> json order by seq limit ?`,
+    [roomId, `"sender":${JSON.stringify(sender)}`, MAX_OWN],
+  )
+  const isTheirs = (json: string): boolean => (JSON.parse(json) as { sender?: unknown }).sender === sender // content may say so too
+  return rows.flatMap(({ event_id: id, json }) => (isTheirs(json) ? [id] : []))
 }
 
 /** Forgets what was through before `done`, and what was given up and came before `dead`. */

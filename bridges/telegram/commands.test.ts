@@ -101,6 +101,25 @@ forEachDatabase(({ dialect }) => {
     expect(await answer(bridged, roomId, '!tg topic close')).toMatch(/^Telegram does not let the bot do that/)
   })
 
+  test('a forum is paused and resumed with all its rooms, in whichever of them it is asked for', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice, tom, telegram } = bridged
+    const group = bridged.group({ forum: true })
+    const general = await bridged.bridge(group)
+    await answer(bridged, general, '!tg topic new Cakes')
+    const roomId = await bridged.invitation('Kitchen: Cakes')
+    await alice.post(`/join/${encoded(roomId)}`)
+    telegram.removeBot(group, tom)
+    await bridged.answer(general, /^Telegram: the bot was removed/)
+    await alice.send(general, 'kept')
+    expect(await answer(bridged, general, '!tg status')).toContain('1 waits for the bot to be back')
+    expect(await answer(bridged, roomId, '!tg pause')).toMatch(/^Nothing is bridged until/)
+    expect(await answer(bridged, general, '!tg status')).toContain('paused')
+    telegram.addBot(group, tom)
+    expect(await answer(bridged, roomId, '!tg resume')).toBe('Bridged again.')
+    await bridged.said(group, ({ text }) => text === 'alice: kept')
+  })
+
   test('a portal is public by an alias that stays with the group, until it is private again', async () => {
     await using bridged = await Bridged.start(dialect)
     const { alice, tom, telegram, server } = bridged

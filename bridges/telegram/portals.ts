@@ -15,7 +15,15 @@ import { addAct } from './store/audit.ts'
 import { reviveEvents, unparkEvents, type WhichEvents } from './store/events.ts'
 import { forgetRoom } from './store/messages.ts'
 import { membersOf } from './store/people.ts'
-import { addPortal, findPortal, type Portal, portalOfRoom, removePortal, setPortalState } from './store/portals.ts'
+import {
+  addPortal,
+  findPortal,
+  type Portal,
+  portalOfRoom,
+  portalsOfChat,
+  removePortal,
+  setPortalState,
+} from './store/portals.ts'
 import type { Telegram } from './telegram.ts'
 
 const log = logger('telegram')
@@ -171,16 +179,18 @@ export class Portals {
     }
   }
 
-  /** Of one chat, with all its topics. */
-  async setState(portals: readonly Portal[], state: 'active' | 'paused', actor: string): Promise<void> {
+  /** Of a chat with all its topics, in whichever of its rooms somebody wished it. */
+  async setState(chatId: string, state: 'active' | 'paused', actor: string): Promise<void> {
     const { database, clock, wake } = this.#parts
     const act = state === 'active' ? 'resume' : 'pause'
-    await database.transaction('telegram state', async (tx) => {
-      for (const portal of portals) {
-        await setPortalState(tx, portal.chat_id, state)
+    const portals = await database.transaction('telegram state', async (tx) => {
+      await setPortalState(tx, chatId, state)
+      const all = await portalsOfChat(tx, chatId)
+      for (const portal of all) {
         if (state === 'active') await unparkEvents(tx, portal.room_id, clock.now())
         await addAct(tx, { ...portal, at: clock.now(), actor, act })
       }
+      return all
     })
     if (state === 'active') for (const { room_id: roomId } of portals) wake(roomId)
   }

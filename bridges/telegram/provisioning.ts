@@ -135,7 +135,8 @@ export class Provisioning {
   }
 
   async #setState({ user_id: userId, room_id: roomId, state }: z.output<typeof portalStateBody>): Promise<object> {
-    await this.#parts.portals.setState([await this.#portal(userId, roomId)], state, userId)
+    const { chat_id: chatId } = await this.#portal(userId, roomId)
+    await this.#parts.portals.setState(chatId, state, userId)
     return {}
   }
 

@@ -189,13 +189,14 @@ export class TelegramCommands {
   async #change(message: Message, what: 'unbridge' | 'pause' | 'resume'): Promise<string> {
     const { database, portals } = this.#parts
     const texts = await this.#parts.choices.textsOf(message.from)
-    const all = await portalsOfChat(database, String(message.chat.id))
+    const chatId = String(message.chat.id)
+    const all = await portalsOfChat(database, chatId)
     if (all.length === 0) return texts.notBridged
     if (what === 'unbridge') {
       for (const portal of all) await portals.end(portal, actorOf(message))
       return texts.unbridged
     }
-    await portals.setState(all, what === 'pause' ? 'paused' : 'active', actorOf(message))
+    await portals.setState(chatId, what === 'pause' ? 'paused' : 'active', actorOf(message))
     return what === 'pause' ? texts.paused : texts.resumed
   }
 

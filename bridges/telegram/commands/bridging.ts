@@ -44,7 +44,7 @@ export function bridgingCommands(parts: BridgingParts): Commands {
   const setState = (state: 'active' | 'paused', answer: string) =>
     bridged(async ({ sender }, portal) => {
       await rules.checkMayEnd(sender, portal)
-      await portals.setState([portal], state, sender)
+      await portals.setState(portal.chat_id, state, sender)
       return answer
     })
 

@@ -120,6 +120,17 @@ forEachDatabase(({ dialect }) => {
     await bridged.said(group, ({ text }) => text === 'alice: kept')
   })
 
+  test('a notice is no command: it is bridged as what it says', async () => {
+    await using bridged = await Bridged.start(dialect)
+    const { alice } = bridged
+    const group = bridged.group()
+    const roomId = await bridged.bridge(group)
+    const path = `/rooms/${encoded(roomId)}/send/m.room.message/notice`
+    await alice.put(path, { msgtype: 'm.notice', body: '!tg unbridge' })
+    await bridged.said(group, ({ text }) => text === 'alice: !tg unbridge')
+    expect(await answer(bridged, roomId, '!tg status')).toMatch(/^This room is bridged with Kitchen/)
+  })
+
   test('a portal is public by an alias that stays with the group, until it is private again', async () => {
     await using bridged = await Bridged.start(dialect)
     const { alice, tom, telegram, server } = bridged

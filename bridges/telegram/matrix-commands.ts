@@ -33,10 +33,10 @@ export class MatrixCommands {
     }
   }
 
-  /** Whether the event was a command; it is answered then. */
+  /** Whether the event was a command; it is answered then. Notices, which programs write, are none. */
   async take(event: MatrixEvent, portal: Portal | undefined): Promise<boolean> {
-    const { body } = event.content
-    if (event.type !== 'm.room.message' || typeof body !== 'string') return false
+    const { body, msgtype } = event.content
+    if (event.type !== 'm.room.message' || msgtype === 'm.notice' || typeof body !== 'string') return false
     const [word, name = 'help'] = body.trim().split(/\s+/)
     if (word !== '!tg') return false
     const key = name.toLowerCase()

@@ -5,6 +5,7 @@
 import type { Bridge } from 'matrix-appservice-bridge'
 import type { MediaLinkAnswer } from '../../homeserver/core/telegram-login.ts'
 import type { Content } from '../appservice/event.ts'
+import { stringOf } from '../appservice/json.ts'
 import type { StateEvent } from '../appservice/powers.ts'
 import type { BridgeConfig } from './config.ts'
 import type { BridgeMetrics } from './metrics.ts'
@@ -29,6 +30,8 @@ export class MediaGoneError extends Error {
 }
 
 const encoded = encodeURIComponent
+/** Of a room's name, in characters: people may make it as long as they like. */
+const MAX_NAME = 100
 
 /** In what the bridge says as a person, so that it is not taken for something that they said in Matrix. */
 export const puppetKey = 'org.domovoi.double_puppet_source'
@@ -101,6 +104,13 @@ export class Matrix {
 
   roomLink(roomId: string): string {
     return `https://matrix.to/#/${encoded(roomId)}?via=${this.#config.serverName}`
+  }
+
+  /** A room for somebody who does not know it: what it calls itself, and where it is. */
+  async describe(roomId: string): Promise<string> {
+    const name = stringOf((await this.state(roomId, 'm.room.name'))?.['name']) ?? ''
+    const line = name.replace(/\s+/g, ' ').trim().slice(0, MAX_NAME)
+    return line === '' ? this.roomLink(roomId) : `${line} (${this.roomLink(roomId)})`
   }
 
   /** `alias` without its server. */

@@ -6,7 +6,7 @@ import type { Database } from '../appservice/database.ts'
 import { titleOf } from './chats.ts'
 import { errcodeOf, type Matrix } from './matrix.ts'
 import type { Files } from './files.ts'
-import { type Ghosts, speakerOfUser } from './ghosts.ts'
+import { type Ghosts, type Speaker, speakerOfUser } from './ghosts.ts'
 import type { Metadata } from './metadata.ts'
 import { levelOf, setLevels } from './powers.ts'
 import type { PublicPortals } from './public-portals.ts'
@@ -49,6 +49,8 @@ export interface Joining {
   readonly userId: string
   /** As the act is written down: the Matrix user, and who they are in Telegram where that is known. */
   readonly actor: string
+  /** Who said yes in the chat, where that is not who asks in the room. */
+  readonly agreed?: Speaker | undefined
 }
 
 export class Portals {
@@ -59,7 +61,7 @@ export class Portals {
   }
 
   /** That they may was asked of `Rules`. Throws `RuleError` where the chat, or the room, was bridged in the meantime. */
-  async join({ chat, roomId, userId, actor }: Joining): Promise<void> {
+  async join({ chat, roomId, userId, actor, agreed }: Joining): Promise<void> {
     const { database, clock } = this.#parts
     const chatId = String(chat.id)
     const title = titleOf(chat)
@@ -70,17 +72,18 @@ export class Portals {
       await addPortal(tx, portal)
       await addAct(tx, { ...portal, at: clock.now(), actor, act: 'bridge' })
     })
-    await this.#settle(portal).catch((error: unknown) => {
+    await this.#settle(portal, agreed).catch((error: unknown) => {
       log.warn({ chat: chatId, problem: String(error) }, 'bridged, but not all of it was told')
     })
   }
 
   /** Tells what was joined, and brings in those who run the chat. */
-  async #settle(portal: Announced): Promise<void> {
+  async #settle(portal: Announced, agreed?: Speaker): Promise<void> {
     const { matrix, clock, telegram, ghosts } = this.#parts
     const { chat_id: chatId, room_id: roomId, title } = portal
     await this.announce(portal)
-    const text = `This room is bridged with the Telegram group ${title}.`
+    const wish = agreed ? `, as ${agreed.name}${agreed.username ? ` (@${agreed.username})` : ''} wished there` : ''
+    const text = `This room is bridged with the Telegram group ${title}${wish}. !tg unbridge ends that.`
     await matrix.notice(roomId, text, `tg.bridged.${chatId}.${clock.now()}`)
     const everybody = await telegram.reader.getChatAdministrators({ chat_id: Number(chatId) })
     const admins = everybody.filter(({ user }) => !user.is_bot)

@@ -3,6 +3,7 @@ import type { CallbackQuery, Message, User } from 'node-telegram-bot-api'
 import type { Database } from '../appservice/database.ts'
 import type { Chats } from './chats.ts'
 import type { Choices } from './choices.ts'
+import { speakerOf } from './ghosts.ts'
 import { takeAway } from './gone.ts'
 import type { Handshakes } from './handshakes.ts'
 import type { Login } from './login.ts'
@@ -164,7 +165,7 @@ export class TelegramCommands {
   }
 
   async #bridge(message: Message, code: string): Promise<string> {
-    const { rules, portals, handshakes } = this.#parts
+    const { matrix, rules, portals, handshakes } = this.#parts
     const texts = await this.#parts.choices.textsOf(message.from)
     const chatId = String(message.chat.id)
     if (!(await this.#isAdmin(message))) return texts.onlyAdmins
@@ -178,12 +179,15 @@ export class TelegramCommands {
     try {
       await rules.checkRoom(userId, roomId, { isForced: true }) // whether another bridge minds was asked there
       await rules.checkChat(userId, chatId)
-      await portals.join({ chat: message.chat, roomId, userId, actor: `${userId} ${actorOf(message)}` })
+      const room = await matrix.describe(roomId)
+      const actor = `${userId} ${actorOf(message)}`
+      await portals.join({ chat: message.chat, roomId, userId, actor, agreed: speakerOf(message) })
+      const bridged = texts.bridged(room, userId)
+      return (await portals.isDeaf(message.chat)) ? `${bridged}\n\n${texts.deaf}` : bridged
     } catch (error) {
       if (!(error instanceof RuleError)) throw error
       return texts.bridgeRefusals[error.reason]
     }
-    return (await portals.isDeaf(message.chat)) ? `${texts.bridged}\n\n${texts.deaf}` : texts.bridged
   }
 
   async #change(message: Message, what: 'unbridge' | 'pause' | 'resume'): Promise<string> {

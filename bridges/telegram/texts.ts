@@ -26,9 +26,10 @@ In a group: add me as an administrator, then /bridge.`,
   privateOnly: (bot: string) => `Write to me alone for that: https://t.me/${bot}`,
   onlyAdmins: 'That is for administrators of this group who may change its info.',
   howToBridge: (code: string) =>
-    `Send in the Matrix room, within 10 minutes: !tg bridge ${code}\nOr send !tg bridge there, and the code that it gives you here: /bridge CODE`,
+    `Send in the Matrix room, within 10 minutes: !tg bridge ${code}\nWhoever has this code until then can join a room of theirs with this group.\nOr send !tg bridge there, and the code that it gives you here: /bridge CODE`,
   badCode: 'This code is wrong or too old. Send !tg bridge in the Matrix room for a new one.',
-  bridged: 'This group is bridged with a Matrix room. What is said here is read there, and the other way round.',
+  bridged: (room: string, user: string) =>
+    `This group is bridged with the Matrix room ${room}, as ${user} wished there. What is said here is read there, and the other way round. /unbridge ends that.`,
   greeting: (page: string | undefined) =>
     `Nothing that is said here goes to Matrix, until an administrator of this group chooses it: ${page === undefined ? '' : `at ${page}, or `}by !tg bridge in a Matrix room, and then /bridge here.`,
   chats: (page: string | undefined, chats: readonly string[]) =>
@@ -142,9 +143,10 @@ const russian: Texts = {
   privateOnly: (bot) => `Напишите мне лично: https://t.me/${bot}`,
   onlyAdmins: 'Это могут администраторы группы, которым разрешено менять её данные.',
   howToBridge: (code) =>
-    `Отправьте в комнате Matrix в течение 10 минут: !tg bridge ${code}\nИли отправьте там !tg bridge, а полученный код – сюда: /bridge КОД`,
+    `Отправьте в комнате Matrix в течение 10 минут: !tg bridge ${code}\nУ кого есть этот код, тот до тех пор может соединить с группой свою комнату.\nИли отправьте там !tg bridge, а полученный код – сюда: /bridge КОД`,
   badCode: 'Код неверен или устарел. Отправьте !tg bridge в комнате Matrix ещё раз.',
-  bridged: 'Группа соединена с комнатой Matrix. Сказанное здесь читают там, и наоборот.',
+  bridged: (room, user) =>
+    `Группа соединена с комнатой Matrix ${room}: этого пожелал там ${user}. Сказанное здесь читают там, и наоборот. /unbridge прекращает это.`,
   greeting: (page) =>
     `Ничего из сказанного здесь не попадает в Matrix, пока этого не выберет администратор группы: ${page === undefined ? '' : `на странице ${page} или `}через !tg bridge в комнате Matrix, а затем /bridge здесь.`,
   chats: (page, chats) =>

@@ -1,6 +1,8 @@
 /** Commands that join a room with a chat, and end that. */
+import { logger } from '../../../homeserver/platform/log.ts'
 import type { MatrixEvent } from '../../appservice/event.ts'
 import { objectOf } from '../../appservice/json.ts'
+import { problemOf } from '../failures.ts'
 import type { Handshakes } from '../handshakes.ts'
 import { isRefusal, type Matrix } from '../matrix.ts'
 import type { Metadata } from '../metadata.ts'
@@ -8,7 +10,10 @@ import type { Portals } from '../portals.ts'
 import { refuseMissing, type Rules } from '../rules.ts'
 import { chatOfSide, type Portal } from '../store/portals.ts'
 import type { Telegram } from '../telegram.ts'
+import { textsFor } from '../texts.ts'
 import { argumentsOf, bridged, type Commands, restOf } from './command.ts'
+
+const log = logger('telegram')
 
 export interface BridgingParts {
   readonly matrix: Matrix
@@ -25,7 +30,7 @@ export function bridgingCommands(parts: BridgingParts): Commands {
 
   const offer = async (roomId: string, userId: string): Promise<string> => {
     const code = await handshakes.offer({ room_id: roomId, user_id: userId })
-    return `Add @${bot.username} to the Telegram group as an administrator, and let one of its administrators send there, within 10 minutes:\n\n/bridge@${bot.username} ${code}`
+    return `Add @${bot.username} to the Telegram group as an administrator, and let one of its administrators send the following there within 10 minutes. Whoever has this code until then can join a group of theirs with this room.\n\n/bridge@${bot.username} ${code}`
   }
 
   /** Somebody who may has said yes in the chat. */
@@ -35,7 +40,11 @@ export function bridgingCommands(parts: BridgingParts): Commands {
     const chatId = chatOfSide(found.room_id)
     await rules.checkChat(sender, chatId)
     const chat = await telegram.reader.getChat({ chat_id: Number(chatId) }).catch(refuseMissing)
+    const room = await matrix.describe(roomId)
     await portals.join({ chat, roomId, userId: sender, actor: `${sender} ${found.user_id}` })
+    await telegram.sender
+      .sendMessage({ chat_id: chat.id, text: textsFor(undefined).bridged(room, sender) })
+      .catch((error: unknown) => log.warn({ chat: chatId, problem: problemOf(error) }, 'bridged, but not told there'))
     return (await portals.isDeaf(chat))
       ? 'Make the bot an administrator there: now it hears commands only.'
       : 'Bridged.'
